@@ -1,0 +1,81 @@
+# A thin front to CMake: `make help` lists what there is. Everything built lands in build/<preset>.
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench kernels asan tsan fuzz lint format cross clean
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= 2
+FUZZ_SECONDS ?= 60
+MODEL ?=
+PROMPT ?=
+ARGS ?=
+
+export JOBS FUZZ_SECONDS MODEL PROMPT
+
+# $(call build,PRESET,TARGETS) configures and builds, quietly unless something goes wrong.
+build = cmake --preset $(1) --log-level=WARNING >/dev/null && \
+	cmake --build build/$(1) --parallel $(JOBS) $(if $(2),--target $(2))
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build the library and the binary into build/release
+	@scripts/setup.sh build
+	@$(call build,release)
+
+run: ## Tell a story: make run MODEL=file.gguf PROMPT="Once upon a time" [ARGS=...]
+	@test -n "$$MODEL" || { \
+		echo 'Which model? For instance:'; \
+		echo '  make run MODEL=../shared/weights/stories260K.gguf PROMPT="Once upon a time"'; \
+		echo 'MODEL is a GGUF file. Without a PROMPT a chat begins.'; exit 2; } >&2
+	@scripts/setup.sh build
+	@test -x build/release/inkling || echo 'Building Inkling, once...' >&2
+	@log=$$($(call build,release,inkling) 2>&1) || { echo "$$log" >&2; exit 1; }
+	@build/release/inkling run "$$MODEL" $${PROMPT:+"$$PROMPT"} $(ARGS)
+
+test: ## Build, run every test, and end with "N passed, N failed"
+	@scripts/setup.sh build
+	@$(call build,release)
+	@scripts/run_tests.sh build/release $(ARGS)
+
+bench: ## Speed of the kernels, and of MODEL when one is given [ARGS=...]
+	@scripts/setup.sh build
+	@$(call build,release)
+	@$(if $(MODEL),build/release/inkling bench "$$MODEL" $(ARGS),build/release/kernels --bench $(ARGS))
+
+kernels: ## Check every kernel against its C definition [ARGS="--op --isa --seed --bench --json"]
+	@scripts/setup.sh build
+	@$(call build,release,kernels)
+	@build/release/kernels $(ARGS)
+
+asan: ## Run every test under the address and undefined behavior sanitizers
+	@scripts/setup.sh build
+	@$(call build,asan)
+	@scripts/run_tests.sh build/asan $(ARGS)
+
+tsan: ## Run every test under the thread sanitizer
+	@scripts/setup.sh build
+	@$(call build,tsan)
+	@scripts/run_tests.sh build/tsan $(ARGS)
+
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60), keeping what it finds [ARGS="gguf ..."]
+	@scripts/setup.sh build clang
+	@$(call build,fuzz)
+	@scripts/fuzz.sh build/fuzz $(ARGS)
+
+lint: ## Layout, static analysis, floors, exported names, banned calls
+	@scripts/setup.sh build lint
+	@$(call build,release)
+	@scripts/lint.sh build/release
+
+format: ## Lay the code out with clang-format
+	@scripts/setup.sh lint
+	@scripts/lint/layout.sh --fix
+
+cross: ## Build for 64-bit ARM and run what was built under qemu
+	@scripts/setup.sh build cross
+	@scripts/sysroot.sh
+	@$(call build,cross-aarch64)
+	@scripts/run_tests.sh build/cross-aarch64 $(ARGS)
+
+clean: ## Remove what was built (the fuzzers' findings in build/fuzz-corpus stay)
+	@find build -mindepth 1 -maxdepth 1 ! -name fuzz-corpus -exec rm -rf {} + 2>/dev/null || true

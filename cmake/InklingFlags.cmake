@@ -1,0 +1,25 @@
+# How every file is compiled. The bits of a result must not depend on the compiler: no contraction, no fast math, no
+# -march=native; an instruction set is chosen per file (InklingKernels) and at run time.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_C_FLAGS_DEBUG "-Og -g3")
+if(INK_SANITIZE)
+    set(CMAKE_C_FLAGS_DEBUG "-O1 -g") # asserts on, and still fast enough for the whole test run
+endif()
+
+add_library(ink_flags INTERFACE)
+target_compile_options(ink_flags INTERFACE
+    -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes
+    -ffp-contract=off -fno-math-errno
+    $<$<BOOL:${INK_WERROR}>:-Werror>)
+
+if(INK_SANITIZE)
+    set(ink_sanitizers -fsanitize=${INK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_compile_options(ink_flags INTERFACE ${ink_sanitizers})
+    target_link_options(ink_flags INTERFACE ${ink_sanitizers})
+endif()
+if(INK_BUILD_FUZZERS)
+    target_compile_options(ink_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,59 @@
+#!/bin/sh
+# A file includes its own folder or floors above it in this list, never one below and never a sibling on the same line.
+# Two more rules: format and text see of the floors above them only base and tensor; learn, shrink and serve see each other
+# only through inkling.h.
+#
+#   floors.sh [SOURCE_ROOT]
+set -eu
+root=${1:-$(cd "$(dirname "$0")/../.." && pwd)}
+cd "$root"
+
+find src -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
+    BEGIN {
+        n = split("base,tensor,kernel,quant,array,device,format text,model,runtime,learn shrink serve,cli", lines, ",")
+        for (i = 1; i <= n; i++) {
+            m = split(lines[i], names, " ")
+            for (j = 1; j <= m; j++)
+                floor[names[j]] = i
+        }
+        narrow["format"] = narrow["text"] = " base tensor "
+    }
+    FNR == 1 {
+        split(FILENAME, parts, "/")
+        here = parts[2]
+        if (!(here in floor)) {
+            print FILENAME ": src/" here " is not a floor"
+            bad++
+        }
+    }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        path = $0
+        sub(/^[^"]*"/, "", path)
+        sub(/".*/, "", path)
+        where = FILENAME ":" FNR ": "
+        if (path == "inkling.h")
+            next
+        if (path !~ /\//) {
+            print where "write \"" here "/" path "\": includes name their folder"
+            bad++
+            next
+        }
+        there = path
+        sub(/\/.*/, "", there)
+        if (path ~ /(^|\/)\.\.?\//) {
+            print where path ": no relative includes"
+            bad++
+        } else if (!(there in floor)) {
+            print where path ": " there " is not a floor"
+            bad++
+        } else if (there != here && floor[there] >= floor[here]) {
+            print where here " must not see " there
+            bad++
+        } else if (there != here && (here in narrow) && index(narrow[here], " " there " ") == 0) {
+            print where here " must know only" narrow[here] "and itself, not " there
+            bad++
+        }
+    }
+    END { exit bad != 0 }
+'
+echo "floors: ok"

@@ -1,0 +1,197 @@
+/*
+ * Lazy arrays. ink_add(a, b) records an op in a graph and returns its result, an array without values; nothing runs
+ * until the graph is planned and a device runs the plan. One graph serves inference and training.
+ *
+ * Shapes are row-major, the first dimension outermost, up to four dimensions; for a decoder's arrays the first is the
+ * token. Elements of the last dimension are contiguous. Arrays belong to their graph and end with it.
+ *
+ * Recording never fails halfway: a mistake or lack of memory is kept in the graph (the first one wins), the op returns
+ * NULL, ops on NULL return NULL, and ink_plan reports it.
+ */
+#ifndef INK_ARRAY_ARRAY_H
+#define INK_ARRAY_ARRAY_H
+
+#include "array/kv.h"
+#include "base/memory.h"
+#include "kernel/kernel.h"
+
+#define INK_MAX_DIMS 4
+#define INK_MAX_INPUTS 5
+#define INK_MAX_NODES 65536
+
+typedef enum ink_type { INK_F32, INK_I32, INK_Q8, INK_POINTER, INK_N_TYPES } ink_type;
+
+typedef enum ink_op {
+#define OP(name, inputs, rows, backward) INK_OP_##name,
+#include "array/ops.def"
+#undef OP
+    INK_N_OPS
+} ink_op;
+
+typedef enum ink_locality { INK_LEAF, INK_ROWS, INK_WHOLE } ink_locality;
+
+typedef struct ink_op_info {
+    const char *name;
+    uint8_t n_inputs;
+    ink_locality locality;
+} ink_op_info;
+
+extern const ink_op_info ink_ops[INK_N_OPS];
+
+typedef enum ink_activation {
+    INK_ACTIVATION_SILU,
+    INK_ACTIVATION_GELU, /* tanh form */
+    INK_ACTIVATION_RELU,
+    INK_ACTIVATION_RELU_SQUARED,
+    INK_ACTIVATION_SIGMOID,
+    INK_ACTIVATION_TANH,
+    INK_ACTIVATION_SOFTPLUS,
+    INK_ACTIVATION_EXP,
+    INK_N_ACTIVATIONS
+} ink_activation;
+
+typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
+
+/* A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per expert. */
+typedef struct ink_matrix {
+    ink_format format;
+    bool packed;
+    size_t n_rows, k, n_experts;
+    const void *data;
+    size_t expert_bytes;
+} ink_matrix;
+
+/* How one attention looks at its cache. */
+typedef struct ink_attention {
+    size_t layer; /* of the sequences' page tables */
+    size_t n_heads, n_kv_heads, k_dim, v_dim;
+    float scale;    /* of the scores */
+    float soft_cap; /* cap * tanh(score / cap); 0 for none */
+    size_t window;  /* positions seen, itself included; 0 for all */
+    bool causal;    /* else all of the sequence, or window / 2 to each side */
+} ink_attention;
+
+typedef union ink_parameters {
+    const ink_matrix *matrix;                                /* EMBED, LINEAR, LINEAR_EXPERTS */
+    size_t offset;                                           /* VIEW, in elements */
+    struct { ink_norm_kind kind; float epsilon; } norm;      /* NORM */
+    float factor;                                            /* SCALE, ROPE_TABLE: magnitude */
+    struct { float low, high; } clamp;                       /* CLAMP */
+    ink_activation activation;                               /* ACTIVATE */
+    bool rope_pairs;                                         /* ROPE: neighbors, else halves */
+    ink_attention attention;                                 /* STORE, ATTEND */
+} ink_parameters;
+
+typedef struct ink_graph ink_graph;
+typedef struct ink_array ink_array;
+
+struct ink_array {
+    ink_graph *graph;
+    ink_op op;
+    ink_type type;
+    int n_dims;
+    size_t shape[INK_MAX_DIMS], stride[INK_MAX_DIMS]; /* stride in elements; the last is 1 */
+    ink_array *inputs[INK_MAX_INPUTS];                 /* NULL where optional and absent */
+    ink_parameters parameters;
+    void *data; /* CONSTANT: the caller's; others: set when the plan is bound to memory */
+    ink_array *quantized; /* the QUANTIZE of this array, once some matmul needed it */
+    size_t index;         /* in graph->nodes */
+    bool output;
+};
+
+struct ink_graph {
+    ink_arena arena;
+    ink_array **nodes; /* in recording order, which is an order of execution */
+    size_t n_nodes, capacity;
+    ink_error error; /* the first failure */
+};
+
+void ink_graph_init(ink_graph *graph, const ink_allocator *allocator);
+void ink_graph_deinit(ink_graph *graph);
+
+/* Forgets all arrays, keeps the memory. */
+void ink_graph_reset(ink_graph *graph);
+
+/* ---- Leaves. shape: n_dims sizes, all at least 1. */
+ink_array *ink_input(ink_graph *graph, ink_type type, int n_dims, const size_t *shape);
+ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const size_t *shape);
+
+/* A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional weight). */
+ink_array *ink_vector(ink_graph *graph, const float *data, size_t n);
+
+/* ---- Views share memory with x. */
+
+/* Same elements, other shape; x is contiguous, or only its last dimension is split. */
+ink_array *ink_reshape(ink_array *x, int n_dims, const size_t *shape);
+
+/* x[..., begin : begin + n] */
+ink_array *ink_slice(ink_array *x, size_t begin, size_t n);
+
+/* ---- Ops. */
+
+/* [n] indices -> [n, k] */
+ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids);
+
+/* x[n, ...], ids[m] -> [m, ...] */
+ink_array *ink_pick(ink_array *x, ink_array *ids);
+
+/* x[n, k] -> [n, n_rows]. Quantized formats quantize x first; arrays that share x share that work. */
+ink_array *ink_linear(const ink_matrix *matrix, ink_array *x);
+
+/*
+ * For each token and each of its experts: x[n, k] or x[n, used, k], ids[n, used] -> [n, used, n_rows].
+ */
+ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array *ids);
+
+/* Over the last dimension; weight and bias [last] or NULL. */
+ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias, float epsilon);
+
+/* b broadcasts to a: missing leading dimensions and sizes of one repeat. */
+ink_array *ink_add(ink_array *a, ink_array *b);
+ink_array *ink_multiply(ink_array *a, ink_array *b);
+
+ink_array *ink_scale(ink_array *x, float factor);
+ink_array *ink_clamp(ink_array *x, float low, float high);
+ink_array *ink_activate(ink_activation activation, ink_array *x);
+ink_array *ink_softmax(ink_array *x);
+
+/* positions[n], frequencies[n_pairs] (radians a position) -> [n, 2, n_pairs]: magnitude * cos, magnitude * sin */
+ink_array *ink_rope_table(ink_array *positions, ink_array *frequencies, float magnitude);
+
+/* x[n, n_heads, dim], the first 2 * n_pairs of each head rotated; pairs are neighbors, or i and i + n_pairs */
+ink_array *ink_rope(ink_array *x, ink_array *table, bool neighbors);
+
+/*
+ * Puts k[n, n_kv_heads, k_dim] and v[n, n_kv_heads, v_dim] where positions[n] stand in sequences[n] (pointers to
+ * ink_kv_sequence). The result has no values; it is what ink_attend waits for.
+ */
+ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array *sequences,
+                     const ink_attention *attention);
+
+/* q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in the sum, or NULL */
+ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences, ink_array *sinks,
+                      const ink_attention *attention);
+
+/* The indices of the k largest of each row, largest first, lower index first among equals: x[n, m] -> [n, k]. */
+ink_array *ink_top_k(ink_array *x, size_t k);
+
+/* x[n, m], ids[n, k] -> [n, k] */
+ink_array *ink_gather(ink_array *x, ink_array *ids);
+
+/* Each row divided by its sum. */
+ink_array *ink_normalize(ink_array *x);
+
+/* x[n, used, m], weights[n, used] -> [n, m]: used rows in order, by fused multiply-adds */
+ink_array *ink_combine(ink_array *x, ink_array *weights);
+
+/* x[n, m] -> [1, m] */
+ink_array *ink_mean(ink_array *x);
+
+/* Marks what the caller reads after a run. Returns x. */
+ink_array *ink_output(ink_array *x);
+
+/* Number of elements; the size of one in bytes. */
+size_t ink_elements(const ink_array *x);
+size_t ink_type_bytes(ink_type type);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * What a cache of keys and values looks like to the ops that use it. The runtime owns pages and tables.
+ *
+ * A page holds INK_PAGE positions of one layer. For each head: the keys, packed as four row tiles (a position is a
+ * row), so that scores are a product with a weight matrix; then the values, one row a position in file order.
+ */
+#ifndef INK_ARRAY_KV_H
+#define INK_ARRAY_KV_H
+
+#include "tensor/format.h"
+
+#define INK_PAGE 64 /* positions */
+
+/*
+ * Scores are summed up within chunks of pages, and chunks are merged in order, so that a long context may be split
+ * over threads without changing a bit.
+ */
+#define INK_CHUNK_PAGES 16
+
+typedef struct ink_kv_layout {
+    ink_format k_format, v_format;
+    size_t n_heads, k_dim, v_dim;
+    size_t k_bytes, v_row_bytes; /* of one head: all its keys; one position's values */
+    size_t head_bytes, page_bytes;
+} ink_kv_layout;
+
+/* Fills the sizes; false when a dimension is not a multiple of its format's block. */
+bool ink_kv_layout_init(ink_kv_layout *layout);
+
+typedef struct ink_kv_sequence {
+    size_t n_layers;
+    const ink_kv_layout *layouts; /* [n_layers] */
+    void *const *const *pages;    /* [n_layers][position / INK_PAGE]; NULL where nothing is kept */
+    size_t n_positions;           /* written once this step has run */
+} ink_kv_sequence;
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * Files: a read-only source of bytes, and a writer whose result appears whole or not at all.
+ *
+ * A source is a regular file or borrowed memory (an embedded model, a fuzzer's input). Files are
+ * read by pread, never mapped, so a file that shrinks while in use is an error and not a signal.
+ * Nothing here knows what the bytes mean.
+ */
+#ifndef INK_BASE_FILE_H
+#define INK_BASE_FILE_H
+
+#include "base/status.h"
+
+/* ---- Reading. A source is immutable after it is opened; any number of threads may read it. */
+
+typedef struct ink_file ink_file;
+
+/* Regular files only: a directory, pipe or device is INK_IO. */
+ink_status ink_file_open(ink_file **out, const char *path, const ink_allocator *allocator,
+                         ink_error *error);
+
+/* `bytes` stay the caller's and must outlive the source; `name` (copied) stands for a path in
+ * messages. */
+ink_status ink_file_borrow(ink_file **out, const void *bytes, size_t n_bytes, const char *name,
+                           const ink_allocator *allocator, ink_error *error);
+
+void ink_file_close(ink_file *file);
+
+/* As it was when opened. */
+uint64_t ink_file_size(const ink_file *file);
+
+/* For messages: the path, or its end when it is very long. */
+const char *ink_file_name(const ink_file *file);
+
+/* The borrowed bytes; NULL when the source is a file. */
+const void *ink_file_memory(const ink_file *file);
+
+/*
+ * Fills dst with n_bytes from offset. A range outside the size is INK_BAD_ARGUMENT; a file that no
+ * longer has the bytes is INK_IO, saying from how many to how many bytes it shrank. dst is then
+ * unspecified.
+ */
+ink_status ink_file_read(const ink_file *file, uint64_t offset, size_t n_bytes, void *dst,
+                         ink_error *error);
+
+/* ---- Writing. Bytes go to a temporary file beside `path`; until commit, what stood at `path` is
+ * untouched. */
+
+typedef struct ink_file_writer ink_file_writer;
+
+/* An existing `path` must be a regular file; commit replaces it (a symbolic link itself, not what
+ * it names). */
+ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
+                                const ink_allocator *allocator, ink_error *error);
+
+/* Appends, buffered. After a failure every later call fails too. */
+ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
+                                 ink_error *error);
+
+/* Bytes appended so far. */
+uint64_t ink_file_writer_offset(const ink_file_writer *writer);
+
+/* Writes everything to the disk and gives back descriptor and buffer; only commit and close may
+ * follow. */
+ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error);
+
+/* Seals, then renames to `path`. On failure `path` is as it was. */
+ink_status ink_file_writer_commit(ink_file_writer *writer, ink_error *error);
+
+/* Accepts NULL. Without a commit the temporary file is removed. */
+void ink_file_writer_close(ink_file_writer *writer);
+
+#endif

@@ -1,0 +1,23 @@
+/* Failing: one call fills the caller's error and returns the status, so a failure is one statement. */
+#ifndef INK_BASE_STATUS_H
+#define INK_BASE_STATUS_H
+
+#include <inttypes.h>
+#include "inkling.h"
+
+/* Fills `error` when it is not NULL and returns `status`. A message that does not fit is cut. */
+INK_PRINTF(4, 5)
+ink_status ink_fail(ink_error *error, ink_status status, uint64_t offset, const char *format, ...);
+
+/* Out of memory, naming what was wanted. */
+ink_status ink_fail_memory(ink_error *error, const char *what);
+
+/* Returns from the enclosing function when `expression` fails; for functions with nothing to release. */
+#define INK_TRY(expression)                \
+    do {                                   \
+        ink_status status_ = (expression); \
+        if (status_ != INK_OK)             \
+            return status_;                \
+    } while (0)
+
+#endif

@@ -1,0 +1,187 @@
+/* One prompt and its answer; without a prompt at a terminal, a conversation (console.c). */
+#include "cli/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/status.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/terminal.h"
+
+static const char notes[] =
+    "Without PROMPT, standard input is the prompt (one new line at its end is dropped); at a terminal,\n"
+    "a chat begins. With a chat template in the model, PROMPT is what the user says; with --raw, or\n"
+    "without a template, it is a text to continue, and exactly the continuation is printed.\n"
+    "Ctrl-C stops an answer.";
+
+static bool write_text(void *context, const char *text, size_t n_bytes)
+{
+    ink_run *run = context;
+    if (!ink_terminal_write(stdout, text, n_bytes) || fflush(stdout) != 0) {
+        run->write_failed = true;
+        return false;
+    }
+    return !ink_interrupted();
+}
+
+ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
+{
+    ink_bar bar;
+    ink_bar_init(&bar, "Reading");
+    run->generation.write = write_text;
+    run->generation.context = run;
+    run->generation.progress = &bar.progress;
+    run->generation.stop_strings = run->stops.texts;
+    run->generation.n_stop_strings = run->stops.n_texts;
+    ink_status status;
+    if (run->raw) {
+        status = ink_chat_continue(&run->chat, text, n_bytes, run->special, &run->generation,
+                                   &run->result, error);
+    } else {
+        size_t before = run->chat.n_turns;
+        status = ink_chat_add(&run->chat, "user", text, n_bytes, error);
+        if (status == INK_OK)
+            status = ink_chat_answer(&run->chat, &run->generation, &run->result, error);
+        if (status != INK_OK) /* what could not be answered was not said */
+            ink_chat_truncate(&run->chat, before);
+    }
+    ink_bar_end(&bar);
+    return status;
+}
+
+static double rate(size_t n, double seconds)
+{
+    return seconds > 0 ? (double)n / seconds : 0;
+}
+
+void ink_run_print_stats(const ink_run *run)
+{
+    static const char *const reasons[] = {[INK_STOP_END] = "the model ended",
+                                          [INK_STOP_STRING] = "a stop string came",
+                                          [INK_STOP_TOKENS] = "as many tokens as asked for",
+                                          [INK_STOP_CONTEXT] = "the context is full",
+                                          [INK_STOP_CANCELLED] = "interrupted"};
+    char weights[INK_SIZE_BYTES], cache[INK_SIZE_BYTES], peak[INK_SIZE_BYTES];
+    const ink_generated *r = &run->result;
+    ink_model_info info;
+    ink_model_get_info(run->model, &info);
+    fprintf(stderr,
+            "prompt     %zu tokens in %.3f s, %.1f tokens/s\n"
+            "generated  %zu tokens in %.3f s, %.1f tokens/s; %s; seed %" PRId64 "\n"
+            "memory     weights %s, cache %s (%zu of %zu positions), peak %s\n",
+            r->n_prompt, r->prompt_seconds, rate(r->n_prompt, r->prompt_seconds), r->n_tokens,
+            r->seconds, rate(r->n_tokens, r->seconds), reasons[r->stop], r->seed,
+            ink_format_bytes(info.weight_bytes, weights),
+            ink_format_bytes(ink_session_cache_bytes(run->chat.session), cache),
+            ink_session_position(run->chat.session), ink_session_n_context(run->chat.session),
+            ink_format_bytes(ink_peak_memory(), peak));
+}
+
+/* The prompt from the command line, or from standard input into `text`. */
+static ink_status take_prompt(const ink_run *run, ink_buffer *text, const char **prompt,
+                              size_t *n_bytes, ink_error *error)
+{
+    if (run->prompt) {
+        *prompt = run->prompt;
+        *n_bytes = strlen(run->prompt);
+        return INK_OK;
+    }
+    INK_TRY(ink_input_read("-", text, error));
+    *prompt = text->data;
+    *n_bytes = text->n_bytes;
+    if (*n_bytes && text->data[*n_bytes - 1] == '\n')
+        --*n_bytes;
+    return INK_OK;
+}
+
+static ink_exit answer_once(ink_run *run)
+{
+    ink_buffer text = {0};
+    ink_error error = {0};
+    const char *prompt = NULL;
+    size_t n_bytes = 0;
+    ink_status status = take_prompt(run, &text, &prompt, &n_bytes, &error);
+    if (status == INK_OK)
+        status = ink_run_answer(run, prompt, n_bytes, &error);
+    ink_buffer_deinit(&text);
+    if (status != INK_OK)
+        return ink_finish(status, &error);
+    if (ink_terminal_is(stdout))
+        putchar('\n');
+    if (run->stats) {
+        fflush(stdout);
+        ink_run_print_stats(run);
+    }
+    if (run->write_failed)
+        return INK_EXIT_FAILED; /* main says why */
+    return ink_interrupted() ? INK_EXIT_INTERRUPTED : INK_EXIT_OK;
+}
+
+/* Settles what depends on the model: whether there is a template, and what then makes no sense. */
+static ink_status prepare(ink_run *run, ink_error *error)
+{
+    ink_model_info info;
+    ink_model_get_info(run->model, &info);
+    run->chat.model = run->model;
+    if (!info.has_chat_template && (run->system || run->chat.thinking))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s has no chat template, so --system and --thinking have no effect",
+                        run->path);
+    run->raw = run->raw || !info.has_chat_template;
+    if (run->system)
+        INK_TRY(ink_chat_add(&run->chat, "system", run->system, strlen(run->system), error));
+    return ink_session_new(&run->chat.session, run->model, &run->session, error);
+}
+
+static ink_exit run_model(ink_run *run)
+{
+    ink_error error = {0};
+    ink_exit code;
+    ink_status status = ink_setup_model(&run->model, run->path, INK_LOAD_ALL,
+                                        run->session.n_threads, &error);
+    if (status == INK_OK)
+        status = prepare(run, &error);
+    if (status != INK_OK)
+        code = ink_finish(status, &error);
+    else if (run->prompt || !ink_terminal_is(stdin))
+        code = answer_once(run);
+    else
+        code = ink_console_run(run);
+    ink_chat_deinit(&run->chat);
+    ink_session_free(run->chat.session);
+    ink_model_free(run->model);
+    return code;
+}
+
+ink_exit ink_cmd_run(const ink_call *call)
+{
+    ink_run run = {0};
+    ink_sampling *sampling = &run.generation.sampling;
+    const char *arguments[INK_MAX_ARGUMENTS];
+    ink_generation_init(&run.generation);
+    ink_setup_session_defaults(&run.session);
+    const ink_option options[] = {
+        INK_OPTION_FLAG("raw", &run.raw, "continue the text, without the model's chat template"),
+        {.name = "special", .kind = INK_OPTION_SWITCH, .destination = &run.special,
+         .help = "control tokens written out in a raw prompt count as such", .only_with = "raw"},
+        {.name = "system", .kind = INK_OPTION_TEXT, .destination = &run.system, .value = "TEXT",
+         .help = "what the model is told before the conversation", .not_with = "raw"},
+        {.name = "thinking", .kind = INK_OPTION_CHOICE, .destination = &run.chat.thinking,
+         .value = "on|off", .help = "for templates that can switch it", .not_with = "raw"},
+        INK_OPTION_COUNT("max-tokens", &run.generation.max_tokens, "N",
+                         "end after N tokens; else when the model ends or the context is full"),
+        {.name = "stop", .kind = INK_OPTION_TEXTS, .destination = &run.stops, .value = "TEXT",
+         .help = "end before this text; may be given several times"},
+        INK_OPTION_FLAG("ignore-end", &run.generation.ignore_end, "go on where the model would end"),
+        INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
+        {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
+        INK_SAMPLING_TABLE(INK_OPTION_SAMPLING)
+        {.name = "Session", .kind = INK_OPTION_HEADING},
+        INK_OPTION_SESSION(&run.session),
+        {0}};
+    INK_PARSE(call, options, notes, arguments);
+    run.path = arguments[0];
+    run.prompt = arguments[1];
+    return run_model(&run);
+}

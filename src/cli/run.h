@@ -1,0 +1,30 @@
+/* What a run consists of: shared by the single answer (run.c) and the conversation at a terminal (console.c). */
+#ifndef INK_CLI_RUN_H
+#define INK_CLI_RUN_H
+
+#include "cli/chat.h"
+#include "cli/setup.h"
+
+typedef struct ink_run {
+    const char *path, *prompt; /* prompt: NULL when it is to be read */
+    const char *system;
+    bool raw, special, stats;
+    ink_texts stops;
+    ink_session_options session;
+    ink_generation generation;
+    ink_model *model;
+    ink_chat chat;
+    ink_generated result; /* of the last answer */
+    bool write_failed;
+} ink_run;
+
+/* Streams one answer to standard output: with a chat template `text` is what the user says, else it is continued. */
+ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error);
+
+/* Speed and memory of the last answer, on standard error. */
+void ink_run_print_stats(const ink_run *run);
+
+/* Talks until the person leaves. */
+ink_exit ink_console_run(ink_run *run);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * The CPU device: a program is a plan whose stages the thread pool runs. Rows of a chain go through all its ops while
+ * they are in the cache; independent arrays of a stage share one list of tasks.
+ */
+#include "device/cpu/cpu.h"
+
+#include "base/pool.h"
+#include "base/size.h"
+
+#define ALIGNMENT 64
+#define TASKS_A_THREAD 4 /* of a chain: enough for a slow thread to fall behind without holding up the rest */
+
+typedef struct cpu_program {
+    ink_program base;
+    ink_plan plan;
+    size_t *node_tasks; /* [plan.n_ordered], of the current run */
+    uint32_t *n_tasks;  /* [plan.n_stages] */
+    void *bound;        /* the memory that the arrays point into */
+} cpu_program;
+
+static const ink_cpu_op ops[INK_N_OPS] = {
+    [INK_OP_EMBED] = {.rows = ink_cpu_embed, .scratch_bytes = ink_cpu_embed_scratch},
+    [INK_OP_PICK] = {.n_tasks = ink_cpu_one_task, .task = ink_cpu_pick},
+    [INK_OP_QUANTIZE] = {.rows = ink_cpu_quantize},
+    [INK_OP_LINEAR] = {.n_tasks = ink_cpu_linear_tasks, .task = ink_cpu_linear, .scratch_bytes = ink_cpu_linear_scratch},
+    [INK_OP_LINEAR_EXPERTS] = {.n_tasks = ink_cpu_linear_experts_tasks,
+                               .task = ink_cpu_linear_experts,
+                               .scratch_bytes = ink_cpu_linear_scratch},
+    [INK_OP_NORM] = {.rows = ink_cpu_norm},
+    [INK_OP_ADD] = {.rows = ink_cpu_add},
+    [INK_OP_MULTIPLY] = {.rows = ink_cpu_multiply},
+    [INK_OP_SCALE] = {.rows = ink_cpu_scale},
+    [INK_OP_CLAMP] = {.rows = ink_cpu_clamp},
+    [INK_OP_ACTIVATE] = {.rows = ink_cpu_activate},
+    [INK_OP_SOFTMAX] = {.rows = ink_cpu_softmax},
+    [INK_OP_ROPE_TABLE] = {.rows = ink_cpu_rope_table},
+    [INK_OP_ROPE] = {.rows = ink_cpu_rope},
+    [INK_OP_STORE] = {.rows = ink_cpu_store, .scratch_bytes = ink_cpu_store_scratch},
+    [INK_OP_ATTEND] = {.n_tasks = ink_cpu_attend_tasks, .task = ink_cpu_attend, .scratch_bytes = ink_cpu_attend_scratch},
+    [INK_OP_TOP_K] = {.rows = ink_cpu_top_k},
+    [INK_OP_GATHER] = {.rows = ink_cpu_gather},
+    [INK_OP_NORMALIZE] = {.rows = ink_cpu_normalize},
+    [INK_OP_COMBINE] = {.rows = ink_cpu_combine},
+    [INK_OP_MEAN] = {.n_tasks = ink_cpu_one_task, .task = ink_cpu_mean},
+};
+
+size_t ink_cpu_one_task(const ink_cpu *cpu, const ink_array *node)
+{
+    (void)cpu, (void)node;
+    return 1;
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------------ */
+
+static size_t rows_of_task(const ink_cpu *cpu, const ink_stage *stage)
+{
+    return ink_size_groups(stage->n_rows, (size_t)cpu->n_threads * TASKS_A_THREAD);
+}
+
+static void run_chain(const cpu_program *program, const ink_stage *stage, size_t task, ink_cpu_call *call)
+{
+    size_t block = rows_of_task(call->cpu, stage), first = task * block;
+    size_t n_rows = ink_size_min(block, stage->n_rows - first);
+    for (size_t i = 0; i < stage->n_nodes; i++) {
+        call->node = program->plan.order[stage->first + i];
+        ops[call->node->op].rows(call, first, n_rows);
+    }
+}
+
+static void run_task(void *context, size_t stage_index, size_t task, int thread)
+{
+    const cpu_program *program = context;
+    const ink_cpu *cpu = (const ink_cpu *)program->base.device;
+    const ink_stage *stage = &program->plan.stages[stage_index];
+    ink_cpu_call call = {.cpu = cpu, .scratch = cpu->scratch + (size_t)thread * cpu->scratch_bytes};
+    if (stage->locality == INK_ROWS) {
+        run_chain(program, stage, task, &call);
+        return;
+    }
+    size_t i = stage->first;
+    while (task >= program->node_tasks[i])
+        task -= program->node_tasks[i++];
+    call.node = program->plan.order[i];
+    ops[call.node->op].task(&call, task);
+}
+
+static void count_tasks(cpu_program *program, const ink_cpu *cpu)
+{
+    for (size_t s = 0; s < program->plan.n_stages; s++) {
+        const ink_stage *stage = &program->plan.stages[s];
+        size_t n = 0;
+        if (stage->locality == INK_ROWS)
+            n = ink_size_groups(stage->n_rows, rows_of_task(cpu, stage));
+        for (size_t i = stage->first; stage->locality == INK_WHOLE && i < stage->first + stage->n_nodes; i++) {
+            const ink_array *node = program->plan.order[i];
+            n += program->node_tasks[i] = ops[node->op].n_tasks(cpu, node);
+        }
+        program->n_tasks[s] = (uint32_t)n;
+    }
+}
+
+static ink_status run(ink_program *base, ink_error *error)
+{
+    cpu_program *program = (cpu_program *)base;
+    ink_cpu *cpu = (ink_cpu *)base->device;
+    (void)error;
+    count_tasks(program, cpu);
+    ink_pool_run(cpu->pool, &(ink_pool_work){run_task, program, program->n_tasks, program->plan.n_stages});
+    return INK_OK;
+}
+
+static void *data(ink_program *base, ink_array *array)
+{
+    cpu_program *program = (cpu_program *)base;
+    ink_cpu *cpu = (ink_cpu *)base->device;
+    if (program->bound != cpu->memory) {
+        ink_plan_bind(&program->plan, cpu->memory);
+        program->bound = cpu->memory;
+    }
+    return array->data;
+}
+
+/* ---- Compiling ---------------------------------------------------------------------------------------------- */
+
+/* A larger block in place of *memory; nothing is kept of the old one. */
+static bool grow(const ink_cpu *cpu, void **memory, size_t *held, size_t count, size_t bytes)
+{
+    size_t total;
+    if (bytes <= *held)
+        return true;
+    if (!ink_size_mul(count, bytes, &total))
+        return false;
+    void *grown = ink_new_aligned(cpu->allocator, total, ALIGNMENT);
+    if (!grown)
+        return false;
+    ink_delete_aligned(cpu->allocator, *memory);
+    *memory = grown;
+    *held = bytes;
+    return true;
+}
+
+size_t ink_device_cpu_scratch_bytes(const ink_plan *plan)
+{
+    size_t most = ALIGNMENT;
+    for (size_t i = 0; i < plan->n_ordered; i++)
+        if (ops[plan->order[i]->op].scratch_bytes)
+            most = ink_size_max(most, ops[plan->order[i]->op].scratch_bytes(plan->order[i]));
+    return most / ALIGNMENT * ALIGNMENT + ALIGNMENT;
+}
+
+static void program_free(ink_program *base)
+{
+    cpu_program *program = (cpu_program *)base;
+    const ink_allocator *allocator = ((ink_cpu *)base->device)->allocator;
+    ink_plan_deinit(&program->plan);
+    ink_delete(allocator, program->node_tasks);
+    ink_delete(allocator, program->n_tasks);
+    ink_delete(allocator, program);
+}
+
+static ink_status reserve(ink_cpu *cpu, cpu_program *program, ink_error *error)
+{
+    const ink_plan *plan = &program->plan;
+    void *scratch = cpu->scratch;
+    program->node_tasks = ink_new(cpu->allocator, plan->n_ordered, sizeof *program->node_tasks);
+    program->n_tasks = ink_new(cpu->allocator, plan->n_stages, sizeof *program->n_tasks);
+    bool ok = program->node_tasks && program->n_tasks &&
+              grow(cpu, &cpu->memory, &cpu->memory_bytes, 1, plan->bytes) &&
+              grow(cpu, &scratch, &cpu->scratch_bytes, (size_t)cpu->n_threads, ink_device_cpu_scratch_bytes(plan));
+    cpu->scratch = scratch;
+    if (!ok)
+        return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a step's arrays, %zu bytes", plan->bytes);
+    return ink_pool_reserve(cpu->pool, plan->n_stages, error);
+}
+
+static ink_status compile(ink_device *base, ink_graph *graph, ink_program **out, ink_error *error)
+{
+    ink_cpu *cpu = (ink_cpu *)base;
+    cpu_program *program = ink_new(cpu->allocator, 1, sizeof *program);
+    if (!program)
+        return ink_fail_memory(error, "a program");
+    program->base.device = base;
+    ink_status status = ink_plan_init(&program->plan, graph, cpu->allocator, error);
+    if (status == INK_OK)
+        status = reserve(cpu, program, error);
+    if (status != INK_OK) {
+        program_free(&program->base);
+        return status;
+    }
+    *out = &program->base;
+    return INK_OK;
+}
+
+/* ---- The device --------------------------------------------------------------------------------------------- */
+
+static size_t memory_bytes(const ink_device *base)
+{
+    const ink_cpu *cpu = (const ink_cpu *)base;
+    return cpu->memory_bytes + cpu->scratch_bytes * (size_t)cpu->n_threads;
+}
+
+static void device_free(ink_device *base)
+{
+    ink_cpu *cpu = (ink_cpu *)base;
+    ink_pool_free(cpu->pool);
+    ink_delete_aligned(cpu->allocator, cpu->memory);
+    ink_delete_aligned(cpu->allocator, cpu->scratch);
+    ink_delete(cpu->allocator, cpu);
+}
+
+static const ink_device_interface interface = {
+    .name = "cpu",
+    .compile = compile,
+    .program_free = program_free,
+    .data = data,
+    .run = run,
+    .memory_bytes = memory_bytes,
+    .free = device_free,
+};
+
+ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features, const ink_allocator *allocator,
+                              ink_error *error)
+{
+    ink_cpu *cpu = ink_new(allocator, 1, sizeof *cpu);
+    if (!cpu)
+        return ink_fail_memory(error, "a device");
+    cpu->base.interface = &interface;
+    cpu->allocator = allocator;
+    cpu->n_threads = n_threads;
+    ink_kernels_init(&cpu->kernels, features);
+    ink_status status = ink_pool_new(&cpu->pool, n_threads, allocator, error);
+    if (status != INK_OK) {
+        device_free(&cpu->base);
+        return status;
+    }
+    *out = &cpu->base;
+    return INK_OK;
+}

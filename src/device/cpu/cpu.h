@@ -1,0 +1,93 @@
+/*
+ * The CPU device from inside: its table of ops. An op is a function over rows of its output, or over tasks that it
+ * counts itself. Adding an op is one row in cpu.c's table and one function.
+ */
+#ifndef INK_DEVICE_CPU_CPU_H
+#define INK_DEVICE_CPU_CPU_H
+
+#include "device/device.h"
+
+typedef struct ink_cpu {
+    ink_device base;
+    const ink_allocator *allocator;
+    struct ink_pool *pool;
+    int n_threads;
+    ink_kernels kernels;
+    void *memory; /* of all programs' arrays */
+    size_t memory_bytes;
+    char *scratch;        /* [n_threads][scratch_bytes] */
+    size_t scratch_bytes; /* a multiple of 64 */
+} ink_cpu;
+
+/* One node at work. */
+typedef struct ink_cpu_call {
+    const ink_cpu *cpu;
+    const ink_array *node;
+    void *scratch; /* this thread's, aligned to 64 */
+} ink_cpu_call;
+
+typedef struct ink_cpu_op {
+    void (*rows)(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+    size_t (*n_tasks)(const ink_cpu *cpu, const ink_array *node);
+    void (*task)(const ink_cpu_call *call, size_t task);
+    size_t (*scratch_bytes)(const ink_array *node); /* NULL: none */
+} ink_cpu_op;
+
+/* Row functions: rows.c, rope.c, store.c, experts.c */
+void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_add(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_scale(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_clamp(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_activate(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_softmax(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_normalize(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_rope_table(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_rope(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_store(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_top_k(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_gather(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_combine(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+size_t ink_cpu_embed_scratch(const ink_array *node);
+size_t ink_cpu_store_scratch(const ink_array *node);
+
+/* Functions with tasks of their own: linear.c, attend.c, rows.c */
+size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_linear(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_linear_scratch(const ink_array *node);
+size_t ink_cpu_linear_experts_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_linear_experts(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_attend_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_attend(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_attend_scratch(const ink_array *node);
+size_t ink_cpu_one_task(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_pick(const ink_cpu_call *call, size_t task);
+void ink_cpu_mean(const ink_cpu_call *call, size_t task);
+
+/* Vectors along the last dimension: how many a row of the first dimension holds, and where the j-th begins. */
+static inline size_t ink_lines_of_row(const ink_array *x)
+{
+    size_t n = 1;
+    for (int d = 1; d + 1 < x->n_dims; d++)
+        n *= x->shape[d];
+    return n;
+}
+
+static inline void *ink_line(const ink_array *x, size_t row, size_t line)
+{
+    size_t at = row * x->stride[0];
+    for (int d = x->n_dims - 2; d >= 1; d--) {
+        at += line % x->shape[d] * x->stride[d];
+        line /= x->shape[d];
+    }
+    return (char *)x->data + at * ink_type_bytes(x->type);
+}
+
+static inline size_t ink_line_length(const ink_array *x)
+{
+    return x->shape[x->n_dims - 1];
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* Ops that go row by row: lookups, norms, elementwise arithmetic, activations. */
+#include "device/cpu/cpu.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Calls body with `row` and `line` for every line of the rows. */
+#define FOR_LINES(node, first_row, n_rows)                                   \
+    for (size_t row = (first_row), n_ = ink_lines_of_row(node); row < (first_row) + (n_rows); row++) \
+        for (size_t line = 0; line < n_; line++)
+
+/* The row that an index names. Indices come from the caller of the graph and were checked there. */
+static size_t index_of(const ink_array *ids, size_t i)
+{
+    int32_t id = ((const int32_t *)ids->data)[i * ids->stride[0]];
+    assert(id >= 0);
+    return (size_t)id;
+}
+
+size_t ink_cpu_embed_scratch(const ink_array *node)
+{
+    const ink_matrix *matrix = node->parameters.matrix;
+    const ink_format_info *format = &ink_formats[matrix->format];
+    return matrix->k / format->block_elements * format->block_bytes;
+}
+
+void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node;
+    const ink_matrix *matrix = node->parameters.matrix;
+    const ink_format_info *format = &ink_formats[matrix->format];
+    size_t n_blocks = matrix->k / format->block_elements, row_bytes = n_blocks * format->block_bytes;
+    for (size_t row = first_row; row < first_row + n_rows; row++) {
+        size_t id = index_of(node->inputs[0], row);
+        const char *blocks = (const char *)matrix->data + id * row_bytes;
+        if (matrix->packed) {
+            const char *tile = (const char *)matrix->data + id / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes;
+            ink_tile_get_row(matrix->format, call->scratch, tile, id % INK_TILE_ROWS, n_blocks);
+            blocks = call->scratch;
+        }
+        ink_decode(matrix->format, ink_line(node, row, 0), blocks, n_blocks);
+    }
+}
+
+void ink_cpu_pick(const ink_cpu_call *call, size_t task)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    size_t bytes = ink_line_length(x) * ink_type_bytes(x->type);
+    (void)task;
+    FOR_LINES(node, 0, node->shape[0])
+        memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row), line), bytes);
+}
+
+void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    FOR_LINES(node, first_row, n_rows)
+        call->cpu->kernels.quantize_q8(ink_line(node, row, line), ink_line(x, row, line), ink_line_length(node));
+}
+
+void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    const ink_kernels *kernels = &call->cpu->kernels;
+    const float *weight = node->inputs[1] ? node->inputs[1]->data : NULL;
+    const float *bias = node->inputs[2] ? node->inputs[2]->data : NULL;
+    float epsilon = node->parameters.norm.epsilon;
+    size_t n = ink_line_length(node);
+    FOR_LINES(node, first_row, n_rows) {
+        float *y = ink_line(node, row, line);
+        if (node->parameters.norm.kind == INK_NORM_RMS)
+            kernels->rms_norm(y, ink_line(x, row, line), weight, n, epsilon);
+        else
+            kernels->layer_norm(y, ink_line(x, row, line), weight, bias, n, epsilon);
+    }
+}
+
+/* Where b's values for one line of a begin. */
+static const float *broadcast_line(const ink_array *b, const ink_array *a, size_t row, size_t line)
+{
+    size_t index[INK_MAX_DIMS] = {row}, at = 0;
+    for (int d = a->n_dims - 2; d >= 1; d--) {
+        index[d] = line % a->shape[d];
+        line /= a->shape[d];
+    }
+    int missing = a->n_dims - b->n_dims;
+    for (int d = 0; d + 1 < b->n_dims; d++)
+        at += b->shape[d] == 1 ? 0 : index[d + missing] * b->stride[d];
+    return (const float *)b->data + at;
+}
+
+void ink_cpu_add(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
+    size_t n = ink_line_length(node);
+    FOR_LINES(node, first_row, n_rows) {
+        const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
+        float *y = ink_line(node, row, line);
+        if (ink_line_length(b) == n) {
+            call->cpu->kernels.add(y, x, z, n);
+            continue;
+        }
+        for (size_t i = 0; i < n; i++)
+            y[i] = x[i] + *z;
+    }
+}
+
+void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
+    size_t n = ink_line_length(node);
+    FOR_LINES(node, first_row, n_rows) {
+        const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
+        float *y = ink_line(node, row, line);
+        if (ink_line_length(b) == n)
+            call->cpu->kernels.multiply(y, x, z, n);
+        else
+            call->cpu->kernels.scale(y, x, *z, n);
+    }
+}
+
+void ink_cpu_scale(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    FOR_LINES(node, first_row, n_rows)
+        call->cpu->kernels.scale(ink_line(node, row, line), ink_line(x, row, line), node->parameters.factor,
+                                 ink_line_length(node));
+}
+
+void ink_cpu_clamp(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node;
+    float low = node->parameters.clamp.low, high = node->parameters.clamp.high;
+    FOR_LINES(node, first_row, n_rows) {
+        const float *x = ink_line(node->inputs[0], row, line);
+        float *y = ink_line(node, row, line);
+        for (size_t i = 0; i < ink_line_length(node); i++)
+            y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+    }
+}
+
+void ink_cpu_activate(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    const ink_kernels *kernels = &call->cpu->kernels;
+    ink_silu_fn *const functions[INK_N_ACTIVATIONS] = {
+        [INK_ACTIVATION_SILU] = kernels->silu,
+        [INK_ACTIVATION_GELU] = kernels->gelu,
+        [INK_ACTIVATION_RELU] = kernels->relu,
+        [INK_ACTIVATION_RELU_SQUARED] = kernels->relu_squared,
+        [INK_ACTIVATION_SIGMOID] = kernels->sigmoid,
+        [INK_ACTIVATION_TANH] = kernels->tanh,
+        [INK_ACTIVATION_SOFTPLUS] = kernels->softplus,
+        [INK_ACTIVATION_EXP] = kernels->exp,
+    };
+    FOR_LINES(node, first_row, n_rows)
+        functions[node->parameters.activation](ink_line(node, row, line), ink_line(x, row, line),
+                                               ink_line_length(node));
+}
+
+void ink_cpu_softmax(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    FOR_LINES(node, first_row, n_rows)
+        call->cpu->kernels.softmax(ink_line(node, row, line), ink_line(x, row, line), ink_line_length(node));
+}
+
+void ink_cpu_normalize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node;
+    FOR_LINES(node, first_row, n_rows) {
+        const float *x = ink_line(node->inputs[0], row, line);
+        float sum = 0;
+        for (size_t i = 0; i < ink_line_length(node); i++)
+            sum += x[i];
+        call->cpu->kernels.scale(ink_line(node, row, line), x, 1.0f / sum, ink_line_length(node));
+    }
+}
+
+void ink_cpu_mean(const ink_cpu_call *call, size_t task)
+{
+    const ink_array *node = call->node, *x = node->inputs[0];
+    const ink_kernels *kernels = &call->cpu->kernels;
+    float *y = node->data;
+    size_t n = ink_line_length(node);
+    (void)task;
+    memset(y, 0, n * sizeof *y);
+    for (size_t row = 0; row < x->shape[0]; row++)
+        kernels->add(y, y, ink_line(x, row, 0), n);
+    kernels->scale(y, y, 1.0f / (float)x->shape[0], n);
+}

@@ -1,0 +1,276 @@
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/size.h"
+
+#define NAME_BYTES 96
+#define ALIGNMENT 64
+
+typedef struct part {
+    const char *name, *shape;
+    bool in_layer;
+} part;
+
+#define MODEL false
+#define LAYER true
+static const part parts[INK_N_WEIGHT_ROLES] = {
+#define WEIGHT(role, scope, name, shape) [INK_WEIGHT_##role] = {name, shape, scope},
+#include "model/weights.def"
+#undef WEIGHT
+};
+#undef MODEL
+#undef LAYER
+
+typedef struct binder {
+    struct ink_model *model;
+    ink_bindings *bindings;
+    bool *claimed; /* [n_tensors] */
+    ink_error *error;
+} binder;
+
+/* What a letter of a shape stands for in this layer. */
+static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
+{
+    const ink_hparams *h = &b->model->hparams;
+    const ink_layer_hparams *layer = &h->layers[layer_index];
+    uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
+    uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
+    switch (letter) {
+    case 'V': return h->n_vocab;
+    case 'E': return h->n_embedding;
+    case 'C': return h->n_context;
+    case 'T': return h->n_token_types;
+    case 'Q': return q;
+    case 'K': return k;
+    case 'W': return v;
+    case 'O': return (uint64_t)layer->n_heads * h->v_dim;
+    case 'S': return q + k + v;
+    case 'D': return h->k_dim;
+    case 'H': return layer->n_heads;
+    case 'R': return h->rope_dims / 2;
+    case 'F': return layer->n_ff;
+    case 'G': return 2 * (uint64_t)layer->n_ff;
+    case 'X': return h->n_experts;
+    case 'f': return h->n_expert_ff;
+    case 's': return h->n_shared_ff;
+    default: return 1;
+    }
+}
+
+/* Compares with one alternative, n_letters of it; dims are written rows first, the file has them last. */
+static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters, size_t n_letters,
+                      uint32_t layer)
+{
+    if (tensor->n_dims > n_letters && tensor->shape[n_letters] != 1)
+        return false;
+    for (size_t i = 0; i < n_letters; i++)
+        if (tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
+            return false;
+    return true;
+}
+
+static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters, uint32_t layer)
+{
+    char wanted[64] = "";
+    for (size_t i = strcspn(letters, "|"), used = 0; i-- > 0 && used < sizeof wanted;)
+        used += (size_t)snprintf(wanted + used, sizeof wanted - used, "%s%llu", used ? " x " : "",
+                                 (unsigned long long)dimension(b, letters[i], layer));
+    return ink_fail(b->error, INK_CORRUPT, 0,
+                    "%s: tensor %s is %llu x %llu x %llu, but the hyperparameters say %s",
+                    ink_gguf_name(b->model->gguf), tensor->name, (unsigned long long)tensor->shape[0],
+                    (unsigned long long)tensor->shape[1], (unsigned long long)tensor->shape[2], wanted);
+}
+
+static ink_status check_shape(const binder *b, const ink_gguf_tensor *tensor, const char *shapes, uint32_t layer,
+                              size_t *n_dims)
+{
+    for (const char *at = shapes; *at;) {
+        size_t n_letters = strcspn(at, "|");
+        if (has_shape(b, tensor, at, n_letters, layer)) {
+            *n_dims = n_letters;
+            return INK_OK;
+        }
+        at += n_letters + (at[n_letters] == '|');
+    }
+    return refuse_shape(b, tensor, shapes, layer);
+}
+
+static ink_status add_binding(binder *b, ink_binding binding)
+{
+    ink_bindings *bindings = b->bindings;
+    size_t aligned;
+    if (bindings->n == bindings->capacity)
+        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s stands for two parts", ink_gguf_name(b->model->gguf),
+                        binding.tensor->name);
+    binding.offset = bindings->memory_bytes;
+    if (!ink_size_align(binding.n_bytes, ALIGNMENT, &aligned) ||
+        !ink_size_add(bindings->memory_bytes, aligned, &bindings->memory_bytes))
+        return ink_fail(b->error, INK_LIMIT, 0, "%s: the weights are larger than the address space",
+                        ink_gguf_name(b->model->gguf));
+    bindings->all[bindings->n++] = binding;
+    return INK_OK;
+}
+
+static const ink_gguf_tensor *claim(binder *b, const char *name)
+{
+    const ink_gguf *gguf = b->model->gguf;
+    const ink_gguf_tensor *tensor = ink_gguf_find_tensor(gguf, name);
+    if (tensor)
+        b->claimed[tensor - ink_gguf_get_tensor(gguf, 0)] = true;
+    return tensor;
+}
+
+static void count_use(binder *b, const ink_gguf_tensor *tensor)
+{
+    ink_format_use *use = &b->model->uses[tensor->format];
+    uint64_t n = 1;
+    for (uint32_t d = 0; d < tensor->n_dims; d++)
+        n *= tensor->shape[d]; /* the reader has checked that the bytes of it fit */
+    use->n_tensors++;
+    use->n_bytes += tensor->n_bytes;
+    use->n_parameters += n;
+    b->model->n_parameters += n;
+}
+
+/* Floats that are kept as floats: norms, biases, factors. */
+static ink_status bind_vector(binder *b, const ink_gguf_tensor *tensor, size_t n, const float **vector)
+{
+    count_use(b, tensor);
+    return add_binding(b, (ink_binding){.tensor = tensor, .vector = vector, .n_bytes = n * sizeof(float)});
+}
+
+static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool packed, ink_matrix *matrix)
+{
+    uint64_t expert_bytes, n_bytes;
+    count_use(b, tensor);
+    *matrix = (ink_matrix){
+        .format = tensor->format,
+        .packed = packed,
+        .k = (size_t)tensor->shape[0],
+        .n_rows = (size_t)tensor->shape[1],
+        .n_experts = (size_t)tensor->shape[2],
+    };
+    bool fits = packed ? ink_format_packed_bytes(matrix->format, matrix->n_rows, matrix->k, &expert_bytes)
+                       : ink_format_row_bytes(matrix->format, matrix->k, &expert_bytes) &&
+                             ink_u64_mul(expert_bytes, matrix->n_rows, &expert_bytes);
+    if (!fits || !ink_u64_mul(expert_bytes, matrix->n_experts, &n_bytes) || n_bytes > SIZE_MAX)
+        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s is too large", ink_gguf_name(b->model->gguf),
+                        tensor->name);
+    matrix->expert_bytes = (size_t)expert_bytes;
+    return add_binding(b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = (size_t)n_bytes});
+}
+
+static ink_status bind_bias(binder *b, const char *stem, const char *shape, uint32_t layer, ink_weight *weight)
+{
+    char name[NAME_BYTES], letters[3] = "";
+    size_t n_letters = strcspn(shape, "|"), n_dims;
+    (void)snprintf(name, sizeof name, "%s.bias", stem);
+    const ink_gguf_tensor *tensor = claim(b, name);
+    if (!tensor)
+        return INK_OK;
+    memcpy(letters, shape, n_letters == 3 ? 2 : 1);
+    INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
+    INK_TRY(check_shape(b, tensor, strcmp(shape, "FE|GE") == 0 ? "F|G" : letters, layer, &n_dims));
+    size_t n = (size_t)(tensor->shape[0] * tensor->shape[1]);
+    if (!weight->matrix.n_rows && !weight->n)
+        weight->n = n;
+    return bind_vector(b, tensor, n, &weight->bias);
+}
+
+/* What only looks rows up stays as it lies in the file; what multiplies is packed. */
+static bool only_looked_up(const binder *b, ink_role role)
+{
+    return role == INK_WEIGHT_POSITION_EMBEDDING || role == INK_WEIGHT_TOKEN_TYPES ||
+           (role == INK_WEIGHT_TOKEN_EMBEDDING &&
+            (b->model->arch->kind == INK_KIND_EMBEDDING || ink_gguf_find_tensor(b->model->gguf, "output.weight")));
+}
+
+static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required, ink_weight *weight)
+{
+    const part *p = &parts[role];
+    char stem[NAME_BYTES - 8], name[NAME_BYTES];
+    size_t n_dims;
+    if (p->in_layer)
+        (void)snprintf(stem, sizeof stem, "blk.%u.%s", layer, p->name);
+    else
+        (void)snprintf(stem, sizeof stem, "%s", p->name);
+    (void)snprintf(name, sizeof name, "%s.weight", stem);
+    const ink_gguf_tensor *tensor = claim(b, name);
+    if (!tensor && required)
+        return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
+                        ink_gguf_name(b->model->gguf), name, b->model->arch->name);
+    if (tensor) {
+        INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
+        INK_TRY(check_shape(b, tensor, p->shape, layer, &n_dims));
+        weight->n = (size_t)tensor->shape[0];
+        INK_TRY(n_dims == 1 ? bind_vector(b, tensor, weight->n, &weight->vector)
+                            : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
+    }
+    return bind_bias(b, stem, p->shape, layer, weight);
+}
+
+static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint32_t layer, bool in_layer,
+                            ink_weight *weights)
+{
+    for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
+        if (parts[roles[i]].in_layer == in_layer)
+            INK_TRY(bind_part(b, roles[i], layer, required, &weights[roles[i]]));
+    return INK_OK;
+}
+
+static ink_status bind_all(binder *b)
+{
+    struct ink_model *model = b->model;
+    const ink_arch *arch = model->arch;
+    INK_TRY(bind_list(b, arch->required, true, 0, false, model->weights));
+    INK_TRY(bind_list(b, arch->optional, false, 0, false, model->weights));
+    for (uint32_t layer = 0; layer < model->hparams.n_layers; layer++) {
+        INK_TRY(bind_list(b, arch->required, true, layer, true, model->layers[layer]));
+        INK_TRY(bind_list(b, arch->optional, false, layer, true, model->layers[layer]));
+    }
+    return INK_OK;
+}
+
+/* A tensor that nothing uses means that the file is not what the architecture's row describes. */
+static ink_status check_claims(const binder *b)
+{
+    const ink_gguf *gguf = b->model->gguf;
+    for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++)
+        if (!b->claimed[i])
+            return ink_fail(b->error, INK_UNSUPPORTED, 0, "%s: tensor %s is not known as a part of architecture %s",
+                            ink_gguf_name(gguf), ink_gguf_get_tensor(gguf, i)->name, b->model->arch->name);
+    return INK_OK;
+}
+
+ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink_error *error)
+{
+    const ink_gguf_tensor *embedding = ink_gguf_find_tensor(model->gguf, "token_embd.weight");
+    size_t n = ink_gguf_n_tensors(model->gguf);
+    if (!embedding || embedding->n_dims != 2 || embedding->shape[1] > UINT32_MAX)
+        return ink_fail(error, INK_CORRUPT, 0, "%s: tensor token_embd.weight is missing or has no two dimensions",
+                        ink_gguf_name(model->gguf));
+    model->hparams.n_vocab = (uint32_t)embedding->shape[1];
+    binder b = {.model = model, .bindings = bindings, .error = error};
+    *bindings = (ink_bindings){.all = ink_arena_take(&model->arena, n, sizeof(ink_binding)), .capacity = n};
+    b.claimed = ink_arena_take(&model->arena, n, sizeof *b.claimed);
+    model->layers = ink_arena_take(&model->arena, model->hparams.n_layers, sizeof *model->layers);
+    if (!bindings->all || !b.claimed || !model->layers)
+        return ink_fail_memory(error, "the table of weights");
+    INK_TRY(bind_all(&b));
+    return check_claims(&b);
+}
+
+void ink_bindings_keep_vectors(ink_bindings *bindings)
+{
+    size_t n = 0;
+    bindings->memory_bytes = 0;
+    for (size_t i = 0; i < bindings->n; i++) {
+        if (bindings->all[i].matrix)
+            continue;
+        bindings->all[n] = bindings->all[i];
+        bindings->all[n++].offset = bindings->memory_bytes;
+        bindings->memory_bytes += (bindings->all[i].n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    bindings->n = n;
+}

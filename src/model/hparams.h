@@ -1,0 +1,45 @@
+/* A model's hyperparameters: read from metadata, completed, and checked so that nothing later divides by zero. */
+#ifndef INK_MODEL_HPARAMS_H
+#define INK_MODEL_HPARAMS_H
+
+#include "format/gguf.h"
+#include "model/arch.h"
+
+#define INK_MAX_LAYERS 1024
+#define INK_MAX_WIDTH (1u << 20) /* of an embedding, a feed-forward, all heads together */
+#define INK_MAX_CONTEXT (1u << 24)
+#define INK_MAX_EXPERTS 1024
+
+typedef uint32_t ink_hparam_u32;
+typedef float ink_hparam_f32;
+typedef bool ink_hparam_bool;
+
+typedef enum ink_rope_scaling {
+    INK_SCALING_NONE,
+    INK_SCALING_LINEAR,
+    INK_SCALING_YARN,    /* Peng et al., arXiv:2309.00071 */
+    INK_SCALING_LONGROPE /* Ding et al., arXiv:2402.13753 */
+} ink_rope_scaling;
+
+/* What may differ from layer to layer. */
+typedef struct ink_layer_hparams {
+    uint32_t n_heads, n_kv_heads, n_ff;
+    bool windowed, rotated;
+} ink_layer_hparams;
+
+typedef struct ink_hparams {
+#define HPARAM(type, field, key, fallback) ink_hparam_##type field;
+#include "model/hparams.def"
+#undef HPARAM
+    uint32_t n_vocab; /* rows of the token embedding */
+    uint32_t n_token_types;
+    float epsilon;
+    ink_rope_scaling scaling;
+    ink_layer_hparams *layers; /* [n_layers] */
+} ink_hparams;
+
+/* `layers` comes from the arena. */
+ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf, ink_arena *arena,
+                            ink_error *error);
+
+#endif

@@ -1,0 +1,100 @@
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/cpu.h"
+#include "base/pool.h"
+#include "model/vocab_source.h"
+#include "model/weights.h"
+#include "text/template.h"
+
+static ink_status find_arch(ink_model *model, ink_error *error)
+{
+    ink_gguf_string name = {NULL, 0};
+    INK_TRY(ink_gguf_need(model->gguf, "general.architecture", error));
+    INK_TRY(ink_gguf_get_string(model->gguf, "general.architecture", &name, error));
+    model->arch = ink_arch_find(name.text);
+    if (!model->arch)
+        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: architecture \"%.60s\" is not supported",
+                        ink_gguf_name(model->gguf), name.text);
+    return INK_OK;
+}
+
+static ink_status open_text(ink_model *model, bool required, ink_error *error)
+{
+    ink_gguf_string chat = {NULL, 0};
+    if (!required && !ink_gguf_find(model->gguf, "tokenizer.ggml.model"))
+        return INK_OK;
+    INK_TRY(ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error));
+    INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
+    if (!chat.text)
+        return INK_OK;
+    return ink_template_new(&model->chat, chat.text, chat.n_bytes, model->allocator, error);
+}
+
+static ink_status check_vocabulary(const ink_model *model, ink_error *error)
+{
+    if (model->vocab && (uint32_t)ink_vocab_n_tokens(model->vocab) != model->hparams.n_vocab)
+        return ink_fail(error, INK_CORRUPT, 0, "%s: the vocabulary has %d tokens, the embedding %u rows",
+                        ink_gguf_name(model->gguf), ink_vocab_n_tokens(model->vocab), model->hparams.n_vocab);
+    return INK_OK;
+}
+
+static ink_status load_weights(ink_model *model, const ink_bindings *bindings, const ink_model_options *options,
+                               ink_error *error)
+{
+    struct ink_pool *pool;
+    int n_threads = options->n_threads > 0 ? options->n_threads : ink_cpu_count();
+    INK_TRY(ink_pool_new(&pool, n_threads < INK_MAX_THREADS ? n_threads : INK_MAX_THREADS, model->allocator, error));
+    ink_status status = ink_weights_load(model, bindings, pool, &options->progress, error);
+    ink_pool_free(pool);
+    return status;
+}
+
+static ink_status fill(ink_model *model, const char *path, const ink_model_options *options, ink_error *error)
+{
+    ink_bindings bindings;
+    INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
+    if (options->load == INK_LOAD_VOCABULARY)
+        return open_text(model, true, error);
+    INK_TRY(find_arch(model, error));
+    INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
+    INK_TRY(ink_weights_bind(model, &bindings, error));
+    INK_TRY(open_text(model, false, error));
+    INK_TRY(check_vocabulary(model, error));
+    model->weight_bytes = bindings.memory_bytes;
+    if (options->load == INK_LOAD_METADATA)
+        ink_bindings_keep_vectors(&bindings);
+    return load_weights(model, &bindings, options, error);
+}
+
+ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options, ink_error *error)
+{
+    const ink_model_options defaults = {0};
+    options = options ? options : &defaults;
+    ink_model *model = ink_new(options->allocator, 1, sizeof *model);
+    if (!model)
+        return ink_fail_memory(error, "a model");
+    model->allocator = options->allocator;
+    model->load = options->load;
+    ink_arena_init(&model->arena, options->allocator, SIZE_MAX);
+    ink_status status = fill(model, path, options, error);
+    if (status != INK_OK) {
+        ink_model_free(model);
+        return status;
+    }
+    *out = model;
+    return INK_OK;
+}
+
+void ink_model_free(ink_model *model)
+{
+    if (!model)
+        return;
+    ink_template_free(model->chat);
+    ink_vocab_free(model->vocab);
+    ink_delete_aligned(model->allocator, model->memory);
+    ink_arena_deinit(&model->arena);
+    ink_gguf_free(model->gguf);
+    ink_delete(model->allocator, model);
+}

@@ -1,0 +1,42 @@
+/*
+ * A model: hyperparameters, weights in memory (packed into tiles where they multiply), vocabulary, chat template.
+ * Immutable after it is opened.
+ */
+#ifndef INK_MODEL_MODEL_H
+#define INK_MODEL_MODEL_H
+
+#include "model/hparams.h"
+#include "text/vocab.h"
+
+/* One tensor of the model and its bias. Absent parts have no data. */
+typedef struct ink_weight {
+    ink_matrix matrix;   /* two and three dimensions; data NULL when absent */
+    const float *vector; /* one dimension: [n]; NULL when absent */
+    size_t n;
+    const float *bias; /* [n_rows], with experts [n_experts][n_rows]; NULL when absent */
+} ink_weight;
+
+/* Bytes of one format in a model, for `show`. */
+typedef struct ink_format_use {
+    size_t n_tensors;
+    uint64_t n_bytes, n_parameters;
+} ink_format_use;
+
+struct ink_model {
+    const ink_allocator *allocator;
+    ink_load load;
+    const ink_arch *arch; /* NULL when only the vocabulary was loaded */
+    ink_hparams hparams;
+    ink_gguf *gguf;   /* metadata and token texts are borrowed from it */
+    ink_arena arena;  /* hyperparameters, weight tables */
+    void *memory;        /* of all weights; of vectors alone when only metadata was loaded */
+    size_t weight_bytes; /* of all weights in memory, loaded or not */
+    ink_weight weights[INK_N_WEIGHT_ROLES];         /* of the model */
+    ink_weight (*layers)[INK_N_WEIGHT_ROLES];       /* [n_layers] */
+    ink_vocab *vocab; /* NULL when the file has none */
+    struct ink_template *chat; /* NULL when the file has none */
+    ink_format_use uses[INK_N_FORMATS];
+    uint64_t n_parameters;
+};
+
+#endif

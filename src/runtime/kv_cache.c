@@ -1,0 +1,165 @@
+#include "runtime/kv_cache.h"
+
+#include "base/size.h"
+#include "model/decoder.h"
+
+#define ALIGNMENT 64
+
+/* A windowed layer holds the window before a batch and the batch, and both may begin in the middle of a page. */
+static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_batch)
+{
+    size_t all = ink_size_groups(n_context, INK_PAGE);
+    if (!layer->window)
+        return all;
+    return ink_size_min(all, ink_size_groups(layer->window + n_batch, INK_PAGE) + 2);
+}
+
+static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index, ink_format format,
+                             ink_error *error)
+{
+    *layer = (ink_kv_layer){.window = ink_model_window(model, index)};
+    layer->layout.k_format = layer->layout.v_format = format;
+    ink_model_kv_layout(model, index, &layer->layout);
+    if (ink_kv_layout_init(&layer->layout))
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "a cache in %s needs heads whose width is a multiple of %u, but they are %zu and %zu wide; use "
+                    "f16 or f32",
+                    ink_formats[format].name, ink_formats[format].block_elements, layer->layout.k_dim,
+                    layer->layout.v_dim);
+}
+
+ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context, size_t n_batch,
+                             size_t *n_bytes, ink_error *error)
+{
+    size_t total = 0, bytes;
+    for (size_t i = 0; i < model->hparams.n_layers; i++) {
+        ink_kv_layer layer;
+        INK_TRY(plan_layer(&layer, model, i, format, error));
+        size_t n_slots = slots_of(&layer, n_context, n_batch);
+        if (!ink_size_mul(n_slots, layer.layout.page_bytes, &bytes) || !ink_size_align(bytes, ALIGNMENT, &bytes) ||
+            !ink_size_add(total, bytes, &total))
+            return ink_fail(error, INK_LIMIT, 0, "a cache for %zu positions is larger than the address space",
+                            n_context);
+    }
+    *n_bytes = total;
+    return INK_OK;
+}
+
+/* Tables of one layer, and its part of the memory from *at on. */
+static bool init_layer(ink_kv_cache *cache, size_t index, size_t n_batch, char **at)
+{
+    ink_kv_layer *layer = &cache->layers[index];
+    layer->n_slots = slots_of(layer, cache->n_context, n_batch);
+    layer->free = ink_arena_take(&cache->arena, layer->n_slots, sizeof *layer->free);
+    cache->pages[index] = ink_arena_take(&cache->arena, ink_size_groups(cache->n_context, INK_PAGE), sizeof(void *));
+    if (!layer->free || !cache->pages[index])
+        return false;
+    for (size_t i = 0; i < layer->n_slots; i++)
+        layer->free[i] = (uint32_t)(layer->n_slots - 1 - i);
+    layer->n_free = layer->n_slots;
+    layer->slots = *at;
+    size_t bytes = layer->n_slots * layer->layout.page_bytes; /* checked by ink_kv_cache_plan */
+    *at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    cache->layouts[index] = layer->layout;
+    return true;
+}
+
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format, size_t n_context,
+                             size_t n_batch, ink_error *error)
+{
+    size_t n_bytes, n_layers = model->hparams.n_layers;
+    *cache = (ink_kv_cache){.allocator = model->allocator, .n_layers = n_layers, .n_context = n_context};
+    ink_arena_init(&cache->arena, model->allocator, SIZE_MAX);
+    INK_TRY(ink_kv_cache_plan(model, format, n_context, n_batch, &n_bytes, error));
+    cache->memory = ink_new_aligned(model->allocator, n_bytes, 4096);
+    cache->layers = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layers);
+    cache->layouts = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layouts);
+    cache->pages = ink_arena_take(&cache->arena, n_layers, sizeof *cache->pages);
+    bool ok = cache->memory && cache->layers && cache->layouts && cache->pages;
+    char *at = cache->memory;
+    for (size_t i = 0; ok && i < n_layers; i++) {
+        INK_TRY(plan_layer(&cache->layers[i], model, i, format, error));
+        ok = init_layer(cache, i, n_batch, &at);
+    }
+    if (!ok)
+        return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
+                        n_context, ink_formats[format].name);
+    cache->sequence = (ink_kv_sequence){
+        .n_layers = n_layers,
+        .layouts = cache->layouts,
+        .pages = (void *const *const *)cache->pages,
+    };
+    return INK_OK;
+}
+
+void ink_kv_cache_deinit(ink_kv_cache *cache)
+{
+    ink_delete_aligned(cache->allocator, cache->memory);
+    ink_arena_deinit(&cache->arena);
+    cache->memory = NULL;
+}
+
+/* ---- Pages -------------------------------------------------------------------------------------------------- */
+
+static void give_back(ink_kv_cache *cache, size_t index, size_t page)
+{
+    ink_kv_layer *layer = &cache->layers[index];
+    size_t offset = (size_t)((char *)cache->pages[index][page] - layer->slots);
+    layer->free[layer->n_free++] = (uint32_t)(offset / layer->layout.page_bytes);
+    cache->pages[index][page] = NULL;
+}
+
+/* The first position that a token at `position` sees. */
+static size_t first_seen(const ink_kv_layer *layer, size_t position)
+{
+    return layer->window && position + 1 > layer->window ? position + 1 - layer->window : 0;
+}
+
+void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
+{
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        ink_kv_layer *layer = &cache->layers[i];
+        size_t keep = first_seen(layer, position) / INK_PAGE, end = ink_size_groups(position + n, INK_PAGE);
+        for (; layer->first_page < keep && layer->first_page < layer->n_pages; layer->first_page++)
+            give_back(cache, i, layer->first_page);
+        for (; layer->n_pages < end; layer->n_pages++) {
+            uint32_t slot = layer->free[--layer->n_free];
+            cache->pages[i][layer->n_pages] = layer->slots + (size_t)slot * layer->layout.page_bytes;
+        }
+    }
+    cache->sequence.n_positions = position + n;
+}
+
+bool ink_kv_cache_reaches(const ink_kv_cache *cache, size_t position)
+{
+    if (position == 0)
+        return true;
+    for (size_t i = 0; i < cache->n_layers; i++)
+        if (first_seen(&cache->layers[i], position) / INK_PAGE < cache->layers[i].first_page)
+            return false;
+    return true;
+}
+
+void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position)
+{
+    size_t end = ink_size_groups(position, INK_PAGE);
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        ink_kv_layer *layer = &cache->layers[i];
+        while (layer->n_pages > end && layer->n_pages > layer->first_page)
+            give_back(cache, i, --layer->n_pages);
+        if (position == 0)
+            layer->first_page = layer->n_pages = 0;
+    }
+    cache->sequence.n_positions = position;
+}
+
+size_t ink_kv_cache_bytes(const ink_kv_cache *cache)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        const ink_kv_layer *layer = &cache->layers[i];
+        bytes += (layer->n_pages - layer->first_page) * layer->layout.page_bytes;
+    }
+    return bytes;
+}

@@ -1,0 +1,356 @@
+#include "runtime/session.h"
+
+#include <string.h>
+#include "base/cpu.h"
+#include "base/pool.h"
+#include "base/size.h"
+
+#define DEFAULT_BATCH 512
+
+/* ---- Options ------------------------------------------------------------------------------------------------ */
+
+ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error)
+{
+    static const ink_format formats[] = {INK_FORMAT_F16, INK_FORMAT_F32, INK_FORMAT_Q8_0, INK_FORMAT_Q4_0};
+    ink_format found;
+    *format = formats[0];
+    if (!name)
+        return INK_OK;
+    if (ink_format_by_name(name, &found)) {
+        for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+            if (formats[i] == found) {
+                *format = found;
+                return INK_OK;
+            }
+        }
+    }
+    return ink_fail(error, INK_BAD_ARGUMENT, 0, "cache format \"%.20s\": use f32, f16, q8_0 or q4_0", name);
+}
+
+/* What the options come to. */
+typedef struct settings {
+    size_t n_context, n_batch;
+    ink_format format;
+} settings;
+
+static ink_status settle(const ink_model *model, const ink_session_options *options, settings *out,
+                         ink_error *error)
+{
+    size_t trained = model->hparams.n_context;
+    out->n_context = options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
+    out->n_batch = ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
+    if (out->n_context > INK_MAX_CONTEXT)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a context of %zu positions; at most %u are possible",
+                        out->n_context, INK_MAX_CONTEXT);
+    if (out->n_batch > INK_MAX_BATCH)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a batch of %zu tokens; at most %d are possible", out->n_batch,
+                        INK_MAX_BATCH);
+    if (model->weights[INK_WEIGHT_POSITION_EMBEDDING].matrix.n_rows && out->n_context > trained)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a context of %zu positions, but the model has learned %zu",
+                        out->n_context, trained);
+    if (model->arch->kind == INK_KIND_EMBEDDING)
+        out->n_batch = out->n_context; /* it looks both ways: a text is one batch */
+    return ink_cache_format(options->cache, &out->format, error);
+}
+
+/* ---- Recorded steps ----------------------------------------------------------------------------------------- */
+
+static void forget_step(ink_recorded_step *step)
+{
+    ink_program_free(step->program);
+    step->program = NULL;
+}
+
+static bool same_shape(ink_step_shape a, ink_step_shape b)
+{
+    return a.n_tokens == b.n_tokens && a.n_outputs == b.n_outputs && a.n_context == b.n_context;
+}
+
+/* The step of this shape, recorded now if it is not among those kept; it takes the place of the one unused longest. */
+static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recorded_step **out, ink_error *error)
+{
+    ink_recorded_step *oldest = &session->steps[0];
+    for (size_t i = 0; i < INK_KEPT_STEPS; i++) {
+        ink_recorded_step *step = &session->steps[i];
+        if (step->program && same_shape(step->shape, shape)) {
+            *out = step;
+            return INK_OK;
+        }
+        if (!step->program || (oldest->program && step->last_used < oldest->last_used))
+            oldest = step;
+    }
+    forget_step(oldest);
+    ink_graph_reset(&oldest->graph);
+    oldest->shape = shape;
+    ink_model_record(session->model, &oldest->graph, shape, &oldest->arrays);
+    INK_TRY(ink_program_new(&oldest->program, session->device, &oldest->graph, error));
+    *out = oldest;
+    return INK_OK;
+}
+
+/* Runs one batch at the session's end; results, if any are wanted, are those of its last n_outputs tokens. */
+static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n_tokens, size_t n_outputs,
+                           const float **results, ink_error *error)
+{
+    ink_recorded_step *step;
+    INK_TRY(get_step(session, (ink_step_shape){n_tokens, n_outputs, session->n_context}, &step, error));
+    const ink_step *arrays = &step->arrays;
+    ink_kv_cache_extend(&session->cache, session->position, n_tokens);
+    step->last_used = ++session->n_runs;
+    int32_t *ids = ink_program_data(step->program, arrays->tokens);
+    int32_t *positions = ink_program_data(step->program, arrays->positions);
+    const ink_kv_sequence **sequences = ink_program_data(step->program, arrays->sequences);
+    for (size_t i = 0; i < n_tokens; i++) {
+        ids[i] = tokens[i];
+        positions[i] = (int32_t)(session->position + i);
+        sequences[i] = &session->cache.sequence;
+    }
+    if (arrays->token_types)
+        memset(ink_program_data(step->program, arrays->token_types), 0, n_tokens * sizeof(int32_t));
+    if (arrays->chosen) {
+        int32_t *chosen = ink_program_data(step->program, arrays->chosen);
+        for (size_t i = 0; i < n_outputs; i++)
+            chosen[i] = (int32_t)(n_tokens - n_outputs + i);
+    }
+    INK_TRY(ink_program_run(step->program, error));
+    if (n_outputs > 0)
+        *results = ink_program_data(step->program, arrays->result);
+    return INK_OK;
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------- */
+
+static ink_status fill(ink_session *session, const ink_session_options *options, ink_error *error)
+{
+    settings chosen;
+    uint32_t features;
+    INK_TRY(settle(session->model, options, &chosen, error));
+    session->n_context = chosen.n_context;
+    session->n_batch = chosen.n_batch;
+    session->cache_format = chosen.format;
+    INK_TRY(ink_cpu_select(&features, error));
+    int n_threads = options->n_threads ? options->n_threads : ink_cpu_count();
+    INK_TRY(ink_device_cpu_new(&session->device, n_threads, features, session->allocator, error));
+    INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context, chosen.n_batch, error));
+    session->tokens = ink_new(session->allocator, chosen.n_context, sizeof *session->tokens);
+    session->logits = ink_new(session->allocator, session->model->hparams.n_vocab, sizeof *session->logits);
+    if (!session->tokens || !session->logits)
+        return ink_fail_memory(error, "a session");
+    return INK_OK;
+}
+
+ink_status ink_session_new(ink_session **out, const ink_model *model, const ink_session_options *options,
+                           ink_error *error)
+{
+    const ink_session_options defaults = {0};
+    if (model->load != INK_LOAD_ALL)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the model was opened without its weights");
+    ink_session *session = ink_new(model->allocator, 1, sizeof *session);
+    if (!session)
+        return ink_fail_memory(error, "a session");
+    session->model = model;
+    session->allocator = model->allocator;
+    session->cache.allocator = model->allocator;
+    for (size_t i = 0; i < INK_KEPT_STEPS; i++)
+        ink_graph_init(&session->steps[i].graph, model->allocator);
+    ink_status status = fill(session, options ? options : &defaults, error);
+    if (status != INK_OK) {
+        ink_session_free(session);
+        return status;
+    }
+    *out = session;
+    return INK_OK;
+}
+
+void ink_session_free(ink_session *session)
+{
+    if (!session)
+        return;
+    for (size_t i = 0; i < INK_KEPT_STEPS; i++) {
+        forget_step(&session->steps[i]);
+        ink_graph_deinit(&session->steps[i].graph);
+    }
+    ink_device_free(session->device);
+    ink_kv_cache_deinit(&session->cache);
+    ink_delete(session->allocator, session->tokens);
+    ink_delete(session->allocator, session->logits);
+    ink_delete(session->allocator, session);
+}
+
+size_t ink_session_n_context(const ink_session *session)
+{
+    return session->n_context;
+}
+
+size_t ink_session_position(const ink_session *session)
+{
+    return session->position;
+}
+
+size_t ink_session_cache_bytes(const ink_session *session)
+{
+    return ink_kv_cache_bytes(&session->cache);
+}
+
+const float *ink_session_logits(const ink_session *session)
+{
+    return session->has_logits ? session->logits : NULL;
+}
+
+/* ---- Evaluating --------------------------------------------------------------------------------------------- */
+
+static ink_status check_tokens(const ink_session *session, const int32_t *tokens, size_t n_tokens, ink_error *error)
+{
+    uint32_t n_vocab = session->model->hparams.n_vocab;
+    if (n_tokens == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there are no tokens to evaluate");
+    for (size_t i = 0; i < n_tokens; i++)
+        if (tokens[i] < 0 || (uint32_t)tokens[i] >= n_vocab)
+            return ink_fail(error, INK_BAD_ARGUMENT, i, "token %zu is %d; the vocabulary has 0 to %u", i, tokens[i],
+                            n_vocab - 1);
+    if (n_tokens > session->n_context - session->position)
+        return ink_fail(error, INK_LIMIT, 0,
+                        "%zu tokens do not fit: %zu of %zu positions of the context are taken; use a larger context "
+                        "or fewer tokens",
+                        n_tokens, session->position, session->n_context);
+    return INK_OK;
+}
+
+static bool report(const ink_progress *progress, size_t done, size_t all)
+{
+    return !progress || !progress->report || progress->report(progress->context, (float)done / (float)all);
+}
+
+ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens, float *logits,
+                                const ink_progress *progress, ink_error *error)
+{
+    size_t n_vocab = session->model->hparams.n_vocab, batch = session->n_batch;
+    if (session->model->arch->kind == INK_KIND_EMBEDDING)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is a model for embeddings: it does not generate text",
+                        session->model->arch->name);
+    INK_TRY(check_tokens(session, tokens, n_tokens, error));
+    if (logits)
+        batch = ink_size_min(batch, ink_size_max(INK_LOGITS_BYTES / (n_vocab * sizeof *logits), 1));
+    for (size_t done = 0; done < n_tokens;) {
+        size_t n = ink_size_min(batch, n_tokens - done), n_outputs = logits ? n : done + n == n_tokens;
+        const float *results = NULL;
+        INK_TRY(run_step(session, tokens + done, n, n_outputs, &results, error));
+        memcpy(session->tokens + session->position, tokens + done, n * sizeof *tokens);
+        session->position += n;
+        session->has_logits = n_outputs > 0;
+        if (logits)
+            memcpy(logits + done * n_vocab, results, n * n_vocab * sizeof *logits);
+        if (n_outputs > 0)
+            memcpy(session->logits, results + (n_outputs - 1) * n_vocab, n_vocab * sizeof *results);
+        done += n;
+        if (!report(progress, done, n_tokens))
+            return ink_fail(error, INK_CANCELLED, 0, "cancelled after %zu of %zu tokens", done, n_tokens);
+    }
+    return INK_OK;
+}
+
+ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error)
+{
+    if (position > session->position)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "cannot rewind to position %zu: the session ends at %zu", position,
+                        session->position);
+    if (position == session->position)
+        return INK_OK;
+    if (!ink_kv_cache_reaches(&session->cache, position))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "cannot rewind to position %zu: layers with a window have given back what it sees; evaluate "
+                        "from the beginning",
+                        position);
+    ink_kv_cache_truncate(&session->cache, position);
+    session->position = position;
+    session->has_logits = false;
+    return INK_OK;
+}
+
+/* What the largest step takes: a full batch whose last token's result is wanted. */
+static ink_status plan_step(const ink_model *model, const settings *chosen, size_t *step_bytes,
+                            size_t *scratch_bytes, ink_error *error)
+{
+    size_t n_outputs = model->arch->kind == INK_KIND_EMBEDDING ? chosen->n_batch : 1;
+    ink_graph graph;
+    ink_plan plan;
+    ink_step step;
+    ink_graph_init(&graph, model->allocator);
+    ink_model_record(model, &graph, (ink_step_shape){chosen->n_batch, n_outputs, chosen->n_context}, &step);
+    ink_status status = ink_plan_init(&plan, &graph, model->allocator, error);
+    if (status == INK_OK) {
+        *step_bytes = plan.bytes;
+        *scratch_bytes = ink_device_cpu_scratch_bytes(&plan);
+        ink_plan_deinit(&plan);
+    }
+    ink_graph_deinit(&graph);
+    return status;
+}
+
+ink_status ink_session_plan_memory(const ink_model *model, const ink_session_options *options,
+                                   ink_session_plan *plan, ink_error *error)
+{
+    const ink_session_options defaults = {0};
+    settings chosen;
+    size_t cache_bytes, step_bytes, scratch_bytes;
+    options = options ? options : &defaults;
+    if (model->load == INK_LOAD_VOCABULARY)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the model was opened without its metadata");
+    INK_TRY(settle(model, options, &chosen, error));
+    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes, error));
+    INK_TRY(plan_step(model, &chosen, &step_bytes, &scratch_bytes, error));
+    size_t n_threads = (size_t)(options->n_threads ? options->n_threads : ink_cpu_count());
+    *plan = (ink_session_plan){
+        .n_context = chosen.n_context,
+        .cache_bytes = cache_bytes,
+        .work_bytes = step_bytes + n_threads * scratch_bytes + chosen.n_context * sizeof(int32_t) +
+                      model->hparams.n_vocab * sizeof(float),
+    };
+    return INK_OK;
+}
+
+/* ---- Embeddings --------------------------------------------------------------------------------------------- */
+
+/* The values of GGUF's pooling_type. */
+enum { POOL_NONE = 0, POOL_MEAN = 1, POOL_FIRST = 2, POOL_LAST = 3 };
+
+static ink_status pool_rows(const ink_session *session, const float *rows, size_t n_rows, float *out,
+                            ink_error *error)
+{
+    size_t n = session->model->hparams.n_embedding;
+    switch (session->model->hparams.pooling) {
+    case POOL_MEAN:
+        memset(out, 0, n * sizeof *out);
+        for (size_t row = 0; row < n_rows; row++)
+            for (size_t i = 0; i < n; i++)
+                out[i] += rows[row * n + i];
+        for (size_t i = 0; i < n; i++)
+            out[i] /= (float)n_rows;
+        return INK_OK;
+    case POOL_FIRST:
+        memcpy(out, rows, n * sizeof *out);
+        return INK_OK;
+    case POOL_LAST:
+        memcpy(out, rows + (n_rows - 1) * n, n * sizeof *out);
+        return INK_OK;
+    default:
+        return ink_fail(error, INK_UNSUPPORTED, 0, "the model does not pool (pooling_type %u); ask for rows",
+                        session->model->hparams.pooling);
+    }
+}
+
+ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t n_tokens, bool pooled, float *out,
+                             ink_error *error)
+{
+    const float *rows;
+    if (session->model->arch->kind != INK_KIND_EMBEDDING)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is not a model for embeddings", session->model->arch->name);
+    INK_TRY(check_tokens(session, tokens, n_tokens, error));
+    ink_status status = run_step(session, tokens, n_tokens, n_tokens, &rows, error);
+    if (status == INK_OK && pooled)
+        status = pool_rows(session, rows, n_tokens, out, error);
+    else if (status == INK_OK)
+        memcpy(out, rows, n_tokens * session->model->hparams.n_embedding * sizeof *out);
+    ink_kv_cache_truncate(&session->cache, 0); /* each text stands alone */
+    return status;
+}

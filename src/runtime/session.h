@@ -1,0 +1,44 @@
+/*
+ * A session from inside: one timeline of tokens over a cache, and the recorded steps that extend it.
+ *
+ * Steps are recorded once a shape and replayed; a few shapes are kept (one token, a full batch, and what was used
+ * last), so that from the second token on nothing is recorded, planned or allocated.
+ */
+#ifndef INK_RUNTIME_SESSION_H
+#define INK_RUNTIME_SESSION_H
+
+#include "device/device.h"
+#include "model/decoder.h"
+#include "runtime/kv_cache.h"
+
+#define INK_KEPT_STEPS 4
+#define INK_MAX_BATCH 4096
+#define INK_LOGITS_BYTES ((size_t)32 << 20) /* of one batch when the logits of every token are wanted */
+
+typedef struct ink_recorded_step {
+    ink_graph graph;
+    ink_program *program; /* NULL: not in use */
+    ink_step_shape shape;
+    ink_step arrays;
+    uint64_t last_used;
+} ink_recorded_step;
+
+struct ink_session {
+    const ink_model *model;
+    const ink_allocator *allocator;
+    ink_format cache_format;
+    size_t n_context, n_batch;
+    ink_device *device;
+    ink_kv_cache cache;
+    ink_recorded_step steps[INK_KEPT_STEPS];
+    uint64_t n_runs;
+    int32_t *tokens; /* [n_context], the first `position` in use */
+    size_t position;
+    float *logits; /* [n_vocab] */
+    bool has_logits;
+};
+
+/* The format that a cache name means; NULL is the default. */
+ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error);
+
+#endif

@@ -1,0 +1,118 @@
+/* The public text functions: a model's vocabulary and chat template behind plain results. */
+#include <string.h>
+
+#include "model/model.h"
+#include "runtime/session.h"
+#include "text/chat.h"
+#include "text/detokenizer.h"
+#include "text/tokenizer.h"
+
+#define MAX_TOKENS ((size_t)1 << 28)
+#define MAX_TEXT_BYTES ((size_t)1 << 30)
+#define MAX_VARIABLES_BYTES ((size_t)256 << 20) /* of a conversation, read from JSON */
+
+void ink_tokens_free(ink_tokens *tokens)
+{
+    ink_delete(tokens->allocator, tokens->ids);
+    *tokens = (ink_tokens){0};
+}
+
+void ink_string_free(ink_string *string)
+{
+    ink_delete(string->allocator, string->data);
+    *string = (ink_string){0};
+}
+
+static ink_status need_vocabulary(const ink_model *model, ink_error *error)
+{
+    if (model->vocab)
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no vocabulary (tokenizer.ggml.model)",
+                    ink_gguf_name(model->gguf));
+}
+
+ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes, unsigned special, ink_tokens *out,
+                        ink_error *error)
+{
+    ink_token_list list;
+    ink_encode_options options = {special & INK_SPECIAL_ADD, special & INK_SPECIAL_PARSE};
+    INK_TRY(need_vocabulary(model, error));
+    ink_token_list_init(&list, model->allocator, MAX_TOKENS);
+    ink_status status = ink_vocab_encode(model->vocab, (ink_text){text, n_bytes}, options, &list, error);
+    if (status != INK_OK) {
+        ink_token_list_deinit(&list);
+        return status;
+    }
+    ink_tokens_free(out);
+    *out = (ink_tokens){list.ids, list.n_tokens, list.capacity, model->allocator};
+    return INK_OK;
+}
+
+/* The buffer's bytes become the string's. */
+static void give_string(ink_buffer *buffer, ink_string *out)
+{
+    ink_string_free(out);
+    *out = (ink_string){buffer->data, buffer->n_bytes, buffer->allocator};
+}
+
+ink_status ink_detokenize(const ink_model *model, const int32_t *tokens, size_t n_tokens, unsigned special,
+                          ink_string *out, ink_error *error)
+{
+    ink_buffer buffer;
+    ink_decode_options options = {.render_special = special & INK_SPECIAL_PARSE};
+    INK_TRY(need_vocabulary(model, error));
+    ink_buffer_init(&buffer, model->allocator, MAX_TEXT_BYTES);
+    ink_status status = ink_vocab_decode(model->vocab, tokens, n_tokens, options, &buffer, error);
+    if (status == INK_OK && !ink_buffer_append(&buffer, "", 0))
+        status = ink_fail_memory(error, "text");
+    if (status != INK_OK) {
+        ink_buffer_deinit(&buffer);
+        return status;
+    }
+    give_string(&buffer, out);
+    return INK_OK;
+}
+
+bool ink_is_end_token(const ink_model *model, int32_t token)
+{
+    return model->vocab && ink_vocab_is_end(model->vocab, token);
+}
+
+/* A special token's text for a template; terminated, from the arena. NULL when the model has none. */
+static const char *role_text(const ink_model *model, ink_token_role role, ink_arena *arena)
+{
+    int32_t token = ink_vocab_role(model->vocab, role);
+    if (token < 0)
+        return NULL;
+    ink_text text = ink_vocab_token_text(model->vocab, token);
+    return ink_arena_string(arena, text.data, text.n_bytes);
+}
+
+ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes, int64_t now,
+                           ink_string *out, ink_error *error)
+{
+    ink_arena arena;
+    ink_buffer buffer;
+    ink_value values;
+    INK_TRY(need_vocabulary(model, error));
+    if (!model->chat)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no chat template", ink_gguf_name(model->gguf));
+    ink_arena_init(&arena, model->allocator, MAX_VARIABLES_BYTES);
+    ink_buffer_init(&buffer, model->allocator, MAX_TEXT_BYTES);
+    ink_chat_options options = {
+        .bos_token = role_text(model, INK_ROLE_BOS, &arena),
+        .eos_token = role_text(model, INK_ROLE_EOS, &arena),
+        .add_generation_prompt = true,
+    };
+    ink_status status = ink_chat_variables_from_json(&arena, variables, n_bytes, &options, &values, error);
+    if (status == INK_OK)
+        status = ink_template_render(model->chat, values, &(ink_template_options){.unix_seconds = now}, &buffer, error);
+    if (status == INK_OK && !ink_buffer_append(&buffer, "", 0))
+        status = ink_fail_memory(error, "text");
+    if (status == INK_OK)
+        give_string(&buffer, out);
+    else
+        ink_buffer_deinit(&buffer);
+    ink_arena_deinit(&arena);
+    return status;
+}

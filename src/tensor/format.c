@@ -1,0 +1,94 @@
+#include "tensor/format.h"
+
+#include <ctype.h>
+#include <string.h>
+#include "base/size.h"
+
+#define UNITS(bytes, count) {bytes, count, false},
+#define SPREAD {4, 1, true},
+#define FORMAT(name, id, elements, block, fields) \
+    [INK_FORMAT_##name] = {#name, id, elements, sizeof(block), {fields}},
+#define REFUSED(name, id, elements, bytes)
+const ink_format_info ink_formats[INK_N_FORMATS] = {
+#include "tensor/formats.def"
+};
+#undef FORMAT
+#undef REFUSED
+
+/* Sizes fixed by the file format; sizeof must agree on every compiler. */
+_Static_assert(sizeof(ink_block_q8_0) == 34, "Q8_0");
+_Static_assert(sizeof(ink_block_q4_0) == 18, "Q4_0");
+_Static_assert(sizeof(ink_block_q4_1) == 20, "Q4_1");
+_Static_assert(sizeof(ink_block_q5_0) == 22, "Q5_0");
+_Static_assert(sizeof(ink_block_q5_1) == 24, "Q5_1");
+_Static_assert(sizeof(ink_block_q2_k) == 84, "Q2_K");
+_Static_assert(sizeof(ink_block_q3_k) == 110, "Q3_K");
+_Static_assert(sizeof(ink_block_q4_k) == 144, "Q4_K");
+_Static_assert(sizeof(ink_block_q5_k) == 176, "Q5_K");
+_Static_assert(sizeof(ink_block_q6_k) == 210, "Q6_K");
+_Static_assert(sizeof(ink_block_iq4_nl) == 18, "IQ4_NL");
+_Static_assert(sizeof(ink_block_iq4_xs) == 136, "IQ4_XS");
+_Static_assert(sizeof(ink_block_tq1_0) == 54, "TQ1_0");
+_Static_assert(sizeof(ink_block_tq2_0) == 66, "TQ2_0");
+_Static_assert(sizeof(ink_block_mxfp4) == 17, "MXFP4");
+
+typedef struct refused {
+    const char *name;
+    uint32_t gguf_id;
+} refused;
+
+static const refused refused_formats[] = {
+#define FORMAT(name, id, elements, block, fields)
+#define REFUSED(name, id, elements, bytes) {#name, id},
+#include "tensor/formats.def"
+#undef FORMAT
+#undef REFUSED
+};
+
+bool ink_format_find(uint32_t gguf_id, ink_format *format, const char **name)
+{
+    *name = NULL;
+    for (int i = 0; i < INK_N_FORMATS; i++) {
+        if (ink_formats[i].gguf_id == gguf_id) {
+            *format = (ink_format)i;
+            *name = ink_formats[i].name;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof refused_formats / sizeof *refused_formats; i++)
+        if (refused_formats[i].gguf_id == gguf_id)
+            *name = refused_formats[i].name;
+    return false;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    while (*a && toupper((unsigned char)*a) == toupper((unsigned char)*b))
+        a++, b++;
+    return *a == *b;
+}
+
+bool ink_format_by_name(const char *name, ink_format *format)
+{
+    for (int i = 0; i < INK_N_FORMATS; i++) {
+        if (same_name(ink_formats[i].name, name)) {
+            *format = (ink_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ink_format_row_bytes(ink_format format, uint64_t k, uint64_t *bytes)
+{
+    const ink_format_info *info = &ink_formats[format];
+    return k % info->block_elements == 0 && ink_u64_mul(k / info->block_elements, info->block_bytes, bytes);
+}
+
+bool ink_format_packed_bytes(ink_format format, uint64_t n_rows, uint64_t k, uint64_t *bytes)
+{
+    uint64_t row_bytes, padded;
+    if (!ink_format_row_bytes(format, k, &row_bytes) || !ink_u64_add(n_rows, INK_TILE_ROWS - 1, &padded))
+        return false;
+    return ink_u64_mul(row_bytes, padded - padded % INK_TILE_ROWS, bytes);
+}
