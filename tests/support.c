@@ -99,7 +99,8 @@ void ink_test_allocator_init(ink_test_allocator *test, size_t fail_at)
     test->allocator = (ink_allocator){.resize = test_resize, .context = test};
 }
 
-size_t ink_fail_each_allocation(ink_status (*attempt)(const ink_allocator *allocator, void *context),
+size_t ink_fail_each_allocation(ink_status (*attempt)(const ink_allocator *allocator,
+                                                      void *context),
                                 void *context, size_t max_calls)
 {
     for (size_t n = 1; n <= max_calls + 1; n++) {

@@ -1,9 +1,11 @@
 /*
- * What tests share: reference data, an allocator that counts and fails, whole files, temporary folders.
+ * What tests share: reference data, an allocator that counts and fails, whole files, temporary
+ * folders.
  *
  * Include it instead of cmocka.h; it brings what cmocka wants before itself. Reference data lies at
- * ../shared beside the repository, or where the environment's INK_SHARED says. A test that needs it calls
- * ink_require_shared() first: without the data it fails when CI is set and counts as skipped otherwise.
+ * ../shared beside the repository, or where the environment's INK_SHARED says. A test that needs it
+ * calls ink_require_shared() first: without the data it fails when CI is set and counts as skipped
+ * otherwise.
  */
 #ifndef INK_TESTS_SUPPORT_H
 #define INK_TESTS_SUPPORT_H
@@ -45,21 +47,24 @@ typedef struct ink_test_allocator {
 void ink_test_allocator_init(ink_test_allocator *test, size_t fail_at);
 
 /*
- * Calls `attempt` again and again, the n-th allocation failing the n-th time, until none failed. Each
- * attempt must return INK_NO_MEMORY or INK_OK and leave nothing allocated. Returns how many calls a whole
- * attempt makes; fails the test when it makes none or more than `max_calls`.
+ * Calls `attempt` again and again, the n-th allocation failing the n-th time, until none failed.
+ * Each attempt must return INK_NO_MEMORY or INK_OK and leave nothing allocated. Returns how many
+ * calls a whole attempt makes; fails the test when it makes none or more than `max_calls`.
  */
-size_t ink_fail_each_allocation(ink_status (*attempt)(const ink_allocator *allocator, void *context),
+size_t ink_fail_each_allocation(ink_status (*attempt)(const ink_allocator *allocator,
+                                                      void *context),
                                 void *context, size_t max_calls);
 
 /* ---- Files. */
 
-/* The whole file, terminated by a NUL beyond *n_bytes; fails the test when it cannot be read. Ended by free(). */
+/* The whole file, terminated by a NUL beyond *n_bytes; fails the test when it cannot be read. Ended
+ * by free(). */
 char *ink_read_file(const char *path, size_t *n_bytes);
 
 void ink_write_file(const char *path, const void *bytes, size_t n_bytes);
 
-/* A new folder; `path` needs 64 bytes. Ended by ink_remove_folder, which removes the files directly in it. */
+/* A new folder; `path` needs 64 bytes. Ended by ink_remove_folder, which removes the files directly
+ * in it. */
 const char *ink_temporary_folder(char path[64]);
 void ink_remove_folder(const char *path);
 

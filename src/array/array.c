@@ -151,6 +151,20 @@ ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const s
     return array;
 }
 
+ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n)
+{
+    ink_array *array = record(graph, INK_OP_CONSTANT, INK_I32, 2, (size_t[]){n_rows, n});
+    int32_t *data = array ? ink_arena_take(&graph->arena, ink_elements(array), sizeof *data) : NULL;
+    if (!data) {
+        FAIL(graph, INK_NO_MEMORY, "out of memory for a graph of %zu arrays", graph->n_nodes);
+        return NULL;
+    }
+    for (size_t i = 0; i < n_rows * n; i++) /* as many as ink_elements says */
+        data[i] = (int32_t)(i % n);
+    array->data = data;
+    return array;
+}
+
 ink_array *ink_vector(ink_graph *graph, const float *data, size_t n)
 {
     return data ? ink_constant(graph, data, 1, (size_t[]){n}) : NULL;
@@ -202,7 +216,8 @@ ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids)
 {
     if (!ids)
         return NULL;
-    ink_array *y = derive(INK_OP_EMBED, INK_F32, 2, (size_t[]){ids->shape[0], matrix->k}, ids);
+    size_t shape[3] = {ids->shape[0], ids->n_dims == 2 ? ids->shape[1] : matrix->k, matrix->k};
+    ink_array *y = derive(INK_OP_EMBED, INK_F32, ids->n_dims + 1, shape, ids);
     if (y)
         y->parameters.matrix = matrix;
     return y;
@@ -281,6 +296,21 @@ ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_arr
         y->parameters.norm.kind = kind;
         y->parameters.norm.epsilon = epsilon;
     }
+    return y;
+}
+
+ink_array *ink_concat(ink_array *a, ink_array *b)
+{
+    if (!a || !b)
+        return NULL;
+    size_t shape[INK_MAX_DIMS];
+    memcpy(shape, a->shape, sizeof shape);
+    shape[a->n_dims - 1] += last(b);
+    if (a->n_dims != b->n_dims || memcmp(a->shape, b->shape, (size_t)(a->n_dims - 1) * sizeof *shape) != 0)
+        return mismatch(a, INK_OP_CONCAT);
+    ink_array *y = derive(INK_OP_CONCAT, INK_F32, a->n_dims, shape, a);
+    if (y)
+        y->inputs[1] = b;
     return y;
 }
 

@@ -116,6 +116,9 @@ void ink_graph_reset(ink_graph *graph);
 ink_array *ink_input(ink_graph *graph, ink_type type, int n_dims, const size_t *shape);
 ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const size_t *shape);
 
+/* [n_rows, n] int32: 0, 1, ... n - 1 in every row. */
+ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n);
+
 /* A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional weight). */
 ink_array *ink_vector(ink_graph *graph, const float *data, size_t n);
 
@@ -129,7 +132,7 @@ ink_array *ink_slice(ink_array *x, size_t begin, size_t n);
 
 /* ---- Ops. */
 
-/* [n] indices -> [n, k] */
+/* [...] indices, one or two dimensions -> [..., k] */
 ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids);
 
 /* x[n, ...], ids[m] -> [m, ...] */
@@ -145,6 +148,9 @@ ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array 
 
 /* Over the last dimension; weight and bias [last] or NULL. */
 ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias, float epsilon);
+
+/* a[..., n], b[..., m] of the same leading dimensions -> [..., n + m] */
+ink_array *ink_concat(ink_array *a, ink_array *b);
 
 /* b broadcasts to a: missing leading dimensions and sizes of one repeat. */
 ink_array *ink_add(ink_array *a, ink_array *b);

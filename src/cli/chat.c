@@ -254,8 +254,7 @@ ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, b
                              ink_error *error)
 {
     ink_tokens tokens = {0};
-    ink_status status =
-        ink_setup_prompt(chat->model, text, n_bytes, parse_special, &tokens, error);
+    ink_status status = ink_setup_prompt(chat->model, text, n_bytes, parse_special, &tokens, error);
     if (status == INK_OK)
         status = generate(chat, &tokens, generation, result, error);
     ink_tokens_free(&tokens);

@@ -1,8 +1,9 @@
 /*
  * A conversation: messages, and the session that has read them.
  *
- * Each turn renders the whole conversation, and evaluates only what the session does not hold yet: it is rewound to
- * the last token both have in common, so a template may change what it wrote before (as those of thinking models do).
+ * Each turn renders the whole conversation, and evaluates only what the session does not hold yet:
+ * it is rewound to the last token both have in common, so a template may change what it wrote
+ * before (as those of thinking models do).
  */
 #ifndef INK_CLI_CHAT_H
 #define INK_CLI_CHAT_H
@@ -32,18 +33,21 @@ ink_status ink_chat_add(ink_chat *chat, const char *role, const char *content, s
 void ink_chat_truncate(ink_chat *chat, size_t n_turns);
 
 /*
- * Generates the answer to the conversation so far and adds it, unless there was no text at all. `generation` has the
- * caller's callback; what it was given is what is added, also when it cancelled.
+ * Generates the answer to the conversation so far and adds it, unless there was no text at all.
+ * `generation` has the caller's callback; what it was given is what is added, also when it
+ * cancelled.
  */
 ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink_generated *result,
                            ink_error *error);
 
-/* Continues a text as it is, from an empty session. parse_special: control tokens written out in it count. */
+/* Continues a text as it is, from an empty session. parse_special: control tokens written out in it
+ * count. */
 ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, bool parse_special,
                              const ink_generation *generation, ink_generated *result,
                              ink_error *error);
 
-/* The messages as a JSON array, which `inkling template` reads too. Loading replaces the conversation. */
+/* The messages as a JSON array, which `inkling template` reads too. Loading replaces the
+ * conversation. */
 ink_status ink_chat_save(const ink_chat *chat, const char *path, ink_error *error);
 ink_status ink_chat_load(ink_chat *chat, const char *path, ink_error *error);
 

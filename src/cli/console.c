@@ -1,4 +1,5 @@
-/* A conversation at a terminal: lines in, answers out, and a few commands that begin with a slash. */
+/* A conversation at a terminal: lines in, answers out, and a few commands that begin with a slash.
+ */
 #include <stdio.h>
 #include <string.h>
 #include "base/status.h"
@@ -17,15 +18,16 @@ typedef struct console {
 } console;
 
 /* name, argument, help */
-#define CONSOLE_COMMANDS(X)                                                    \
-    X(help, "", "this list")                                                   \
-    X(clear, "", "forget the conversation")                                    \
-    X(stats, "", "speed and memory of the last answer")                        \
-    X(save, "FILE", "write the conversation to a file, as JSON")               \
-    X(load, "FILE", "go on with a saved conversation")                         \
+#define CONSOLE_COMMANDS(X)                                      \
+    X(help, "", "this list")                                     \
+    X(clear, "", "forget the conversation")                      \
+    X(stats, "", "speed and memory of the last answer")          \
+    X(save, "FILE", "write the conversation to a file, as JSON") \
+    X(load, "FILE", "go on with a saved conversation")           \
     X(exit, "", "leave; Ctrl-D too")
 
-#define X(name, argument, help) static ink_status do_##name(console *c, const char *text, ink_error *error);
+#define X(name, argument, help) \
+    static ink_status do_##name(console *c, const char *text, ink_error *error);
 CONSOLE_COMMANDS(X)
 #undef X
 
@@ -48,9 +50,11 @@ static ink_status do_help(console *c, const char *text, ink_error *error)
     (void)text;
     (void)error;
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(stderr, "  /%-5s %-5s %s\n", commands[i].name, commands[i].argument, commands[i].help);
-    fprintf(stderr, "A line that ends in \\ goes on in the next; \"\"\" begins and ends several lines.\n"
-                    "Ctrl-C stops an answer.\n");
+        fprintf(stderr, "  /%-5s %-5s %s\n", commands[i].name, commands[i].argument,
+                commands[i].help);
+    fprintf(stderr,
+            "A line that ends in \\ goes on in the next; \"\"\" begins and ends several lines.\n"
+            "Ctrl-C stops an answer.\n");
     return INK_OK;
 }
 
@@ -137,8 +141,8 @@ static ink_status run_command(console *c, char *text, ink_error *error)
 }
 
 /*
- * Appends lines to the message until it is whole. False at the end of input and on Ctrl-C. A block ends with the
- * line that ends in """.
+ * Appends lines to the message until it is whole. False at the end of input and on Ctrl-C. A block
+ * ends with the line that ends in """.
  */
 static bool read_message(console *c)
 {
@@ -171,7 +175,8 @@ static void answer(console *c)
     ink_status status = INK_OK;
     bool is_command = c->message.data[0] == '/' && !strchr(c->message.data, '\n');
     if (c->message.failed)
-        status = ink_fail(&error, INK_LIMIT, 0, "a message may have %zu MiB", MAX_MESSAGE_BYTES >> 20);
+        status =
+            ink_fail(&error, INK_LIMIT, 0, "a message may have %zu MiB", MAX_MESSAGE_BYTES >> 20);
     else if (is_command)
         status = run_command(c, c->message.data, &error);
     else
@@ -180,7 +185,8 @@ static void answer(console *c)
     if (status == INK_CANCELLED)
         fprintf(stderr, "(stopped)\n");
     else if (status != INK_OK)
-        ink_say("%s%s", error.message, status == INK_LIMIT && !is_command ? "; /clear makes room" : "");
+        ink_say("%s%s", error.message,
+                status == INK_LIMIT && !is_command ? "; /clear makes room" : "");
     else if (!is_command) {
         printf("%s\n", ink_interrupted() ? " (stopped)" : "");
         fflush(stdout);
@@ -194,12 +200,14 @@ static void greet(const console *c)
     char parameters[INK_SIZE_BYTES], memory[INK_SIZE_BYTES];
     ink_model_info info;
     ink_model_get_info(c->run->model, &info);
-    fprintf(stderr, "%s%s%s: %s, %s parameters, %s%s. /help lists commands.\n",
-            ink_terminal_style(stderr, INK_STYLE_STRONG), *info.name ? info.name : info.path,
+    const char *name = *info.name ? info.name : info.path;
+    fputs(ink_terminal_style(stderr, INK_STYLE_STRONG), stderr);
+    ink_terminal_write(stderr, name, strlen(name));
+    fprintf(stderr, "%s: %s, %s parameters, %s%s. /help lists commands.\n",
             ink_terminal_style(stderr, INK_STYLE_PLAIN), info.architecture,
             ink_format_count(info.n_parameters, parameters),
             ink_format_bytes(info.weight_bytes, memory),
-            c->run->raw ? "; no chat template: texts are continued" : "");
+            c->run->raw ? "; no chat template, so texts are continued" : "");
     if (!ink_line_edits)
         fprintf(stderr, "Built without libedit: lines cannot be edited or brought back.\n");
 }
@@ -211,7 +219,7 @@ ink_exit ink_console_run(ink_run *run)
         return ink_finish(INK_NO_MEMORY, &(ink_error){.message = "the line editor did not start"});
     ink_buffer_init(&c.message, NULL, MAX_MESSAGE_BYTES);
     greet(&c);
-    while (!c.leaving && !run->write_failed) {
+    while (!c.leaving && !run->write_errno) {
         ink_interrupt_watch();
         if (read_message(&c)) {
             if (c.message.n_bytes == 0)
@@ -228,5 +236,5 @@ ink_exit ink_console_run(ink_run *run)
     }
     ink_buffer_deinit(&c.message);
     ink_line_close(c.line);
-    return run->write_failed ? INK_EXIT_FAILED : INK_EXIT_OK;
+    return run->write_errno ? ink_fail_output(run->write_errno) : INK_EXIT_OK;
 }

@@ -3,8 +3,8 @@
 #include "cli/setup.h"
 #include "cli/terminal.h"
 
-static const char notes[] =
-    "Prints the text exactly, with no new line added; ids stand between blanks, commas or line ends.";
+static const char notes[] = "Prints the text exactly, with no new line added; ids stand between "
+                            "blanks, commas or line ends.";
 
 static ink_status detokenize(const char *path, unsigned special, ink_error *error)
 {
@@ -33,7 +33,8 @@ ink_exit ink_cmd_detokenize(const ink_call *call)
     bool special = false;
     const char *arguments[INK_MAX_ARGUMENTS];
     const ink_option options[] = {
-        INK_OPTION_FLAG("special", &special, "write control tokens out, instead of leaving them out"),
+        INK_OPTION_FLAG("special", &special,
+                        "write control tokens out, instead of leaving them out"),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     ink_error error = {0};

@@ -27,3 +27,15 @@ bool ink_interrupted(void)
 {
     return interrupted != 0;
 }
+
+static bool go_on(void *context, float part)
+{
+    (void)context;
+    (void)part;
+    return !ink_interrupted();
+}
+
+ink_progress ink_interrupt_progress(void)
+{
+    return (ink_progress){.report = go_on};
+}

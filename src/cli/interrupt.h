@@ -1,14 +1,18 @@
 /*
- * Ctrl-C. The first one asks the running work to stop cleanly; a second one before that ends the process at once.
+ * Ctrl-C. The first one asks the running work to stop cleanly; a second one before that ends the
+ * process at once.
  */
 #ifndef INK_CLI_INTERRUPT_H
 #define INK_CLI_INTERRUPT_H
 
-#include <stdbool.h>
+#include "inkling.h"
 
 /* From now on, and again after each interruption was seen to. */
 void ink_interrupt_watch(void);
 
 bool ink_interrupted(void);
+
+/* For work without a bar of its own: shows nothing, and is cancelled by Ctrl-C. */
+ink_progress ink_interrupt_progress(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Lines from a person at a terminal. With libedit they can be edited and earlier ones brought back; without it a plain
- * reader takes its place. Which one, is decided when Inkling is configured.
+ * Lines from a person at a terminal. With libedit they can be edited and earlier ones brought back;
+ * without it a plain reader takes its place. Which one, is decided when Inkling is configured.
  */
 #ifndef INK_CLI_LINE_H
 #define INK_CLI_LINE_H
@@ -11,7 +11,8 @@ extern const bool ink_line_edits;
 
 typedef struct ink_line ink_line;
 
-/* NULL when memory is out. The prompt goes to standard error, so that answers may be sent elsewhere. */
+/* NULL when memory is out. The prompt goes to standard error, so that answers may be sent
+ * elsewhere. */
 ink_line *ink_line_open(void);
 void ink_line_close(ink_line *line);
 

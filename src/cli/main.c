@@ -78,11 +78,9 @@ int main(int argc, char **argv)
 {
     ink_exit code = dispatch(argc, argv);
     /* What was printed may still be on its way: a full disk shows only here. */
-    bool earlier = ferror(stdout) != 0;
-    if (fflush(stdout) != 0 || earlier) {
-        ink_say("standard output could not be written: %s", strerror(errno));
-        if (code == INK_EXIT_OK)
-            code = INK_EXIT_FAILED;
-    }
+    errno = 0;
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (failed && code == INK_EXIT_OK)
+        code = ink_fail_output(errno ? errno : EIO);
     return (int)code;
 }

@@ -219,8 +219,8 @@ static bool check_effects(const parser *p)
         if (!other)
             continue;
         char name[INK_FLAG_BYTES];
-        const ink_option *row = find(
-            p->options, name, (size_t)snprintf(name, sizeof name, "--%s", other));
+        const ink_option *row =
+            find(p->options, name, (size_t)snprintf(name, sizeof name, "--%s", other));
         bool with = row && p->given[row - p->options];
         if (need ? with : !with)
             continue;
@@ -237,9 +237,8 @@ size_t ink_command_arguments(const ink_command *command, ink_argument arguments[
     for (const char *word = command->arguments; *word && n < INK_MAX_ARGUMENTS; n++) {
         size_t length = strcspn(word, " ");
         bool optional = *word == '[';
-        arguments[n] = (ink_argument){.name = word + optional,
-                                      .n_bytes = (int)length - 2 * optional,
-                                      .required = !optional};
+        arguments[n] = (ink_argument){
+            .name = word + optional, .n_bytes = (int)length - 2 * optional, .required = !optional};
         word += length;
         word += strspn(word, " ");
     }

@@ -1,8 +1,10 @@
 /*
- * Flags as rows of a table: name, kind, where the value goes, help. From the rows follow parsing, --help, and
- * messages that say what was found, what is allowed, and which flag is nearest to one that is not there.
+ * Flags as rows of a table: name, kind, where the value goes, help. From the rows follow parsing,
+ * --help, and messages that say what was found, what is allowed, and which flag is nearest to one
+ * that is not there.
  *
- * The value a destination has before parsing is the default, and is shown in the help when it is not zero.
+ * The value a destination has before parsing is the default, and is shown in the help when it is
+ * not zero.
  */
 #ifndef INK_CLI_OPTIONS_H
 #define INK_CLI_OPTIONS_H
@@ -10,18 +12,18 @@
 #include "cli/command.h"
 
 /* kind, C type of the destination */
-#define INK_OPTION_KINDS(X)                                                  \
-    X(SWITCH, bool)          /* takes no value */                            \
-    X(TEXT, const char *)    /* borrowed from argv */                        \
-    X(TEXTS, ink_texts)      /* may be given again and again */              \
-    X(CHOICE, const char *)  /* one of the words of `value`, as in "a|b" */  \
-    X(INT, int32_t)                                                          \
-    X(INT64, int64_t)                                                        \
-    X(SIZE, size_t)                                                          \
+#define INK_OPTION_KINDS(X)                                                \
+    X(SWITCH, bool)         /* takes no value */                           \
+    X(TEXT, const char *)   /* borrowed from argv */                       \
+    X(TEXTS, ink_texts)     /* may be given again and again */             \
+    X(CHOICE, const char *) /* one of the words of `value`, as in "a|b" */ \
+    X(INT, int32_t)                                                        \
+    X(INT64, int64_t)                                                      \
+    X(SIZE, size_t)                                                        \
     X(FLOAT, float)
 
 typedef enum ink_option_kind {
-    INK_OPTION_END, /* ends the table */
+    INK_OPTION_END,     /* ends the table */
     INK_OPTION_HEADING, /* of the rows that follow, in the help */
 #define X(name, type) INK_OPTION_##name,
     INK_OPTION_KINDS(X)
@@ -39,7 +41,7 @@ typedef struct ink_option {
     const char *name; /* without dashes; '_' stands for '-' */
     ink_option_kind kind;
     void *destination;
-    const char *value;     /* what stands for it in the help: "N", "FILE" */
+    const char *value; /* what stands for it in the help: "N", "FILE" */
     const char *help;
     double low, high;      /* of numbers: what is allowed */
     const char *only_with; /* a switch without which this one has no effect */
@@ -50,21 +52,23 @@ typedef struct ink_option {
 typedef enum ink_parsed { INK_PARSED, INK_PARSED_HELP, INK_PARSED_WRONG } ink_parsed;
 
 /*
- * Fills the destinations and `arguments` ([INK_MAX_ARGUMENTS], NULL where left out), the words that the command's
- * row names. `notes` is printed at the end of the help, or NULL. Use through INK_PARSE.
+ * Fills the destinations and `arguments` ([INK_MAX_ARGUMENTS], NULL where left out), the words that
+ * the command's row names. `notes` is printed at the end of the help, or NULL. Use through
+ * INK_PARSE.
  */
 ink_parsed ink_options_parse(const ink_call *call, const ink_option *options, const char *notes,
                              const char **arguments);
 
 /* Returns from the command when there is nothing left to do. */
-#define INK_PARSE(call, options, notes, arguments)                                      \
-    do {                                                                                \
+#define INK_PARSE(call, options, notes, arguments)                                       \
+    do {                                                                                 \
         ink_parsed parsed_ = ink_options_parse((call), (options), (notes), (arguments)); \
-        if (parsed_ != INK_PARSED)                                                      \
-            return parsed_ == INK_PARSED_HELP ? INK_EXIT_OK : INK_EXIT_USAGE;           \
+        if (parsed_ != INK_PARSED)                                                       \
+            return parsed_ == INK_PARSED_HELP ? INK_EXIT_OK : INK_EXIT_USAGE;            \
     } while (0)
 
-void ink_options_print_help(const ink_command *command, const ink_option *options, const char *notes);
+void ink_options_print_help(const ink_command *command, const ink_option *options,
+                            const char *notes);
 
 /* The parsed form of a row's arguments. */
 typedef struct ink_argument {

@@ -9,26 +9,25 @@ enum { HELP_COLUMN = 26, HELP_WIDTH = 88 };
 /* Prints words from `column` on, continuing on new lines that begin at HELP_COLUMN. */
 static void print_wrapped(const char *text, size_t column)
 {
-    while (*text) {
+    for (bool first = true; *text; first = false) {
         size_t length = strcspn(text, " ");
-        if (column + length > HELP_WIDTH && column > HELP_COLUMN) {
+        if (!first && column + 1 + length > HELP_WIDTH) {
             printf("\n%*s", HELP_COLUMN, "");
             column = HELP_COLUMN;
+        } else if (!first) {
+            putchar(' ');
+            column++;
         }
         printf("%.*s", (int)length, text);
         column += length;
         text += length;
-        size_t blanks = strspn(text, " ");
-        if (blanks) {
-            putchar(' ');
-            column++;
-        }
-        text += blanks;
+        text += strspn(text, " ");
     }
     putchar('\n');
 }
 
-/* " (default 0.8)", or nothing when the default is zero and the help says what that means. */
+/* " (default 0.8)"; nothing when it is zero, or no allowed value: the help then says what that
+ * means. */
 static void format_default(const ink_option *option, char *out, size_t n_bytes)
 {
     double value = 0;
@@ -46,7 +45,7 @@ static void format_default(const ink_option *option, char *out, size_t n_bytes)
     out[0] = '\0';
     if (text)
         snprintf(out, n_bytes, " (default %s)", text);
-    else if (value != 0)
+    else if (value != 0 && value >= option->low)
         snprintf(out, n_bytes, " (default %.6g)", value);
 }
 

@@ -68,8 +68,8 @@ void ink_report_text(ink_report *report, ink_value in, const char *name, const c
         (void)(length ? ink_buffer_append(&clean, text + at, length)
                       : ink_buffer_text(&clean, replacement));
     }
-    if (clean.failed || !ink_value_new_string(&report->arena, clean.data ? clean.data : "",
-                                              clean.n_bytes, &value))
+    if (clean.failed ||
+        !ink_value_new_string(&report->arena, clean.data ? clean.data : "", clean.n_bytes, &value))
         report->failed = true;
     ink_buffer_deinit(&clean);
     put(report, in, name, value);
@@ -88,6 +88,15 @@ void ink_report_bool(ink_report *report, ink_value in, const char *name, bool tr
 void ink_report_real(ink_report *report, ink_value in, const char *name, double real)
 {
     put(report, in, name, isfinite(real) ? ink_value_float(real) : ink_value_none());
+}
+
+void ink_report_word(ink_report *report, ink_value in, const char *name, const char *word)
+{
+    ink_value value;
+    if (ink_value_from_json(&report->arena, word, strlen(word), &value, NULL) == INK_OK)
+        put(report, in, name, value);
+    else
+        ink_report_text(report, in, name, word);
 }
 
 ink_status ink_report_print(ink_report *report, ink_error *error)

@@ -1,6 +1,7 @@
 /* One prompt and its answer; without a prompt at a terminal, a conversation (console.c). */
 #include "cli/run.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,16 +11,19 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "Without PROMPT, standard input is the prompt (one new line at its end is dropped); at a terminal,\n"
-    "a chat begins. With a chat template in the model, PROMPT is what the user says; with --raw, or\n"
+    "Without PROMPT, standard input is the prompt (one new line at its end is dropped); at a "
+    "terminal,\n"
+    "a chat begins. With a chat template in the model, PROMPT is what the user says; with --raw, "
+    "or\n"
     "without a template, it is a text to continue, and exactly the continuation is printed.\n"
     "Ctrl-C stops an answer.";
 
 static bool write_text(void *context, const char *text, size_t n_bytes)
 {
     ink_run *run = context;
+    errno = 0;
     if (!ink_terminal_write(stdout, text, n_bytes) || fflush(stdout) != 0) {
-        run->write_failed = true;
+        run->write_errno = errno ? errno : EIO;
         return false;
     }
     return !ink_interrupted();
@@ -113,8 +117,8 @@ static ink_exit answer_once(ink_run *run)
         fflush(stdout);
         ink_run_print_stats(run);
     }
-    if (run->write_failed)
-        return INK_EXIT_FAILED; /* main says why */
+    if (run->write_errno)
+        return ink_fail_output(run->write_errno);
     return ink_interrupted() ? INK_EXIT_INTERRUPTED : INK_EXIT_OK;
 }
 
@@ -138,8 +142,8 @@ static ink_exit run_model(ink_run *run)
 {
     ink_error error = {0};
     ink_exit code;
-    ink_status status = ink_setup_model(&run->model, run->path, INK_LOAD_ALL,
-                                        run->session.n_threads, &error);
+    ink_status status =
+        ink_setup_model(&run->model, run->path, INK_LOAD_ALL, run->session.n_threads, &error);
     if (status == INK_OK)
         status = prepare(run, &error);
     if (status != INK_OK)
@@ -163,21 +167,35 @@ ink_exit ink_cmd_run(const ink_call *call)
     ink_setup_session_defaults(&run.session);
     const ink_option options[] = {
         INK_OPTION_FLAG("raw", &run.raw, "continue the text, without the model's chat template"),
-        {.name = "special", .kind = INK_OPTION_SWITCH, .destination = &run.special,
-         .help = "control tokens written out in a raw prompt count as such", .only_with = "raw"},
-        {.name = "system", .kind = INK_OPTION_TEXT, .destination = &run.system, .value = "TEXT",
-         .help = "what the model is told before the conversation", .not_with = "raw"},
-        {.name = "thinking", .kind = INK_OPTION_CHOICE, .destination = &run.chat.thinking,
-         .value = "on|off", .help = "for templates that can switch it", .not_with = "raw"},
+        {.name = "special",
+         .kind = INK_OPTION_SWITCH,
+         .destination = &run.special,
+         .help = "control tokens written out in a raw prompt count as such",
+         .only_with = "raw"},
+        {.name = "system",
+         .kind = INK_OPTION_TEXT,
+         .destination = &run.system,
+         .value = "TEXT",
+         .help = "what the model is told before the conversation",
+         .not_with = "raw"},
+        {.name = "thinking",
+         .kind = INK_OPTION_CHOICE,
+         .destination = &run.chat.thinking,
+         .value = "on|off",
+         .help = "for templates that can switch it",
+         .not_with = "raw"},
         INK_OPTION_COUNT("max-tokens", &run.generation.max_tokens, "N",
                          "end after N tokens; else when the model ends or the context is full"),
-        {.name = "stop", .kind = INK_OPTION_TEXTS, .destination = &run.stops, .value = "TEXT",
+        {.name = "stop",
+         .kind = INK_OPTION_TEXTS,
+         .destination = &run.stops,
+         .value = "TEXT",
          .help = "end before this text; may be given several times"},
-        INK_OPTION_FLAG("ignore-end", &run.generation.ignore_end, "go on where the model would end"),
+        INK_OPTION_FLAG("ignore-end", &run.generation.ignore_end,
+                        "go on where the model would end"),
         INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
         {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
-        INK_SAMPLING_TABLE(INK_OPTION_SAMPLING)
-        {.name = "Session", .kind = INK_OPTION_HEADING},
+        INK_SAMPLING_TABLE(INK_OPTION_SAMPLING){.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_SESSION(&run.session),
         {0}};
     INK_PARSE(call, options, notes, arguments);

@@ -1,6 +1,8 @@
 #include "cli/setup.h"
 
 #include <string.h>
+#include "base/memory.h"
+#include "base/size.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 
@@ -22,10 +24,8 @@ ink_status ink_setup_model(ink_model **out, const char *path, ink_load load, int
     ink_bar bar;
     ink_interrupt_watch();
     ink_bar_init(&bar, "Loading");
-    ink_model_options options = {.log = {.write = log_line},
-                                 .progress = bar.progress,
-                                 .load = load,
-                                 .n_threads = n_threads};
+    ink_model_options options = {
+        .log = {.write = log_line}, .progress = bar.progress, .load = load, .n_threads = n_threads};
     ink_status status = ink_model_open(out, path, &options, error);
     ink_bar_end(&bar);
     return status;
@@ -60,4 +60,10 @@ ink_status ink_setup_prompt(const ink_model *model, const char *text, size_t n_b
     ink_tokens_free(&plain);
     ink_tokens_free(&all);
     return status;
+}
+
+float *ink_setup_rows(size_t n_rows, size_t n_columns)
+{
+    size_t n;
+    return ink_size_mul(n_rows, n_columns, &n) ? ink_resize(NULL, NULL, n, sizeof(float)) : NULL;
 }

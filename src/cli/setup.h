@@ -1,47 +1,66 @@
-/* What commands have in common: rows for the flags of sessions and samplers, opening a model, making a session. */
+/* What commands have in common: rows for the flags of sessions and samplers, opening a model,
+ * making a session. */
 #ifndef INK_CLI_SETUP_H
 #define INK_CLI_SETUP_H
 
 #include "base/pool.h"
 #include "cli/options.h"
 
-/* ---- Rows of option tables. `session` is an ink_session_options, `sampling` an ink_sampling, both addresses. */
+/* ---- Rows of option tables. `session` is an ink_session_options, `sampling` an ink_sampling, both
+ * addresses. */
 
-#define INK_OPTION_COUNT(name_, destination_, value_, help_)                                        \
-    {.name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = value_,           \
-     .help = help_, .low = 1, .high = INT32_MAX}
-#define INK_OPTION_FLAG(name_, destination_, help_)                                                 \
-    {.name = name_, .kind = INK_OPTION_SWITCH, .destination = destination_, .help = help_}
-#define INK_OPTION_WORD(name_, destination_, value_, help_)                                         \
-    {.name = name_, .kind = INK_OPTION_TEXT, .destination = destination_, .value = value_,           \
-     .help = help_}
-#define INK_OPTION_JSON(destination_)                                                               \
-    INK_OPTION_FLAG("json", destination_, "JSON, for programs")
+#define INK_OPTION_COUNT(name_, destination_, value_, help_)                                  \
+    {                                                                                         \
+        .name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = value_, \
+        .help = help_, .low = 1, .high = INT32_MAX                                            \
+    }
+#define INK_OPTION_FLAG(name_, destination_, help_)                                          \
+    {                                                                                        \
+        .name = name_, .kind = INK_OPTION_SWITCH, .destination = destination_, .help = help_ \
+    }
+#define INK_OPTION_WORD(name_, destination_, value_, help_)                                   \
+    {                                                                                         \
+        .name = name_, .kind = INK_OPTION_TEXT, .destination = destination_, .value = value_, \
+        .help = help_                                                                         \
+    }
+#define INK_OPTION_JSON(destination_) INK_OPTION_FLAG("json", destination_, "JSON, for programs")
 
-#define INK_OPTION_CONTEXT(session)                                                                 \
-    INK_OPTION_COUNT("context", &(session)->n_context, "N",                                         \
-                     "positions of the session (what the model was trained for, at most 4096)")
-#define INK_OPTION_CACHE(session)                                                                   \
-    {.name = "cache", .kind = INK_OPTION_CHOICE, .destination = &(session)->cache,                   \
-     .value = "f32|f16|q8_0|q4_0", .help = "format of cached keys and values"}
-#define INK_OPTION_BATCH(session)                                                                   \
+#define INK_OPTION_CONTEXT(session)                         \
+    INK_OPTION_COUNT("context", &(session)->n_context, "N", \
+                     "positions (what the model was trained for, at most 4096, unless given)")
+#define INK_OPTION_CACHE(session)                                                     \
+    {                                                                                 \
+        .name = "cache", .kind = INK_OPTION_CHOICE, .destination = &(session)->cache, \
+        .value = "f32|f16|q8_0|q4_0", .help = "format of cached keys and values"      \
+    }
+#define INK_OPTION_BATCH(session) \
     INK_OPTION_COUNT("batch", &(session)->n_batch, "N", "tokens evaluated together")
-#define INK_OPTION_THREADS(session)                                                                 \
-    {.name = "threads", .kind = INK_OPTION_INT, .destination = &(session)->n_threads,                \
-     .value = "N", .help = "as many as there are processors, unless given", .low = 1,                \
-     .high = INK_MAX_THREADS}
-#define INK_OPTION_SESSION(session)                                                                 \
-    INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session),               \
+#define INK_OPTION_THREADS(session)                                                        \
+    {                                                                                      \
+        .name = "threads", .kind = INK_OPTION_INT, .destination = &(session)->n_threads,   \
+        .value = "N", .help = "how many (one for each processor, unless given)", .low = 1, \
+        .high = INK_MAX_THREADS                                                            \
+    }
+#define INK_OPTION_SESSION(session)                                                    \
+    INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session), \
         INK_OPTION_THREADS(session)
 
-/* One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table, where `sampling`
- * is in scope. */
-#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, help_)                              \
-    {.name = #field, .destination = &sampling->field,                                               \
-     .kind = _Generic((type)0, float: INK_OPTION_FLOAT, int32_t: INK_OPTION_INT,                     \
-                      int64_t: INK_OPTION_INT64),                                                    \
-     .value = _Generic((type)0, float: "X", int32_t: "N", int64_t: "N"),                             \
-     .help = help_, .low = (double)(low_), .high = (double)(high_)},
+/* One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
+ * where `sampling` is in scope. */
+#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, help_) \
+    {.name = #field,                                                   \
+     .destination = &sampling->field,                                  \
+     .kind = _Generic((type)0, float                                   \
+                      : INK_OPTION_FLOAT, int32_t                      \
+                      : INK_OPTION_INT, int64_t                        \
+                      : INK_OPTION_INT64),                             \
+     .value = _Generic((type)0, float                                  \
+                       : "X", int32_t                                  \
+                       : "N", int64_t                                  \
+                       : "N"),                                         \
+     .help = help_,                                                    \
+     .low = (double)(low_),                                            \
+     .high = (double)(high_)},
 
 /* The values the library uses when nothing is said, spelled out so that help can show them. */
 void ink_setup_session_defaults(ink_session_options *options);
@@ -51,10 +70,14 @@ ink_status ink_setup_model(ink_model **out, const char *path, ink_load load, int
                            ink_error *error);
 
 /*
- * A prompt as a model wants it: the token that opens a text is added where the vocabulary has one and the text does
- * not begin with it; none is added at its end. parse_special: control tokens written out in the text count.
+ * A prompt as a model wants it: the token that opens a text is added where the vocabulary has one
+ * and the text does not begin with it; none is added at its end. parse_special: control tokens
+ * written out in the text count.
  */
 ink_status ink_setup_prompt(const ink_model *model, const char *text, size_t n_bytes,
                             bool parse_special, ink_tokens *out, ink_error *error);
+
+/* Room for [n_rows][n_columns] floats, ended by ink_delete(NULL, ...); NULL when memory is out. */
+float *ink_setup_rows(size_t n_rows, size_t n_columns);
 
 #endif

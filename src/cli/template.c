@@ -1,4 +1,5 @@
-/* Renders conversations: with a model's own template, or with a template from a file and no model at all. */
+/* Renders conversations: with a model's own template, or with a template from a file and no model
+ * at all. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +13,8 @@
 #define MAX_VARIABLES_BYTES ((size_t)256 << 20)
 
 static const char notes[] =
-    "FILE.json holds an array of messages, [{\"role\": \"user\", \"content\": \"Hi\"}], or an object of all\n"
+    "FILE.json holds an array of messages, [{\"role\": \"user\", \"content\": \"Hi\"}], or an "
+    "object of all\n"
     "variables: messages, tools, bos_token, enable_thinking, ... Prints the text exactly, with no\n"
     "new line added.";
 
@@ -114,12 +116,17 @@ ink_exit ink_cmd_template(const ink_call *call)
     request wanted = {.messages = "-"};
     const char *arguments[INK_MAX_ARGUMENTS];
     const ink_option options[] = {
-        INK_OPTION_WORD("messages", &wanted.messages, "FILE.json", "the conversation; - is standard input"),
+        INK_OPTION_WORD("messages", &wanted.messages, "FILE.json",
+                        "the conversation (standard input, unless given)"),
         INK_OPTION_FLAG("no-generation-prompt", &wanted.no_generation_prompt,
                         "do not open the answer of the assistant"),
-        {.name = "now", .kind = INK_OPTION_INT64, .destination = &now, .value = "SECONDS",
+        {.name = "now",
+         .kind = INK_OPTION_INT64,
+         .destination = &now,
+         .value = "SECONDS",
          .help = "since 1970 UTC, for templates that print a date (the clock, unless given)",
-         .low = 0, .high = 253402300799}, /* the end of the year 9999 */
+         .low = 0,
+         .high = 253402300799}, /* the end of the year 9999 */
         {0}};
     INK_PARSE(call, options, notes, arguments);
     wanted.source = arguments[0];

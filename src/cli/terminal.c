@@ -32,7 +32,8 @@ const char *ink_terminal_style(FILE *stream, ink_style style)
     return escapes[style];
 }
 
-/* Bytes of the control character that begins at text: C0 and DEL, and in UTF-8 also C1; 0 when there is none. */
+/* Bytes of the control character that begins at text: C0 and DEL, and in UTF-8 also C1; 0 when
+ * there is none. */
 static size_t control_bytes(const char *text, size_t n_bytes)
 {
     unsigned char c = (unsigned char)text[0];
@@ -83,6 +84,12 @@ ink_exit ink_finish(ink_status status, const ink_error *error)
     return INK_EXIT_FAILED;
 }
 
+ink_exit ink_fail_output(int number)
+{
+    ink_say("standard output could not be written: %s", strerror(number));
+    return INK_EXIT_FAILED;
+}
+
 double ink_terminal_seconds(void)
 {
     struct timespec now;
@@ -92,7 +99,8 @@ double ink_terminal_seconds(void)
 
 static void draw(const ink_bar *bar, float part)
 {
-    static const char full[] = "##############################", empty[] = "..............................";
+    static const char full[] = "##############################",
+                      empty[] = "..............................";
     _Static_assert(sizeof full == BAR_CELLS + 1, "one character a cell");
     int cells = (int)(part * BAR_CELLS);
     if (cells < 0)
@@ -110,8 +118,8 @@ static bool report(void *context, float part)
     ink_bar *bar = context;
     if (bar->wanted) {
         double now = ink_terminal_seconds();
-        double due = bar->shown > 0 ? bar->shown + BAR_INTERVAL_SECONDS
-                                    : bar->begin + BAR_DELAY_SECONDS;
+        double due =
+            bar->shown > 0 ? bar->shown + BAR_INTERVAL_SECONDS : bar->begin + BAR_DELAY_SECONDS;
         if (now >= due) {
             draw(bar, part);
             bar->shown = now;

@@ -1,6 +1,6 @@
 /*
- * What people see besides results: messages, colors, progress, on standard error. Colors and progress bars appear
- * only on a terminal; NO_COLOR (https://no-color.org) is respected.
+ * What people see besides results: messages, colors, progress, on standard error. Colors and
+ * progress bars appear only on a terminal; NO_COLOR (https://no-color.org) is respected.
  */
 #ifndef INK_CLI_TERMINAL_H
 #define INK_CLI_TERMINAL_H
@@ -14,6 +14,9 @@ void ink_say(const char *format, ...);
 
 /* What a command ends with: says what failed. */
 ink_exit ink_finish(ink_status status, const ink_error *error);
+
+/* Says that standard output could not be written. */
+ink_exit ink_fail_output(int number);
 
 typedef enum ink_style {
     INK_STYLE_PLAIN,
@@ -29,15 +32,18 @@ const char *ink_terminal_style(FILE *stream, ink_style style);
 bool ink_terminal_is(FILE *stream);
 
 /*
- * Writes text that others made (a model, a file): a terminal gets control characters other than tab and new line as
- * '?', because they could change what the person sees; files and pipes get every byte. False when writing failed.
+ * Writes text that others made (a model, a file): a terminal gets control characters other than tab
+ * and new line as
+ * '?', because they could change what the person sees; files and pipes get every byte. False when
+ * writing failed.
  */
 bool ink_terminal_write(FILE *stream, const char *text, size_t n_bytes);
 
 /* Wall clock, seconds from some fixed moment. */
 double ink_terminal_seconds(void);
 
-/* ---- A progress bar. It appears when the work takes longer than a moment, and goes when it ends. */
+/* ---- A progress bar. It appears when the work takes longer than a moment, and goes when it ends.
+ */
 
 typedef struct ink_bar {
     ink_progress progress; /* hand this to the library; Ctrl-C cancels */

@@ -53,14 +53,16 @@ ink_exit ink_cmd_tokenize(const ink_call *call)
     bool no_bos = false, special = false, json = false;
     const char *arguments[INK_MAX_ARGUMENTS];
     const ink_option options[] = {
-        INK_OPTION_FLAG("no-bos", &no_bos,
-                        "leave out the tokens that the vocabulary adds around a text (BOS, EOS, CLS)"),
-        INK_OPTION_FLAG("special", &special, "control tokens written out in the text count as such"),
+        INK_OPTION_FLAG(
+            "no-bos", &no_bos,
+            "leave out the tokens that the vocabulary adds around a text (BOS, EOS, CLS)"),
+        INK_OPTION_FLAG("special", &special,
+                        "control tokens written out in the text count as such"),
         INK_OPTION_JSON(&json),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     ink_error error = {0};
-    unsigned kinds = (no_bos ? 0u : (unsigned)INK_SPECIAL_ADD) |
-                     (special ? (unsigned)INK_SPECIAL_PARSE : 0u);
+    unsigned kinds =
+        (no_bos ? 0u : (unsigned)INK_SPECIAL_ADD) | (special ? (unsigned)INK_SPECIAL_PARSE : 0u);
     return ink_finish(tokenize(arguments[0], kinds, json, &error), &error);
 }

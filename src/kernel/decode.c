@@ -15,7 +15,7 @@ static void decode_groups(const ink_group_reader *reader, float *out, const void
         for (int k = 0; k < INK_Q8_GROUP; k++) {
             int half = k / (INK_Q8_GROUP / 2);
             out[k] = group.d * (float)group.scale[half] * (float)group.q[k];
-            if (reader->kind != INK_GROUP_PLAIN)
+            if (reader->kind == INK_GROUP_M32 || reader->kind == INK_GROUP_M16)
                 out[k] = out[k] + group.m[half];
         }
     }

@@ -258,6 +258,40 @@ static void read_mxfp4(ink_group *out, const void *data, size_t group)
               1, 1);
 }
 
+static void read_q1_0(ink_group *out, const void *data, size_t group)
+{
+    const ink_block_q1_0 *block = data;
+    for (size_t k = 0; k < INK_Q8_GROUP; k++)
+        out->q[k] = block->q[4 * group + k / 8] >> k % 8 & 1 ? 1 : -1;
+    set_scale(out, ink_half_to_float(block->d), 1, 1);
+}
+
+static void read_q2_0(ink_group *out, const void *data, size_t group)
+{
+    const ink_block_q2_0 *block = data;
+    for (size_t k = 0; k < INK_Q8_GROUP; k++)
+        out->q[k] = (int8_t)((block->q[8 * group + k / 4] >> 2 * (k % 4) & 3) - 1);
+    set_scale(out, ink_half_to_float(block->d), 1, 1);
+}
+
+/* Unsigned E4M3 in units of 2^-9, its smallest step: an integer below 2^18. */
+static int32_t scale_nvfp4(uint8_t e4m3)
+{
+    int exponent = e4m3 >> 3 & 15, fraction = e4m3 & 7;
+    return exponent == 0 ? fraction : (8 + fraction) << (exponent - 1);
+}
+
+static void read_nvfp4(ink_group *out, const void *data, size_t group)
+{
+    const ink_block_nvfp4 *block = data;
+    for (size_t k = 0; k < INK_Q8_GROUP; k++) {
+        uint8_t byte = block->q[16 * group + k / 16 * 8 + k % 8];
+        out->q[k] = ink_codes_mxfp4[k % 16 < 8 ? byte & 15 : byte >> 4];
+    }
+    set_scale(out, 0x1p-10f, scale_nvfp4(block->scales[2 * group]),
+              scale_nvfp4(block->scales[2 * group + 1]));
+}
+
 const ink_group_reader ink_group_readers[INK_N_FORMATS] = {
     [INK_FORMAT_Q8_0] = {read_q8_0, INK_GROUP_PLAIN},
     [INK_FORMAT_Q4_0] = {read_q4_0, INK_GROUP_PLAIN},
@@ -274,4 +308,7 @@ const ink_group_reader ink_group_readers[INK_N_FORMATS] = {
     [INK_FORMAT_TQ1_0] = {read_tq1_0, INK_GROUP_PLAIN},
     [INK_FORMAT_TQ2_0] = {read_tq2_0, INK_GROUP_PLAIN},
     [INK_FORMAT_MXFP4] = {read_mxfp4, INK_GROUP_PLAIN},
+    [INK_FORMAT_NVFP4] = {read_nvfp4, INK_GROUP_DECODED},
+    [INK_FORMAT_Q1_0] = {read_q1_0, INK_GROUP_DECODED},
+    [INK_FORMAT_Q2_0] = {read_q2_0, INK_GROUP_DECODED},
 };

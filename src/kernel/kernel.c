@@ -27,5 +27,5 @@ size_t ink_matmul_scratch_bytes(size_t k)
 
 bool ink_format_takes_q8(ink_format format)
 {
-    return ink_group_readers[format].read != NULL;
+    return ink_group_readers[format].read && ink_group_readers[format].kind != INK_GROUP_DECODED;
 }

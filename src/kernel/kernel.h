@@ -105,7 +105,7 @@ INK_MATMUL_OPS(X)
 
 typedef struct ink_kernels {
     uint32_t features;
-    ink_matmul_fn *matmul[INK_N_FORMATS];
+    ink_matmul_fn *matmul[INK_N_FORMATS]; /* NULL: decode a tile and multiply it as F32 */
 #define X(op, result, parameters) ink_##op##_fn *op;
     INK_OPS(X)
 #undef X

@@ -25,7 +25,12 @@ typedef struct ink_group {
     float m[2];
 } ink_group;
 
-typedef enum ink_group_kind { INK_GROUP_PLAIN, INK_GROUP_M32, INK_GROUP_M16 } ink_group_kind;
+typedef enum ink_group_kind {
+    INK_GROUP_PLAIN,
+    INK_GROUP_M32,
+    INK_GROUP_M16,
+    INK_GROUP_DECODED /* has no product of its own: it is decoded, and multiplied as F32 is */
+} ink_group_kind;
 
 /* Group `group` (of elements / 32) of one block in file order. */
 typedef void ink_group_fn(ink_group *out, const void *block, size_t group);

@@ -44,6 +44,8 @@ typedef struct ink_arch {
     ink_expert_gate gate;
     bool scale_embedding_by_width; /* times the square root of its width */
     bool parallel;                 /* attention and feed-forward read the same input */
+    uint8_t ffn_norm;              /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    float gate_limit;              /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
     bool normalize_experts;        /* weights of the chosen experts sum up to one */
     bool late_qk_norm;             /* norms of queries and keys after the rotation */
     uint32_t window_period;        /* every window_period-th layer sees all, the others the window; 0: all see all */

@@ -44,7 +44,13 @@ static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
     case 'Q': return q;
     case 'K': return k;
     case 'W': return v;
-    case 'O': return (uint64_t)layer->n_heads * h->v_dim;
+    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
+    case 'a': return h->q_rank;
+    case 'c': return h->kv_rank;
+    case 'b': return (uint64_t)h->kv_rank + h->rope_dims;
+    case 'B': return (uint64_t)layer->n_heads * h->k_dim_latent;
+    case 'p': return h->k_dim_latent - h->rope_dims;
+    case 'h': return h->v_dim_latent;
     case 'S': return q + k + v;
     case 'D': return h->k_dim;
     case 'H': return layer->n_heads;
@@ -53,6 +59,7 @@ static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
     case 'G': return 2 * (uint64_t)layer->n_ff;
     case 'X': return h->n_experts;
     case 'f': return h->n_expert_ff;
+    case 'g': return 2 * (uint64_t)h->n_expert_ff;
     case 's': return h->n_shared_ff;
     default: return 1;
     }
@@ -65,7 +72,7 @@ static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char
     if (tensor->n_dims > n_letters && tensor->shape[n_letters] != 1)
         return false;
     for (size_t i = 0; i < n_letters; i++)
-        if (tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
+        if (letters[i] != '?' && tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
             return false;
     return true;
 }

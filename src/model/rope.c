@@ -1,6 +1,7 @@
 #include "model/rope.h"
 
 #include <math.h>
+#include "base/size.h"
 
 /* The pair that turns `turns` times within the original context (YaRN, section 3.2). */
 static double pair_of_turns(const ink_hparams *h, double base, double turns)
@@ -19,12 +20,15 @@ static double yarn_kept(const ink_hparams *h, double base, size_t pair)
     return 1 - (ramp < 0 ? 0 : ramp > 1 ? 1 : ramp);
 }
 
-/* Divisors of the frequencies that a file carries: for all contexts, or for short and for long ones. */
+/*
+ * Divisors of the frequencies that a file carries: for all contexts, or for short and for long ones. The reference
+ * engine rounds contexts up to 256 positions before it compares; files are made and judged with it.
+ */
 static const float *factors_of(const ink_model *model, size_t n_context)
 {
     const ink_weight *weights = model->weights;
     const float *longer = weights[INK_WEIGHT_ROPE_FACTORS_LONG].vector;
-    if (longer && n_context > model->hparams.n_context_original)
+    if (longer && ink_size_groups(n_context, 256) * 256 > model->hparams.n_context_original)
         return longer;
     if (weights[INK_WEIGHT_ROPE_FACTORS_SHORT].vector)
         return weights[INK_WEIGHT_ROPE_FACTORS_SHORT].vector;
@@ -40,7 +44,7 @@ void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_contex
     ink_rope_scaling scaling = own_base ? INK_SCALING_NONE : h->scaling;
     double base = own_base ? h->rope_base_window : h->rope_base, factor = h->rope_factor;
     *magnitude = h->rope_magnitude;
-    if (scaling == INK_SCALING_YARN)
+    if (scaling == INK_SCALING_YARN && h->yarn_log_factor == 0) /* otherwise the scores are scaled instead */
         *magnitude *= (float)(1 + 0.1 * log(factor));
     for (size_t i = 0; i < h->rope_dims / 2; i++) {
         double frequency = pow(base, -2.0 * (double)i / h->rope_dims);

@@ -21,16 +21,17 @@ typedef struct texts {
 } texts;
 
 /* An absent key leaves *out as it was. */
-static ink_status read_texts(const ink_gguf *gguf, const char *key, size_t max, texts *out, ink_arena *arena,
-                             ink_error *error)
+static ink_status read_texts(const ink_gguf *gguf, const char *key, size_t max, texts *out,
+                             ink_arena *arena, ink_error *error)
 {
     const ink_gguf_value *array = NULL;
     INK_TRY(ink_gguf_get_array(gguf, key, INK_GGUF_STRING, &array, error));
     if (!array)
         return INK_OK;
     if (array->n_items > max)
-        return ink_fail(error, INK_LIMIT, array->offset, "%s: %s has %zu items, at most %zu are supported",
-                        ink_gguf_name(gguf), key, array->n_items, max);
+        return ink_fail(error, INK_LIMIT, array->offset,
+                        "%s: %s has %zu items, at most %zu are supported", ink_gguf_name(gguf), key,
+                        array->n_items, max);
     ink_text *views = ink_arena_take(arena, array->n_items, sizeof *views);
     if (!views)
         return ink_fail_memory(error, key);
@@ -43,26 +44,29 @@ static ink_status read_texts(const ink_gguf *gguf, const char *key, size_t max, 
 }
 
 /* An array beside the tokens, of their number. An absent key leaves *out NULL. */
-static ink_status find_beside(const ink_gguf *gguf, const char *key, size_t n_tokens, const ink_gguf_value **out,
-                              ink_error *error)
+static ink_status find_beside(const ink_gguf *gguf, const char *key, size_t n_tokens,
+                              const ink_gguf_value **out, ink_error *error)
 {
     const ink_gguf_value *array = NULL;
     INK_TRY(ink_gguf_get_array(gguf, key, INK_GGUF_N_TYPES, &array, error));
     if (array && array->n_items != n_tokens)
-        return ink_fail(error, INK_CORRUPT, array->offset, "%s: %s has %zu items, but there are %zu tokens",
-                        ink_gguf_name(gguf), key, array->n_items, n_tokens);
+        return ink_fail(error, INK_CORRUPT, array->offset,
+                        "%s: %s has %zu items, but there are %zu tokens", ink_gguf_name(gguf), key,
+                        array->n_items, n_tokens);
     *out = array;
     return INK_OK;
 }
 
-static ink_status wrong_item(const ink_gguf *gguf, const ink_gguf_value *array, size_t index, const char *expected,
-                             ink_error *error)
+static ink_status wrong_item(const ink_gguf *gguf, const ink_gguf_value *array, size_t index,
+                             const char *expected, ink_error *error)
 {
-    return ink_fail(error, INK_CORRUPT, array->offset, "%s: item %zu of %s is %s, expected %s", ink_gguf_name(gguf),
-                    index, array->key, ink_gguf_type_name(array->item_type), expected);
+    return ink_fail(error, INK_CORRUPT, array->offset, "%s: item %zu of %s is %s, expected %s",
+                    ink_gguf_name(gguf), index, array->key, ink_gguf_type_name(array->item_type),
+                    expected);
 }
 
-static ink_status read_scores(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena, ink_error *error)
+static ink_status read_scores(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena,
+                              ink_error *error)
 {
     const ink_gguf_value *array = NULL;
     INK_TRY(find_beside(gguf, KEY("scores"), source->n_tokens, &array, error));
@@ -81,7 +85,8 @@ static ink_status read_scores(const ink_gguf *gguf, ink_vocab_source *source, in
     return INK_OK;
 }
 
-static ink_status read_types(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena, ink_error *error)
+static ink_status read_types(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena,
+                             ink_error *error)
 {
     const ink_gguf_value *array = NULL;
     INK_TRY(find_beside(gguf, KEY("token_type"), source->n_tokens, &array, error));
@@ -108,13 +113,14 @@ static ink_status read_role(const ink_gguf *gguf, const char *key, int32_t *role
     if (id == UINT32_MAX)
         id = -1;
     if (id < -1 || id > INT32_MAX)
-        return ink_fail(error, INK_CORRUPT, 0, "%s: %s is %" PRId64 ", which no token can be", ink_gguf_name(gguf),
-                        key, id);
+        return ink_fail(error, INK_CORRUPT, 0, "%s: %s is %" PRId64 ", which no token can be",
+                        ink_gguf_name(gguf), key, id);
     *role = (int32_t)id;
     return INK_OK;
 }
 
-static ink_status read_flag(const ink_gguf *gguf, const char *key, ink_choice *choice, ink_error *error)
+static ink_status read_flag(const ink_gguf *gguf, const char *key, ink_choice *choice,
+                            ink_error *error)
 {
     bool value = false;
     INK_TRY(ink_gguf_get_bool(gguf, key, &value, error));
@@ -123,9 +129,11 @@ static ink_status read_flag(const ink_gguf *gguf, const char *key, ink_choice *c
     return INK_OK;
 }
 
-static ink_status read_roles_and_flags(const ink_gguf *gguf, ink_vocab_source *source, ink_error *error)
+static ink_status read_roles_and_flags(const ink_gguf *gguf, ink_vocab_source *source,
+                                       ink_error *error)
 {
-#define X(name, stem) INK_TRY(read_role(gguf, KEY(stem "_token_id"), &source->roles[INK_ROLE_##name], error));
+#define X(name, stem) \
+    INK_TRY(read_role(gguf, KEY(stem "_token_id"), &source->roles[INK_ROLE_##name], error));
     INK_TOKEN_ROLES(X)
 #undef X
 #define X(name, stem) INK_TRY(read_flag(gguf, KEY(stem), &source->flags[INK_VOCAB_##name], error));
@@ -134,7 +142,8 @@ static ink_status read_roles_and_flags(const ink_gguf *gguf, ink_vocab_source *s
     return INK_OK;
 }
 
-ink_status ink_model_vocab_source(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena, ink_error *error)
+ink_status ink_model_vocab_source(const ink_gguf *gguf, ink_vocab_source *source, ink_arena *arena,
+                                  ink_error *error)
 {
     ink_vocab_source found;
     ink_vocab_source_init(&found);
@@ -144,7 +153,8 @@ ink_status ink_model_vocab_source(const ink_gguf *gguf, ink_vocab_source *source
     texts tokens = {0}, merges = {0};
     INK_TRY(read_texts(gguf, KEY("tokens"), INK_VOCAB_MAX_TOKENS, &tokens, arena, error));
     if (found.model.n_bytes == 0 || !tokens.items)
-        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: the file has no vocabulary (%s)", ink_gguf_name(gguf),
+        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: the file has no vocabulary (%s)",
+                        ink_gguf_name(gguf),
                         found.model.n_bytes == 0 ? KEY("model") : KEY("tokens"));
     INK_TRY(read_texts(gguf, KEY("merges"), INK_VOCAB_MAX_MERGES, &merges, arena, error));
     found.tokens = tokens.items;
@@ -158,8 +168,8 @@ ink_status ink_model_vocab_source(const ink_gguf *gguf, ink_vocab_source *source
     return INK_OK;
 }
 
-ink_status ink_model_vocab_open(ink_vocab **out, const ink_gguf *gguf, const ink_allocator *allocator,
-                                ink_error *error)
+ink_status ink_model_vocab_open(ink_vocab **out, const ink_gguf *gguf,
+                                const ink_allocator *allocator, ink_error *error)
 {
     ink_arena arena;
     ink_vocab_source source;

@@ -36,4 +36,11 @@ typedef struct { ink_half d; uint16_t scales_high; uint8_t scales_low[4], q[128]
 typedef struct { uint8_t q[48], q_last[4]; ink_half d; } ink_block_tq1_0;
 typedef struct { uint8_t q[64]; ink_half d; } ink_block_tq2_0;
 
+/* Codes with one scale, least significant bits first: d (2 q - 1), d (q - 1). */
+typedef struct { ink_half d; uint8_t q[16]; } ink_block_q1_0; /* 128 values */
+typedef struct { ink_half d; uint8_t q[16]; } ink_block_q2_0; /* 64 values */
+
+/* 64 values, every 16 with a scale in unsigned E4M3: scale / 2 code[q], ink_codes_mxfp4; nibbles as above. */
+typedef struct { uint8_t scales[4], q[32]; } ink_block_nvfp4;
+
 #endif

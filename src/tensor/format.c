@@ -31,6 +31,9 @@ _Static_assert(sizeof(ink_block_iq4_xs) == 136, "IQ4_XS");
 _Static_assert(sizeof(ink_block_tq1_0) == 54, "TQ1_0");
 _Static_assert(sizeof(ink_block_tq2_0) == 66, "TQ2_0");
 _Static_assert(sizeof(ink_block_mxfp4) == 17, "MXFP4");
+_Static_assert(sizeof(ink_block_nvfp4) == 36, "NVFP4");
+_Static_assert(sizeof(ink_block_q1_0) == 18, "Q1_0");
+_Static_assert(sizeof(ink_block_q2_0) == 18, "Q2_0");
 
 typedef struct refused {
     const char *name;

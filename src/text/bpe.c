@@ -1,6 +1,6 @@
 /*
- * Byte pair encoding over bytes: the pre-tokenizer cuts words, the list of merges joins their bytes (after Sennrich
- * et al. 2016; the alphabet of bytes is GPT-2's, Radford et al. 2019).
+ * Byte pair encoding over bytes: the pre-tokenizer cuts words, the list of merges joins their bytes
+ * (after Sennrich et al. 2016; the alphabet of bytes is GPT-2's, Radford et al. 2019).
  */
 #include "base/status.h"
 #include "text/token_encode.h"
@@ -26,7 +26,8 @@ size_t ink_byte_level_spell(uint8_t byte, char out[2])
 
 int ink_byte_level_read(uint32_t code_point)
 {
-    if ((code_point > 0x20 && code_point < 0x7f) || (code_point > 0xa0 && code_point <= 0xff && code_point != 0xad))
+    if ((code_point > 0x20 && code_point < 0x7f) ||
+        (code_point > 0xa0 && code_point <= 0xff && code_point != 0xad))
         return (int)code_point;
     if (code_point >= 0x100 && code_point <= 0x120)
         return (int)(code_point - 0x100);
@@ -65,7 +66,8 @@ ink_status ink_encode_bpe_word(void *context, ink_text word, ink_error *error)
     ink_merger *merger = &encoder->merger;
     if (!ink_merger_begin(merger, word.n_bytes))
         return ink_fail_memory(error, "merging byte pairs");
-    /* A byte that is no token cannot be expressed: these vocabularies have no token for the unknown. */
+    /* A byte that is no token cannot be expressed: these vocabularies have no token for the
+     * unknown. */
     for (size_t i = 0; i < word.n_bytes; i++)
         ink_merger_add(merger, vocab->bytes[(uint8_t)word.data[i]], (uint32_t)i, 1);
     if (!ink_merger_run(merger, vocab, word.data, ink_merge_by_rank))

@@ -20,18 +20,21 @@ static bool set_options(ink_arena *arena, const ink_chat_options *options, ink_v
 {
     if (!set_text(arena, dict, "bos_token", options->bos_token) ||
         !set_text(arena, dict, "eos_token", options->eos_token) ||
-        !ink_value_set_name(arena, dict, "add_generation_prompt", ink_value_bool(options->add_generation_prompt)))
+        !ink_value_set_name(arena, dict, "add_generation_prompt",
+                            ink_value_bool(options->add_generation_prompt)))
         return false;
-    if (options->sets_thinking &&
-        !ink_value_set_name(arena, dict, "enable_thinking", ink_value_bool(options->enable_thinking)))
+    if (options->sets_thinking && !ink_value_set_name(arena, dict, "enable_thinking",
+                                                      ink_value_bool(options->enable_thinking)))
         return false;
-    return options->tools.kind == INK_VALUE_UNDEFINED || ink_value_set_name(arena, dict, "tools", options->tools);
+    return options->tools.kind == INK_VALUE_UNDEFINED ||
+           ink_value_set_name(arena, dict, "tools", options->tools);
 }
 
 static bool new_message(ink_arena *arena, const ink_chat_message *message, ink_value *out)
 {
     ink_value content = ink_value_borrow(message->content, message->content_bytes);
-    return ink_value_new_dict(arena, INK_VALUE_DICT, out) && set_text(arena, *out, "role", message->role) &&
+    return ink_value_new_dict(arena, INK_VALUE_DICT, out) &&
+           set_text(arena, *out, "role", message->role) &&
            ink_value_set_name(arena, *out, "content", content);
 }
 
@@ -54,12 +57,15 @@ ink_status ink_chat_variables(ink_arena *arena, const ink_chat_message *messages
 static ink_status check_messages(ink_value messages, ink_error *error)
 {
     if (messages.kind != INK_VALUE_LIST)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the messages of a chat are an array of objects");
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "the messages of a chat are an array of objects");
     for (size_t i = 0; i < messages.as.list->n_items; i++) {
         ink_value message = messages.as.list->items[i];
-        const ink_value *role = message.kind == INK_VALUE_DICT ? ink_value_find_name(message, "role") : NULL;
+        const ink_value *role =
+            message.kind == INK_VALUE_DICT ? ink_value_find_name(message, "role") : NULL;
         if (!role || !ink_value_is_string(*role))
-            return ink_fail(error, INK_BAD_ARGUMENT, 0, "message %zu of a chat is not an object with a \"role\"", i);
+            return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                            "message %zu of a chat is not an object with a \"role\"", i);
     }
     return INK_OK;
 }
@@ -74,7 +80,8 @@ static bool set_all(ink_arena *arena, const ink_value_dict *from, ink_value dict
 }
 
 ink_status ink_chat_variables_from_json(ink_arena *arena, const char *text, size_t n_bytes,
-                                        const ink_chat_options *options, ink_value *out, ink_error *error)
+                                        const ink_chat_options *options, ink_value *out,
+                                        ink_error *error)
 {
     ink_value read, dict;
     INK_TRY(ink_value_from_json(arena, text, n_bytes, &read, error));

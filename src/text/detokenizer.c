@@ -8,7 +8,8 @@
 #define SPACE "\xe2\x96\x81" /* U+2581 */
 #define SPACE_BYTES 3
 
-/* Reads one character of an escaped text; the bytes it stands for to out. Returns the bytes read. */
+/* Reads one character of an escaped text; the bytes it stands for to out. Returns the bytes read.
+ */
 static size_t read_escaped(ink_text text, char *out, size_t *n_out)
 {
     *n_out = 1;
@@ -44,8 +45,9 @@ static size_t spell(const ink_vocab *vocab, ink_text text, char *out)
     for (size_t at = 0; at < text.n_bytes;) {
         ink_text rest = {text.data + at, text.n_bytes - at};
         size_t n_out = 0;
-        at += vocab->kind->spelling == INK_SPELLING_ESCAPED ? read_escaped(rest, out + n, &n_out)
-                                                            : read_byte_level(rest, out + n, &n_out);
+        at += vocab->kind->spelling == INK_SPELLING_ESCAPED
+                  ? read_escaped(rest, out + n, &n_out)
+                  : read_byte_level(rest, out + n, &n_out);
         n += n_out;
     }
     return n;
@@ -64,14 +66,17 @@ static size_t render(const ink_vocab *vocab, int32_t token, bool render_special,
         *out = (char)byte;
         return 1;
     }
-    if (!special && type != INK_TOKEN_USER_DEFINED)
+    bool as_it_stands =
+        type == INK_TOKEN_USER_DEFINED && vocab->kind->spelling == INK_SPELLING_BYTE_LEVEL;
+    if (!special && !as_it_stands)
         return spell(vocab, text, out);
     if (text.n_bytes > 0)
         memcpy(out, text.data, text.n_bytes);
     return text.n_bytes;
 }
 
-void ink_detokenizer_init(ink_detokenizer *stream, const ink_vocab *vocab, ink_decode_options options)
+void ink_detokenizer_init(ink_detokenizer *stream, const ink_vocab *vocab,
+                          ink_decode_options options)
 {
     bool strip = vocab->flags[INK_VOCAB_ADD_SPACE_PREFIX] && !options.continues;
     *stream = (ink_detokenizer){.vocab = vocab, .options = options, .strip_space = strip};
@@ -81,16 +86,19 @@ static ink_status report_full(const ink_buffer *out, size_t n_bytes, ink_error *
 {
     if (n_bytes <= out->max_bytes && out->n_bytes <= out->max_bytes - n_bytes)
         return ink_fail_memory(error, "decoded text");
-    return ink_fail(error, INK_LIMIT, 0, "the decoded text is longer than the %zu bytes there is room for",
+    return ink_fail(error, INK_LIMIT, 0,
+                    "the decoded text is longer than the %zu bytes there is room for",
                     out->max_bytes);
 }
 
-ink_status ink_detokenizer_feed(ink_detokenizer *stream, int32_t token, ink_buffer *out, ink_error *error)
+ink_status ink_detokenizer_feed(ink_detokenizer *stream, int32_t token, ink_buffer *out,
+                                ink_error *error)
 {
     const ink_vocab *vocab = stream->vocab;
     if (token < 0 || token >= vocab->n_tokens)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "token %" PRId32 " is not in the vocabulary of %" PRId32 " tokens",
-                        token, vocab->n_tokens);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "token %" PRId32 " is not in the vocabulary of %" PRId32 " tokens", token,
+                        vocab->n_tokens);
     size_t room = stream->n_pending + vocab->tokens[token].n_bytes;
     char *to = ink_buffer_reserve(out, room);
     if (!to)
@@ -119,7 +127,8 @@ ink_status ink_detokenizer_flush(ink_detokenizer *stream, ink_buffer *out, ink_e
     return INK_OK;
 }
 
-/* What cleaning drops, in this order over the whole text (transformers' clean_up_tokenization_spaces). */
+/* What cleaning drops, in this order over the whole text (transformers'
+ * clean_up_tokenization_spaces). */
 static const struct cleaning {
     const char *from, *to;
 } cleanings[][4] = {

@@ -1,4 +1,5 @@
-/* The JSON reader: recursive descent over a text of known length, at most INK_JSON_MAX_DEPTH deep. */
+/* The JSON reader: recursive descent over a text of known length, at most INK_JSON_MAX_DEPTH deep.
+ */
 #include <math.h>
 #include <string.h>
 #include "base/status.h"
@@ -70,7 +71,8 @@ static ink_status read_unicode(reader *r, uint32_t *out)
         return malformed(r, "\\u needs four hexadecimal digits");
     if (*out < 0xd800 || *out > 0xdfff)
         return INK_OK;
-    bool paired = *out < 0xdc00 && take(r, '\\') && take(r, 'u') && read_hex4(r, &low) && low >= 0xdc00 && low <= 0xdfff;
+    bool paired = *out < 0xdc00 && take(r, '\\') && take(r, 'u') && read_hex4(r, &low) &&
+                  low >= 0xdc00 && low <= 0xdfff;
     if (!paired)
         return malformed(r, "half of a surrogate pair stands for no character");
     *out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
@@ -102,7 +104,8 @@ static ink_status read_character(reader *r, char *out, size_t *n)
         return malformed(r, "a control character in a string must be escaped");
     size_t length = ink_utf8_decode(r->text + r->at, r->n_bytes - r->at, &code_point);
     if (length == 0)
-        return malformed(r, r->at < r->n_bytes ? "a string is not valid UTF-8" : "a string has no end");
+        return malformed(r, r->at < r->n_bytes ? "a string is not valid UTF-8"
+                                               : "a string has no end");
     memcpy(out + *n, r->text + r->at, length);
     *n += length;
     r->at += length;
@@ -118,7 +121,8 @@ static ink_status read_string(reader *r, ink_value *out)
         end += r->text[end] == '\\' ? 2 : 1;
     if (end >= r->n_bytes)
         return malformed(r, "a string has no end");
-    char *copy = ink_arena_take(r->arena, end - r->at + 4, 1); /* an escape is never shorter than what it says */
+    char *copy = ink_arena_take(r->arena, end - r->at + 4,
+                                1); /* an escape is never shorter than what it says */
     if (!copy)
         return no_memory(r);
     while (r->at < end) {
@@ -148,7 +152,8 @@ static bool fits_integer(const char *text, size_t n_bytes, int64_t *out)
     *out = 0;
     for (size_t at = negative; at < n_bytes; at++) {
         int64_t digit = text[at] - '0';
-        if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, negative ? -digit : digit, out))
+        if (__builtin_mul_overflow(*out, 10, out) ||
+            __builtin_add_overflow(*out, negative ? -digit : digit, out))
             return false;
     }
     return true;
@@ -239,7 +244,8 @@ static ink_status read_object(reader *r, ink_value *out)
 static ink_status read_nested(reader *r, ink_value *out)
 {
     if (r->depth == INK_JSON_MAX_DEPTH)
-        return ink_fail(r->error, INK_LIMIT, r->at, "JSON at byte %zu: more than %d levels of arrays and objects", r->at,
+        return ink_fail(r->error, INK_LIMIT, r->at,
+                        "JSON at byte %zu: more than %d levels of arrays and objects", r->at,
                         INK_JSON_MAX_DEPTH);
     r->depth++;
     INK_TRY(take(r, '[') ? read_array(r, out) : (r->at++, read_object(r, out)));
@@ -285,12 +291,14 @@ static ink_status read_value(reader *r, ink_value *out)
     return INK_OK;
 }
 
-ink_status ink_value_from_json(ink_arena *arena, const char *text, size_t n_bytes, ink_value *out, ink_error *error)
+ink_status ink_value_from_json(ink_arena *arena, const char *text, size_t n_bytes, ink_value *out,
+                               ink_error *error)
 {
     reader r = {.arena = arena, .text = text, .n_bytes = n_bytes, .error = error};
     ink_value value;
     if (n_bytes > INK_JSON_MAX_BYTES)
-        return ink_fail(error, INK_LIMIT, 0, "JSON of %zu bytes, at most %zu are read", n_bytes, INK_JSON_MAX_BYTES);
+        return ink_fail(error, INK_LIMIT, 0, "JSON of %zu bytes, at most %zu are read", n_bytes,
+                        INK_JSON_MAX_BYTES);
     INK_TRY(read_value(&r, &value));
     if (r.at < n_bytes)
         return malformed(&r, "text follows the value");

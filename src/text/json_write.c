@@ -31,7 +31,8 @@ static void write_code_unit(writer *w, uint32_t unit)
 static void write_escaped(writer *w, uint32_t code_point)
 {
     static const char letters[] = "\"\\nrtbf", meanings[] = "\"\\\n\r\t\b\f";
-    const char *meaning = code_point && code_point < 0x80 ? strchr(meanings, (int)code_point) : NULL;
+    const char *meaning =
+        code_point && code_point < 0x80 ? strchr(meanings, (int)code_point) : NULL;
     if (meaning) {
         (void)ink_buffer_format(w->out, "\\%c", letters[meaning - meanings]);
     } else if (code_point < 0x10000) {
@@ -115,7 +116,10 @@ static ink_status write_key(writer *w, ink_value key)
 static int by_key(const void *a, const void *b)
 {
     int order = 0;
-    return ink_value_order(((const ink_value_entry *)a)->key, ((const ink_value_entry *)b)->key, &order) ? order : 0;
+    return ink_value_order(((const ink_value_entry *)a)->key, ((const ink_value_entry *)b)->key,
+                           &order)
+               ? order
+               : 0;
 }
 
 static ink_status write_entries(writer *w, const ink_value_entry *entries, uint32_t n)
@@ -139,7 +143,8 @@ static ink_status write_dict(writer *w, const ink_value_dict *dict)
     for (uint32_t i = 1; i < dict->n_entries; i++) {
         int order;
         if (!ink_value_order(dict->entries[0].key, dict->entries[i].key, &order))
-            return ink_fail(w->error, INK_BAD_ARGUMENT, 0, "cannot sort keys of different types for JSON");
+            return ink_fail(w->error, INK_BAD_ARGUMENT, 0,
+                            "cannot sort keys of different types for JSON");
     }
     ink_value_entry *sorted = ink_resize(w->out->allocator, NULL, dict->n_entries, sizeof *sorted);
     if (!sorted)
@@ -189,11 +194,14 @@ static ink_status write_value(writer *w, ink_value value)
     }
 }
 
-ink_status ink_json_write(ink_buffer *out, ink_value value, const ink_json_style *style, ink_error *error)
+ink_status ink_json_write(ink_buffer *out, ink_value value, const ink_json_style *style,
+                          ink_error *error)
 {
     static const ink_json_style plain;
     writer w = {.out = out, .style = style ? style : &plain, .error = error};
-    w.item_separator = w.style->item_separator ? w.style->item_separator : w.style->indent ? "," : ", ";
+    w.item_separator = w.style->item_separator ? w.style->item_separator
+                       : w.style->indent       ? ","
+                                               : ", ";
     w.key_separator = w.style->key_separator ? w.style->key_separator : ": ";
     ink_status status = write_value(&w, value);
     if (out->failed)

@@ -63,29 +63,32 @@ static void release(void *pointer, void *context)
     ink_delete(context, pointer);
 }
 
-/* Without a just-in-time compiler, or where the system forbids one, the pattern is interpreted: same words, slower. */
-static ink_status compile_pass(ink_pretokenizer *pretokenizer, const char *pattern, ink_error *error)
+/* Without a just-in-time compiler, or where the system forbids one, the pattern is interpreted:
+ * same words, slower. */
+static ink_status compile_pass(ink_pretokenizer *pretokenizer, const char *pattern,
+                               ink_error *error)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(pretokenizer->memory);
     if (!context)
         return ink_fail_memory(error, "a pre-tokenizer");
     int code = 0;
     PCRE2_SIZE at = 0;
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE,
-                                         &code, &at, context);
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                                         PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE, &code, &at, context);
     pcre2_compile_context_free(context);
     if (!compiled && code == PCRE2_ERROR_HEAP_FAILED)
         return ink_fail_memory(error, "a pre-tokenizer");
     if (!compiled)
-        return ink_fail(error, INK_UNSUPPORTED, at, "pre-tokenizer '%s': this PCRE2 refuses its pattern (error %d)",
+        return ink_fail(error, INK_UNSUPPORTED, at,
+                        "pre-tokenizer '%s': this PCRE2 refuses its pattern (error %d)",
                         pretokenizer->name, code);
     (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
     pretokenizer->passes[pretokenizer->n_passes++] = compiled;
     return INK_OK;
 }
 
-static ink_status compile_family(ink_pretokenizer *pretokenizer, const family *row, const ink_allocator *allocator,
-                                 ink_error *error)
+static ink_status compile_family(ink_pretokenizer *pretokenizer, const family *row,
+                                 const ink_allocator *allocator, ink_error *error)
 {
     pretokenizer->memory = pcre2_general_context_create(allocate, release, (void *)allocator);
     if (!pretokenizer->memory)
@@ -95,8 +98,8 @@ static ink_status compile_family(ink_pretokenizer *pretokenizer, const family *r
     return INK_OK;
 }
 
-ink_status ink_pretokenizer_open(ink_pretokenizer *pretokenizer, ink_text name, const ink_allocator *allocator,
-                                 ink_error *error)
+ink_status ink_pretokenizer_open(ink_pretokenizer *pretokenizer, ink_text name,
+                                 const ink_allocator *allocator, ink_error *error)
 {
     static const ink_text unsaid = {"default", 7}, fallback = {"gpt-2", 5};
     bool guessed = name.n_bytes == 0 || names_hold(unsaid.data, name);
@@ -104,11 +107,13 @@ ink_status ink_pretokenizer_open(ink_pretokenizer *pretokenizer, ink_text name, 
     *pretokenizer = (ink_pretokenizer){0};
     if (!row)
         return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "pre-tokenizer '%.*s' (tokenizer.ggml.pre) is not supported: its words would be cut wrongly",
+                        "pre-tokenizer '%.*s' (tokenizer.ggml.pre) is not supported: its words "
+                        "would be cut wrongly",
                         (int)(name.n_bytes < 100 ? name.n_bytes : 100), name.data);
     *pretokenizer = (ink_pretokenizer){.traits = row->traits, .guessed = guessed};
     ink_text known = guessed ? fallback : name;
-    memcpy(pretokenizer->name, known.data, ink_size_min(known.n_bytes, sizeof pretokenizer->name - 1));
+    memcpy(pretokenizer->name, known.data,
+           ink_size_min(known.n_bytes, sizeof pretokenizer->name - 1));
     ink_status status = compile_family(pretokenizer, row, allocator, error);
     if (status != INK_OK)
         ink_pretokenizer_close(pretokenizer);
@@ -143,12 +148,14 @@ void ink_word_splitter_deinit(ink_word_splitter *splitter)
     *splitter = (ink_word_splitter){0};
 }
 
-static ink_status search_failed(const ink_word_splitter *splitter, int code, size_t at, ink_error *error)
+static ink_status search_failed(const ink_word_splitter *splitter, int code, size_t at,
+                                ink_error *error)
 {
     if (code == PCRE2_ERROR_NOMEMORY)
         return ink_fail_memory(error, "splitting words");
     return ink_fail(error, INK_LIMIT, at,
-                    "pre-tokenizer '%s' needs more steps or memory than allowed at byte %zu of the text (PCRE2 error "
+                    "pre-tokenizer '%s' needs more steps or memory than allowed at byte %zu of the "
+                    "text (PCRE2 error "
                     "%d); shorten the text",
                     splitter->pretokenizer->name, at, code);
 }
@@ -163,8 +170,8 @@ static ink_status split(ink_word_splitter *splitter, size_t pass, ink_text piece
     const pcre2_code *code = splitter->pretokenizer->passes[pass];
     size_t done = 0;
     while (done < piece.n_bytes) {
-        int found = pcre2_match(code, (PCRE2_SPTR)piece.data, piece.n_bytes, done, PCRE2_NO_UTF_CHECK, splitter->match,
-                                splitter->limits);
+        int found = pcre2_match(code, (PCRE2_SPTR)piece.data, piece.n_bytes, done,
+                                PCRE2_NO_UTF_CHECK, splitter->match, splitter->limits);
         if (found == PCRE2_ERROR_NOMATCH)
             break;
         if (found < 0)

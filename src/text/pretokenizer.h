@@ -1,8 +1,8 @@
 /*
  * Pre-tokenizers: cutting a text into the words inside which byte pairs are merged.
  *
- * The patterns are rows of pretokenizers.def and run through PCRE2 with limits that grow with the text. An open
- * pre-tokenizer is immutable; what a run changes is in an ink_word_splitter.
+ * The patterns are rows of pretokenizers.def and run through PCRE2 with limits that grow with the
+ * text. An open pre-tokenizer is immutable; what a run changes is in an ink_word_splitter.
  */
 #ifndef INK_TEXT_PRETOKENIZER_H
 #define INK_TEXT_PRETOKENIZER_H
@@ -30,11 +30,11 @@ typedef struct ink_pretokenizer {
 } ink_pretokenizer;
 
 /*
- * An empty name or "default" opens the family of GPT-2, marked as guessed. UNSUPPORTED: an unknown name. On failure
- * the pre-tokenizer is closed. `allocator` must outlive it.
+ * An empty name or "default" opens the family of GPT-2, marked as guessed. UNSUPPORTED: an unknown
+ * name. On failure the pre-tokenizer is closed. `allocator` must outlive it.
  */
-ink_status ink_pretokenizer_open(ink_pretokenizer *pretokenizer, ink_text name, const ink_allocator *allocator,
-                                 ink_error *error);
+ink_status ink_pretokenizer_open(ink_pretokenizer *pretokenizer, ink_text name,
+                                 const ink_allocator *allocator, ink_error *error);
 void ink_pretokenizer_close(ink_pretokenizer *pretokenizer);
 
 /* The names of the n-th family, separated by spaces; NULL beyond the last. */
@@ -54,8 +54,8 @@ ink_status ink_word_splitter_init(ink_word_splitter *splitter, const ink_pretoke
 void ink_word_splitter_deinit(ink_word_splitter *splitter);
 
 /*
- * Gives the words of `text` to the sink in order; together they are the text. Bytes that are no UTF-8 are words of
- * their own. LIMIT: a search took too many steps or too much memory.
+ * Gives the words of `text` to the sink in order; together they are the text. Bytes that are no
+ * UTF-8 are words of their own. LIMIT: a search took too many steps or too much memory.
  */
 ink_status ink_word_splitter_run(ink_word_splitter *splitter, ink_text text, ink_error *error);
 

@@ -1,7 +1,7 @@
 /*
- * Vocabularies whose texts are escaped as SentencePiece does it: spaces are U+2581, and what no token covers is
- * spelled in byte tokens or, without those, is one unknown token (Kudo and Richardson 2018). Merging is by score, or
- * by a list of merges where the file has one.
+ * Vocabularies whose texts are escaped as SentencePiece does it: spaces are U+2581, and what no
+ * token covers is spelled in byte tokens or, without those, is one unknown token (Kudo and
+ * Richardson 2018). Merging is by score, or by a list of merges where the file has one.
  */
 #include <string.h>
 #include "base/status.h"
@@ -74,7 +74,8 @@ static ink_status add_leftover(ink_encoder *encoder, ink_text text, bool *unknow
     return INK_OK;
 }
 
-static ink_status encode_word(ink_encoder *encoder, ink_text word, ink_merge_finder *find, bool *unknown)
+static ink_status encode_word(ink_encoder *encoder, ink_text word, ink_merge_finder *find,
+                              bool *unknown)
 {
     ink_merger *merger = &encoder->merger;
     if (!ink_merger_begin(merger, word.n_bytes))
@@ -83,7 +84,8 @@ static ink_status encode_word(ink_encoder *encoder, ink_text word, ink_merge_fin
         uint32_t code_point;
         size_t length = ink_utf8_decode(word.data + at, word.n_bytes - at, &code_point);
         length = length ? length : 1;
-        ink_merger_add(merger, find_plain(encoder->vocab, word.data + at, length), (uint32_t)at, (uint32_t)length);
+        ink_merger_add(merger, find_plain(encoder->vocab, word.data + at, length), (uint32_t)at,
+                       (uint32_t)length);
         at += length;
     }
     if (!ink_merger_run(merger, encoder->vocab, word.data, find))
@@ -91,7 +93,8 @@ static ink_status encode_word(ink_encoder *encoder, ink_text word, ink_merge_fin
     for (uint32_t at = 0; at != INK_NO_SYMBOL; at = merger->symbols[at].next) {
         const ink_merge_symbol *symbol = &merger->symbols[at];
         if (symbol->id < 0) {
-            INK_TRY(add_leftover(encoder, (ink_text){word.data + symbol->begin, symbol->n_bytes}, unknown));
+            INK_TRY(add_leftover(encoder, (ink_text){word.data + symbol->begin, symbol->n_bytes},
+                                 unknown));
             continue;
         }
         *unknown = false;
@@ -131,7 +134,8 @@ ink_status ink_encode_escaped(ink_encoder *encoder, ink_text text, ink_merge_fin
 ink_status ink_encode_spm(ink_encoder *encoder, ink_text text)
 {
     INK_TRY(ink_encoder_escape(encoder, text));
-    return ink_encode_escaped(encoder, (ink_text){encoder->text.data, encoder->text.n_bytes}, merge_by_score);
+    return ink_encode_escaped(encoder, (ink_text){encoder->text.data, encoder->text.n_bytes},
+                              merge_by_score);
 }
 
 ink_status ink_encode_escaped_word(void *context, ink_text word, ink_error *error)
@@ -143,6 +147,6 @@ ink_status ink_encode_escaped_word(void *context, ink_text word, ink_error *erro
 ink_status ink_encode_escaped_bpe(ink_encoder *encoder, ink_text text)
 {
     INK_TRY(ink_encoder_escape(encoder, text));
-    return ink_word_splitter_run(&encoder->splitter, (ink_text){encoder->text.data, encoder->text.n_bytes},
-                                 encoder->error);
+    return ink_word_splitter_run(
+        &encoder->splitter, (ink_text){encoder->text.data, encoder->text.n_bytes}, encoder->error);
 }

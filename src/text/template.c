@@ -7,11 +7,12 @@
 #include "text/template_program.h"
 #include "text/template_render.h"
 
-/* A token takes at least a byte, a node stands for at least a token: this bounds the program of any source. */
+/* A token takes at least a byte, a node stands for at least a token: this bounds the program of any
+ * source. */
 enum { PROGRAM_BYTES_PER_SOURCE_BYTE = 512 };
 
-ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status, uint32_t offset,
-                                const char *format, ...)
+ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status,
+                                uint32_t offset, const char *format, ...)
 {
     char text[440];
     size_t line = 1;
@@ -43,19 +44,20 @@ static bool copy_source(ink_template *program, const char *source, size_t n_byte
     return true;
 }
 
-ink_status ink_template_new(ink_template **out, const char *source, size_t n_bytes, const ink_allocator *allocator,
-                            ink_error *error)
+ink_status ink_template_new(ink_template **out, const char *source, size_t n_bytes,
+                            const ink_allocator *allocator, ink_error *error)
 {
     if (n_bytes > INK_TEMPLATE_MAX_SOURCE_BYTES)
-        return ink_fail(error, INK_LIMIT, 0, "a template of %zu bytes, at most %zu are read", n_bytes,
-                        INK_TEMPLATE_MAX_SOURCE_BYTES);
+        return ink_fail(error, INK_LIMIT, 0, "a template of %zu bytes, at most %zu are read",
+                        n_bytes, INK_TEMPLATE_MAX_SOURCE_BYTES);
     ink_template *program = ink_new(allocator, 1, sizeof *program);
     if (!program)
         return ink_fail_memory(error, "a template");
     program->allocator = allocator;
     ink_arena_init(&program->arena, allocator, (n_bytes + 64) * PROGRAM_BYTES_PER_SOURCE_BYTE);
-    ink_status status = copy_source(program, source, n_bytes) ? ink_template_parse(program, error)
-                                                              : ink_fail_memory(error, "the source of a template");
+    ink_status status = copy_source(program, source, n_bytes)
+                            ? ink_template_parse(program, error)
+                            : ink_fail_memory(error, "the source of a template");
     if (status == INK_OK)
         *out = program;
     else
@@ -92,18 +94,20 @@ static void watch(ink_watched_allocator *watched, const ink_allocator *inner)
 static ink_template_options resolve(const ink_template_options *options)
 {
     ink_template_options resolved = options ? *options : (ink_template_options){0};
-#define X(field, value, text)   \
-    if (resolved.field == 0)    \
+#define X(field, value, text) \
+    if (resolved.field == 0)  \
         resolved.field = value;
     INK_TEMPLATE_LIMITS(X)
 #undef X
     return resolved;
 }
 
-ink_status ink_template_render(const ink_template *program, ink_value variables, const ink_template_options *options,
-                               ink_buffer *out, ink_error *error)
+ink_status ink_template_render(const ink_template *program, ink_value variables,
+                               const ink_template_options *options, ink_buffer *out,
+                               ink_error *error)
 {
-    ink_rendering r = {.program = program, .variables = variables, .limits = resolve(options), .error = error};
+    ink_rendering r = {
+        .program = program, .variables = variables, .limits = resolve(options), .error = error};
     const size_t before = out->n_bytes, max_bytes = out->max_bytes;
     watch(&r.arena_memory, program->allocator);
     watch(&r.out_memory, out->allocator);

@@ -1,8 +1,8 @@
 /*
  * Reaching into values: attributes, indices, slices, iteration.
  *
- * As in Jinja, a.b asks for a method before an item and a["b"] for the item first. A name that begins with two
- * underscores is refused whatever it stands on: nothing a chat needs is called so.
+ * As in Jinja, a.b asks for a method before an item and a["b"] for the item first. A name that
+ * begins with two underscores is refused whatever it stands on: nothing a chat needs is called so.
  */
 #include <string.h>
 #include "text/template_render.h"
@@ -72,7 +72,8 @@ ink_status ink_render_attribute(ink_rendering *r, ink_value object, ink_value na
 static size_t place(int64_t index, size_t n)
 {
     if (index < 0)
-        return (uint64_t)0 - (uint64_t)index <= n ? n - (size_t)((uint64_t)0 - (uint64_t)index) : SIZE_MAX;
+        return (uint64_t)0 - (uint64_t)index <= n ? n - (size_t)((uint64_t)0 - (uint64_t)index)
+                                                  : SIZE_MAX;
     return (uint64_t)index < n ? (size_t)index : SIZE_MAX;
 }
 
@@ -82,9 +83,11 @@ static ink_status character(ink_rendering *r, ink_value text, int64_t index, ink
     size_t count = index < 0 ? ink_text_count(text.as.text, text.n_bytes) : text.n_bytes;
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes));
     size_t wanted = place(index, count);
-    size_t at = wanted == SIZE_MAX ? text.n_bytes : ink_text_offset(text.as.text, text.n_bytes, wanted);
+    size_t at =
+        wanted == SIZE_MAX ? text.n_bytes : ink_text_offset(text.as.text, text.n_bytes, wanted);
     if (at < text.n_bytes)
-        *out = ink_value_borrow(text.as.text + at, ink_text_next(text.as.text + at, text.n_bytes - at, &code_point));
+        *out = ink_value_borrow(text.as.text + at,
+                                ink_text_next(text.as.text + at, text.n_bytes - at, &code_point));
     return INK_OK;
 }
 
@@ -107,7 +110,8 @@ ink_status ink_render_subscript(ink_rendering *r, ink_value object, ink_value in
     int64_t number = index.kind == INK_VALUE_BOOL ? index.as.boolean : index.as.integer;
     if (ink_value_is_string(object))
         return character(r, object, number, out);
-    if (object.kind == INK_VALUE_LIST || object.kind == INK_VALUE_TUPLE || object.kind == INK_VALUE_RANGE) {
+    if (object.kind == INK_VALUE_LIST || object.kind == INK_VALUE_TUPLE ||
+        object.kind == INK_VALUE_RANGE) {
         size_t at = place(number, object.as.list->n_items);
         if (at != SIZE_MAX)
             *out = object.as.list->items[at];
@@ -125,12 +129,9 @@ static int64_t clamp(int64_t bound, int64_t n, int64_t low, int64_t high)
     return bound < low ? low : bound > high ? high : bound;
 }
 
-static ink_status read_bounds(ink_rendering *r, const ink_value bounds[3], int64_t n, int64_t out[3])
+static ink_status read_bounds(ink_rendering *r, const ink_value bounds[3], int64_t n,
+                              int64_t out[3])
 {
-    for (int i = 0; i < 3; i++)
-        if (bounds[i].kind != INK_VALUE_INTEGER && bounds[i].kind != INK_VALUE_NONE)
-            return ink_render_fail(r, INK_BAD_ARGUMENT, "a slice needs integers, not a %s",
-                                   ink_value_kind_name(bounds[i].kind));
     out[2] = bounds[2].kind == INK_VALUE_NONE ? 1 : bounds[2].as.integer;
     if (out[2] == 0)
         return ink_render_fail(r, INK_BAD_ARGUMENT, "the step of a slice is zero");
@@ -162,7 +163,8 @@ static ink_status slice_items(ink_rendering *r, ink_value_kind kind, const ink_v
     return INK_OK;
 }
 
-static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bounds[3], ink_value *out)
+static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bounds[3],
+                             ink_value *out)
 {
     int64_t n = slice_length(bounds);
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes));
@@ -182,18 +184,25 @@ static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bou
     return ink_render_take_text(r, mark, out);
 }
 
-ink_status ink_render_slice(ink_rendering *r, ink_value object, const ink_value bounds[3], ink_value *out)
+ink_status ink_render_slice(ink_rendering *r, ink_value object, const ink_value bounds[3],
+                            ink_value *out)
 {
     int64_t places[3];
     if (object.kind == INK_VALUE_UNDEFINED)
         return ink_render_fail_undefined(r, object);
+    *out = ink_render_undefined(
+        "the slice of this value"); /* as Jinja has it where slicing makes no sense */
+    for (int i = 0; i < 3; i++)
+        if (bounds[i].kind != INK_VALUE_INTEGER && bounds[i].kind != INK_VALUE_NONE)
+            return INK_OK;
     if (ink_value_is_string(object)) {
         size_t n = ink_text_count(object.as.text, object.n_bytes);
         INK_TRY(read_bounds(r, bounds, (int64_t)n, places));
         return slice_text(r, object, places, out);
     }
-    if (object.kind != INK_VALUE_LIST && object.kind != INK_VALUE_TUPLE && object.kind != INK_VALUE_RANGE)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be sliced", ink_value_kind_name(object.kind));
+    if (object.kind != INK_VALUE_LIST && object.kind != INK_VALUE_TUPLE &&
+        object.kind != INK_VALUE_RANGE)
+        return INK_OK;
     INK_TRY(read_bounds(r, bounds, (int64_t)object.as.list->n_items, places));
     ink_value_kind kind = object.kind == INK_VALUE_TUPLE ? INK_VALUE_TUPLE : INK_VALUE_LIST;
     return slice_items(r, kind, object.as.list, places, out);
@@ -222,7 +231,8 @@ static ink_status keys_of(ink_rendering *r, const ink_value_dict *dict, ink_valu
     return INK_OK;
 }
 
-ink_status ink_render_items(ink_rendering *r, ink_value value, const ink_value **items, size_t *n_items)
+ink_status ink_render_items(ink_rendering *r, ink_value value, const ink_value **items,
+                            size_t *n_items)
 {
     size_t from = 0;
     *n_items = 0;
@@ -234,7 +244,8 @@ ink_status ink_render_items(ink_rendering *r, ink_value value, const ink_value *
     else if (value.kind == INK_VALUE_DICT)
         INK_TRY(keys_of(r, value.as.dict, &value));
     else if (!ink_value_is_listlike(value))
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be iterated over", ink_value_kind_name(value.kind));
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be iterated over",
+                               ink_value_kind_name(value.kind));
     if (value.kind == INK_VALUE_STREAM) {
         from = value.as.list->next;
         value.as.list->next = value.as.list->n_items;
@@ -267,7 +278,8 @@ ink_status ink_render_path(ink_rendering *r, ink_value object, ink_value path, i
         const char *text = path.as.text + at;
         const char *dot = path.n_bytes > at ? memchr(text, '.', path.n_bytes - at) : NULL;
         size_t n = dot ? (size_t)(dot - text) : path.n_bytes - at;
-        ink_value part = is_index(text, n, &index) ? ink_value_integer(index) : ink_value_borrow(text, n);
+        ink_value part =
+            is_index(text, n, &index) ? ink_value_integer(index) : ink_value_borrow(text, n);
         INK_TRY(refuse_private(r, part));
         INK_TRY(ink_render_spend(r, 1));
         INK_TRY(ink_render_subscript(r, object, part, &object));

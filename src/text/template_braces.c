@@ -1,4 +1,5 @@
-/* str.format: fields in braces, "{} {0} {name.attribute[key]!r:>8.2f}" (Python's format string syntax). */
+/* str.format: fields in braces, "{} {0} {name.attribute[key]!r:>8.2f}" (Python's format string
+ * syntax). */
 #include <string.h>
 #include "text/template_builtin.h"
 #include "text/template_format.h"
@@ -32,8 +33,9 @@ static ink_status first_value(braces *b, ink_value name, ink_value *out)
     if (name.n_bytes == 0)
         b->next++;
     else if (ink_format_read_number(name.as.text, name.n_bytes, &number) != name.n_bytes) {
-        const ink_value *item =
-            b->call->keywords.kind == INK_VALUE_DICT ? ink_value_find(b->call->keywords, name) : NULL;
+        const ink_value *item = b->call->keywords.kind == INK_VALUE_DICT
+                                    ? ink_value_find(b->call->keywords, name)
+                                    : NULL;
         if (!item)
             return fail_format(b, "names a value it is not given");
         *out = *item;
@@ -61,7 +63,8 @@ static ink_status read_field(braces *b, ink_value *out)
         if (b->at == b->end)
             return fail_format(b, "lacks ']'");
         b->at++;
-        if (ink_format_read_number(name.as.text, name.n_bytes, &index) == name.n_bytes && name.n_bytes > 0)
+        if (ink_format_read_number(name.as.text, name.n_bytes, &index) == name.n_bytes &&
+            name.n_bytes > 0)
             name = ink_value_integer(index);
         INK_TRY(ink_render_subscript(r, *out, name, out));
     }
@@ -121,7 +124,8 @@ static ink_status put_field(braces *b)
         b->at += 2;
         if (conversion != 'r' && conversion != 's')
             return fail_format(b, "has '!' without r or s");
-        INK_TRY(conversion == 'r' ? ink_render_repr(r, value, &value) : ink_render_text(r, value, &value));
+        INK_TRY(conversion == 'r' ? ink_render_repr(r, value, &value)
+                                  : ink_render_text(r, value, &value));
     }
     if (b->at < b->end && *b->at == ':') {
         b->at++;
@@ -135,7 +139,9 @@ static ink_status put_field(braces *b)
 ink_status ink_method_format(ink_call *call, ink_value *out)
 {
     ink_rendering *r = call->rendering;
-    braces b = {.call = call, .at = call->subject.as.text, .end = call->subject.as.text + call->subject.n_bytes};
+    braces b = {.call = call,
+                .at = call->subject.as.text,
+                .end = call->subject.as.text + call->subject.n_bytes};
     size_t mark = ink_render_mark(r);
     while (b.at < b.end) {
         ink_value plain = take_until(&b, "{}");

@@ -1,11 +1,13 @@
-/* The table of template.def, looking in it, and sorting a call's arguments into a row's parameters. */
+/* The table of template.def, looking in it, and sorting a call's arguments into a row's parameters.
+ */
 #include "text/template_builtin.h"
 
 #include <string.h>
 #include "text/template_render.h"
 
 static const ink_builtin builtins[] = {
-#define BUILTIN(kind, name, run, required, parameters) {INK_BUILTIN_##kind, #name, run, required, parameters},
+#define BUILTIN(kind, name, run, required, parameters) \
+    {INK_BUILTIN_##kind, #name, run, required, parameters},
 #include "text/template.def"
 #undef BUILTIN
 };
@@ -22,7 +24,8 @@ const ink_builtin *ink_builtin_find(ink_builtin_kind kind, ink_value name)
 
 const char *ink_builtin_kind_name(ink_builtin_kind kind)
 {
-    static const char *const names[] = {"filter", "test", "function", "string method", "dict method", "list method"};
+    static const char *const names[] = {"filter",        "test",        "function",
+                                        "string method", "dict method", "list method"};
     return names[kind];
 }
 
@@ -36,24 +39,29 @@ static bool next_parameter(const char **at, ink_value *name)
 }
 
 /* Keywords that no parameter has are wrong, unless the row takes any. */
-static ink_status check_counts(const ink_call *call, size_t n_slots, size_t n_keywords_used, bool takes_any)
+static ink_status check_counts(const ink_call *call, size_t n_slots, size_t n_keywords_used,
+                               bool takes_any)
 {
     const ink_builtin *builtin = call->builtin;
     const char *kind = ink_builtin_kind_name(builtin->kind);
-    size_t n_keywords = call->keywords.kind == INK_VALUE_DICT ? call->keywords.as.dict->n_entries : 0;
+    size_t n_keywords =
+        call->keywords.kind == INK_VALUE_DICT ? call->keywords.as.dict->n_entries : 0;
     for (unsigned i = 0; i < builtin->n_required; i++)
         if (takes_any ? i >= call->n_arguments : !call->given[i])
-            return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the %s '%s' needs %u argument%s: %s", kind,
-                                   builtin->name, builtin->n_required, builtin->n_required == 1 ? "" : "s",
+            return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                                   "the %s '%s' needs %u argument%s: %s", kind, builtin->name,
+                                   builtin->n_required, builtin->n_required == 1 ? "" : "s",
                                    builtin->parameters);
     if (takes_any)
         return INK_OK;
     if (call->n_arguments > n_slots)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the %s '%s' takes at most %zu arguments, not %zu",
-                               kind, builtin->name, n_slots, call->n_arguments);
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "the %s '%s' takes at most %zu arguments, not %zu", kind,
+                               builtin->name, n_slots, call->n_arguments);
     if (n_keywords > n_keywords_used)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the %s '%s' takes these arguments: %s", kind,
-                               builtin->name, builtin->parameters[0] ? builtin->parameters : "none");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "the %s '%s' takes these arguments: %s", kind, builtin->name,
+                               builtin->parameters[0] ? builtin->parameters : "none");
     return INK_OK;
 }
 
@@ -73,7 +81,8 @@ ink_status ink_builtin_call(const ink_builtin *builtin, ink_call *call, ink_valu
         n_keywords_used += keyword != NULL && n_slots >= call->n_arguments;
         call->given[n_slots] = keyword || n_slots < call->n_arguments;
         if (call->given[n_slots])
-            call->slots[n_slots] = n_slots < call->n_arguments ? call->arguments[n_slots] : *keyword;
+            call->slots[n_slots] =
+                n_slots < call->n_arguments ? call->arguments[n_slots] : *keyword;
         n_slots++;
     }
     INK_TRY(check_counts(call, n_slots, n_keywords_used, takes_any));
@@ -83,11 +92,14 @@ ink_status ink_builtin_call(const ink_builtin *builtin, ink_call *call, ink_valu
 ink_status ink_call_integer(ink_call *call, unsigned slot, int64_t fallback, int64_t *out)
 {
     ink_value value = call->slots[slot];
-    *out = value.kind == INK_VALUE_INTEGER ? value.as.integer : value.kind == INK_VALUE_BOOL ? value.as.boolean : fallback;
+    *out = value.kind == INK_VALUE_INTEGER ? value.as.integer
+           : value.kind == INK_VALUE_BOOL  ? value.as.boolean
+                                           : fallback;
     if (!call->given[slot] || value.kind == INK_VALUE_NONE || value.kind == INK_VALUE_INTEGER ||
         value.kind == INK_VALUE_BOOL)
         return INK_OK;
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the %s '%s' needs an integer, not a %s",
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "the %s '%s' needs an integer, not a %s",
                            ink_builtin_kind_name(call->builtin->kind), call->builtin->name,
                            ink_value_kind_name(value.kind));
 }
@@ -103,7 +115,8 @@ ink_status ink_call_string(ink_call *call, unsigned slot, const char *fallback, 
         *out = ink_value_borrow(fallback, strlen(fallback));
         return INK_OK;
     }
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the %s '%s' needs a string, not a %s",
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "the %s '%s' needs a string, not a %s",
                            ink_builtin_kind_name(call->builtin->kind), call->builtin->name,
                            ink_value_kind_name(value.kind));
 }
@@ -123,7 +136,8 @@ static ink_status call_bound(ink_value_object *self, ink_call *call, ink_value *
     return ink_builtin_call(method->builtin, call, out);
 }
 
-ink_status ink_builtin_bind(ink_rendering *r, const ink_builtin *builtin, ink_value subject, ink_value *out)
+ink_status ink_builtin_bind(ink_rendering *r, const ink_builtin *builtin, ink_value subject,
+                            ink_value *out)
 {
     static const ink_object_type type = {"function", call_bound, NULL};
     void *memory;

@@ -1,6 +1,6 @@
 /*
- * What a template can call by name: the rows of template.def, the calls made to them, and the interpreter's own
- * objects (functions, methods, macros, loops), which are called in the same way.
+ * What a template can call by name: the rows of template.def, the calls made to them, and the
+ * interpreter's own objects (functions, methods, macros, loops), which are called in the same way.
  */
 #ifndef INK_TEXT_TEMPLATE_BUILTIN_H
 #define INK_TEXT_TEMPLATE_BUILTIN_H
@@ -19,8 +19,8 @@ typedef struct ink_call {
     ink_value subject;          /* what stands before '|', 'is' or '.' */
     ink_value *arguments;       /* [n_arguments], positional */
     size_t n_arguments;
-    ink_value keywords;                     /* dict, or undefined when there are none */
-    ink_value slots[INK_CALL_MAX_SLOTS];    /* by parameter; undefined when not given */
+    ink_value keywords;                  /* dict, or undefined when there are none */
+    ink_value slots[INK_CALL_MAX_SLOTS]; /* by parameter; undefined when not given */
     bool given[INK_CALL_MAX_SLOTS];
 } ink_call;
 
@@ -39,8 +39,9 @@ struct ink_builtin {
     ink_builtin_kind kind;
     const char *name;
     ink_builtin_function run;
-    unsigned n_required;    /* of the parameters */
-    const char *parameters; /* names, separated by spaces; a final '*' takes any further ones unsorted */
+    unsigned n_required; /* of the parameters */
+    const char
+        *parameters; /* names, separated by spaces; a final '*' takes any further ones unsorted */
 };
 
 /* NULL when there is no such row. */
@@ -49,7 +50,8 @@ const ink_builtin *ink_builtin_find(ink_builtin_kind kind, ink_value name);
 /* For messages: "filter", "test", ... */
 const char *ink_builtin_kind_name(ink_builtin_kind kind);
 
-/* Sorts the arguments into the slots and runs the row; fails when they do not fit its parameters. */
+/* Sorts the arguments into the slots and runs the row; fails when they do not fit its parameters.
+ */
 ink_status ink_builtin_call(const ink_builtin *builtin, ink_call *call, ink_value *out);
 
 /* An argument as its row needs it; `fallback` stands for one that is not given or None. */
@@ -59,7 +61,8 @@ ink_status ink_call_integer(ink_call *call, unsigned slot, int64_t fallback, int
 ink_status ink_call_string(ink_call *call, unsigned slot, const char *fallback, ink_value *out);
 
 /* The functions of the rows; some have several. */
-#define BUILTIN(kind, name, run, required, parameters) ink_status run(ink_call *call, ink_value *out);
+#define BUILTIN(kind, name, run, required, parameters) \
+    ink_status run(ink_call *call, ink_value *out);
 #include "text/template.def"
 #undef BUILTIN
 
@@ -67,8 +70,10 @@ ink_status ink_call_string(ink_call *call, unsigned slot, const char *fallback, 
 
 typedef struct ink_object_type {
     const char *name;
-    ink_status (*call)(ink_value_object *self, ink_call *call, ink_value *out);          /* NULL: not callable */
-    bool (*attribute)(ink_rendering *r, ink_value_object *self, ink_value name, ink_value *out); /* NULL: has none */
+    ink_status (*call)(ink_value_object *self, ink_call *call,
+                       ink_value *out); /* NULL: not callable */
+    bool (*attribute)(ink_rendering *r, ink_value_object *self, ink_value name,
+                      ink_value *out); /* NULL: has none */
 } ink_object_type;
 
 /* The first member of every object. */
@@ -77,6 +82,7 @@ struct ink_value_object {
 };
 
 /* A row of the table as a value, with the value it is a method of (or undefined). */
-ink_status ink_builtin_bind(ink_rendering *r, const ink_builtin *builtin, ink_value subject, ink_value *out);
+ink_status ink_builtin_bind(ink_rendering *r, const ink_builtin *builtin, ink_value subject,
+                            ink_value *out);
 
 #endif

@@ -5,14 +5,13 @@
 #include "base/utf8.h"
 #include "text/template_text.h"
 
-static uint32_t to_upper(uint32_t code_point)
+/* `title`: a few letters have a third form for the beginning of a word. */
+static uint32_t convert(uint32_t code_point, bool upper, bool title)
 {
-    return (uint32_t)utf8proc_toupper((utf8proc_int32_t)code_point);
-}
-
-static uint32_t to_lower(uint32_t code_point)
-{
-    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)code_point);
+    utf8proc_int32_t c = (utf8proc_int32_t)code_point;
+    return (uint32_t)(!upper  ? utf8proc_tolower(c)
+                      : title ? utf8proc_totitle(c)
+                              : utf8proc_toupper(c));
 }
 
 static bool is_upper(uint32_t code_point)
@@ -59,7 +58,8 @@ bool ink_case_is(ink_value text, ink_case which)
 
 static bool opens_word(uint32_t code_point)
 {
-    return ink_text_is_space(code_point) || (code_point && code_point < 0x80 && strchr("-({[<", (int)code_point));
+    return ink_text_is_space(code_point) ||
+           (code_point && code_point < 0x80 && strchr("-({[<", (int)code_point));
 }
 
 static bool wants_upper(ink_case how, uint32_t code_point, uint32_t previous, bool first)
@@ -91,12 +91,13 @@ ink_status ink_render_case(ink_rendering *r, ink_value text, ink_case how, ink_v
         const char *from = text.as.text + at;
         size_t length = ink_text_next(from, text.n_bytes - at, &code_point), written = 0;
         bool upper = wants_upper(how, code_point, previous, at == 0);
+        bool title = how == INK_CASE_CAPITALIZE || how == INK_CASE_TITLE;
         if (code_point >= 0x80 && length == 1) /* not a character */
             INK_TRY(ink_render_put(r, from, 1));
         else if (upper && code_point == SHARP_S)
-            INK_TRY(ink_render_put(r, how == INK_CASE_UPPER || how == INK_CASE_SWAP ? "SS" : "Ss", 2));
+            INK_TRY(ink_render_put(r, title ? "Ss" : "SS", 2));
         else
-            written = ink_utf8_encode(upper ? to_upper(code_point) : to_lower(code_point), changed);
+            written = ink_utf8_encode(convert(code_point, upper, title), changed);
         INK_TRY(ink_render_put(r, changed, written));
         previous = code_point;
         at += length;

@@ -1,4 +1,5 @@
-/* Expressions: one function per kind of node, chosen from a table so that none of them weighs on another's stack. */
+/* Expressions: one function per kind of node, chosen from a table so that none of them weighs on
+ * another's stack. */
 #include <string.h>
 #include "text/template_render.h"
 
@@ -50,7 +51,8 @@ static ink_status eval_attribute(ink_rendering *r, const ink_node *node, ink_val
     return ink_render_attribute(r, object, node->as.access.name, out);
 }
 
-static ink_status eval_slice(ink_rendering *r, ink_value object, const ink_node *slice, ink_value *out)
+static ink_status eval_slice(ink_rendering *r, ink_value object, const ink_node *slice,
+                             ink_value *out)
 {
     const ink_node *parts[3] = {slice->as.slice.start, slice->as.slice.stop, slice->as.slice.step};
     ink_value bounds[3];
@@ -78,8 +80,8 @@ static ink_status eval_subscript(ink_rendering *r, const ink_node *node, ink_val
 
 enum { FEW_ARGUMENTS = 4 }; /* the usual number, for which no memory is taken */
 
-static ink_status eval_arguments(ink_rendering *r, const ink_argument *first, ink_value few[FEW_ARGUMENTS],
-                                 ink_call *call)
+static ink_status eval_arguments(ink_rendering *r, const ink_argument *first,
+                                 ink_value few[FEW_ARGUMENTS], ink_call *call)
 {
     size_t n = 0;
     ink_value value;
@@ -107,13 +109,17 @@ static ink_status fail_call(ink_rendering *r, const ink_node *callee, ink_value 
 {
     int n_bytes = (int)(value.n_bytes < 80 ? value.n_bytes : 80);
     if (value.kind != INK_VALUE_UNDEFINED)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be called", ink_value_kind_name(value.kind));
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be called",
+                               ink_value_kind_name(value.kind));
     if (callee->kind == INK_NODE_ATTRIBUTE)
-        return ink_render_fail(r, INK_UNSUPPORTED, "there is no method '%.*s' for this value", n_bytes, value.as.text);
-    return ink_render_fail(r, INK_UNSUPPORTED, "there is no function '%.*s'", n_bytes, value.as.text);
+        return ink_render_fail(r, INK_UNSUPPORTED, "there is no method '%.*s' for this value",
+                               n_bytes, value.as.text);
+    return ink_render_fail(r, INK_UNSUPPORTED, "there is no function '%.*s'", n_bytes,
+                           value.as.text);
 }
 
-ink_status ink_render_call_node(ink_rendering *r, const ink_node *node, ink_value caller, ink_value *out)
+ink_status ink_render_call_node(ink_rendering *r, const ink_node *node, ink_value caller,
+                                ink_value *out)
 {
     ink_value callee, few[FEW_ARGUMENTS];
     ink_call call = {.rendering = r};
@@ -125,7 +131,8 @@ ink_status ink_render_call_node(ink_rendering *r, const ink_node *node, ink_valu
     if (caller.kind != INK_VALUE_UNDEFINED && call.keywords.kind == INK_VALUE_UNDEFINED)
         INK_TRY(ink_render_new_dict(r, INK_VALUE_DICT, &call.keywords));
     if (caller.kind != INK_VALUE_UNDEFINED)
-        INK_TRY(ink_render_set(r, call.keywords, r->program->symbols[INK_SYMBOL_CALLER].name, caller));
+        INK_TRY(
+            ink_render_set(r, call.keywords, r->program->symbols[INK_SYMBOL_CALLER].name, caller));
     r->at = node->offset;
     return ink_render_call(r, callee, &call, out);
 }
@@ -135,16 +142,18 @@ static ink_status eval_call(ink_rendering *r, const ink_node *node, ink_value *o
     return ink_render_call_node(r, node, (ink_value){.kind = INK_VALUE_UNDEFINED}, out);
 }
 
-static ink_status call_builtin(ink_rendering *r, const ink_node *node, ink_value subject, ink_value *out)
+static ink_status call_builtin(ink_rendering *r, const ink_node *node, ink_value subject,
+                               ink_value *out)
 {
     ink_value few[FEW_ARGUMENTS];
     ink_call call = {.rendering = r, .subject = subject};
     r->at = node->offset;
     if (!node->as.call.builtin)
-        return ink_render_fail(r, INK_UNSUPPORTED, "there is no %s '%.*s'",
-                               node->kind == INK_NODE_FILTER ? "filter" : "test",
-                               (int)(node->as.call.name.n_bytes < 80 ? node->as.call.name.n_bytes : 80),
-                               node->as.call.name.as.text);
+        return ink_render_fail(
+            r, INK_UNSUPPORTED, "there is no %s '%.*s'",
+            node->kind == INK_NODE_FILTER ? "filter" : "test",
+            (int)(node->as.call.name.n_bytes < 80 ? node->as.call.name.n_bytes : 80),
+            node->as.call.name.as.text);
     INK_TRY(eval_arguments(r, node->as.call.arguments, few, &call));
     r->at = node->offset;
     return ink_builtin_call(node->as.call.builtin, &call, out);
@@ -157,7 +166,8 @@ static ink_status eval_filter(ink_rendering *r, const ink_node *node, ink_value 
     return call_builtin(r, node, subject, out);
 }
 
-ink_status ink_render_filter(ink_rendering *r, const ink_node *filter, ink_value subject, ink_value *out)
+ink_status ink_render_filter(ink_rendering *r, const ink_node *filter, ink_value subject,
+                             ink_value *out)
 {
     INK_TRY(ink_render_enter(r));
     if (filter->as.call.subject)
@@ -193,6 +203,12 @@ static ink_status eval_sign(ink_rendering *r, const ink_node *node, ink_value *o
         *out = ink_value_float(node->kind == INK_NODE_NEGATE ? -operand.as.real : operand.as.real);
         return INK_OK;
     }
+    if (operand.kind == INK_VALUE_BIG_INTEGER && node->kind == INK_NODE_NEGATE) {
+        INK_TRY(ink_render_concat(r, ink_value_borrow("-", 1), operand,
+                                  out)); /* a literal is never negative */
+        out->kind = INK_VALUE_BIG_INTEGER;
+        return INK_OK;
+    }
     ink_operator op = node->kind == INK_NODE_NEGATE ? INK_OPERATOR_SUBTRACT : INK_OPERATOR_ADD;
     return ink_render_arithmetic(r, op, ink_value_integer(0), operand, out);
 }
@@ -202,7 +218,8 @@ static ink_status eval_logic(ink_rendering *r, const ink_node *node, ink_value *
 {
     bool decides = node->kind == INK_NODE_OR;
     INK_TRY(ink_render_eval(r, node->as.chain.first, out));
-    for (const ink_node *link = node->as.chain.links; link && ink_value_truth(*out) != decides; link = link->next)
+    for (const ink_node *link = node->as.chain.links; link && ink_value_truth(*out) != decides;
+         link = link->next)
         INK_TRY(ink_render_eval(r, link, out));
     return INK_OK;
 }
@@ -256,7 +273,8 @@ static ink_status eval_choice(ink_rendering *r, const ink_node *node, ink_value 
 {
     ink_value condition;
     INK_TRY(ink_render_eval(r, node->as.choice.condition, &condition));
-    const ink_node *chosen = ink_value_truth(condition) ? node->as.choice.then : node->as.choice.otherwise;
+    const ink_node *chosen =
+        ink_value_truth(condition) ? node->as.choice.then : node->as.choice.otherwise;
     if (chosen)
         return ink_render_eval(r, chosen, out);
     *out = ink_render_undefined("an 'if' without 'else'");
@@ -266,13 +284,25 @@ static ink_status eval_choice(ink_rendering *r, const ink_node *node, ink_value 
 typedef ink_status (*evaluator)(ink_rendering *r, const ink_node *node, ink_value *out);
 
 static const evaluator evaluators[] = {
-    [INK_NODE_LITERAL] = eval_literal,       [INK_NODE_NAME] = eval_name,         [INK_NODE_LIST] = eval_items,
-    [INK_NODE_TUPLE] = eval_items,           [INK_NODE_DICT] = eval_dict,         [INK_NODE_ATTRIBUTE] = eval_attribute,
-    [INK_NODE_SUBSCRIPT] = eval_subscript,   [INK_NODE_CALL] = eval_call,         [INK_NODE_FILTER] = eval_filter,
-    [INK_NODE_TEST] = eval_test,             [INK_NODE_NOT] = eval_not,           [INK_NODE_NEGATE] = eval_sign,
-    [INK_NODE_PLUS] = eval_sign,             [INK_NODE_OR] = eval_logic,          [INK_NODE_AND] = eval_logic,
-    [INK_NODE_COMPARE] = eval_compare,       [INK_NODE_ARITHMETIC] = eval_arithmetic,
-    [INK_NODE_CONCAT] = eval_concat,         [INK_NODE_CHOICE] = eval_choice,
+    [INK_NODE_LITERAL] = eval_literal,
+    [INK_NODE_NAME] = eval_name,
+    [INK_NODE_LIST] = eval_items,
+    [INK_NODE_TUPLE] = eval_items,
+    [INK_NODE_DICT] = eval_dict,
+    [INK_NODE_ATTRIBUTE] = eval_attribute,
+    [INK_NODE_SUBSCRIPT] = eval_subscript,
+    [INK_NODE_CALL] = eval_call,
+    [INK_NODE_FILTER] = eval_filter,
+    [INK_NODE_TEST] = eval_test,
+    [INK_NODE_NOT] = eval_not,
+    [INK_NODE_NEGATE] = eval_sign,
+    [INK_NODE_PLUS] = eval_sign,
+    [INK_NODE_OR] = eval_logic,
+    [INK_NODE_AND] = eval_logic,
+    [INK_NODE_COMPARE] = eval_compare,
+    [INK_NODE_ARITHMETIC] = eval_arithmetic,
+    [INK_NODE_CONCAT] = eval_concat,
+    [INK_NODE_CHOICE] = eval_choice,
 };
 
 ink_status ink_render_eval(ink_rendering *r, const ink_node *node, ink_value *out)

@@ -15,8 +15,10 @@ ink_status ink_filter_length(ink_call *call, ink_value *out)
     else if (ink_value_is_listlike(value) && value.kind != INK_VALUE_STREAM)
         n = value.as.list->n_items;
     else if (value.kind != INK_VALUE_UNDEFINED)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "a %s has no length%s", ink_value_kind_name(value.kind),
-                               value.kind == INK_VALUE_STREAM ? "; make it a list first (| list)" : "");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "a %s has no length%s",
+                               ink_value_kind_name(value.kind),
+                               value.kind == INK_VALUE_STREAM ? "; make it a list first (| list)"
+                                                              : "");
     *out = ink_value_integer((int64_t)n);
     return INK_OK;
 }
@@ -47,7 +49,8 @@ ink_status ink_filter_first(ink_call *call, ink_value *out)
     ink_value value = call->subject;
     if (value.kind == INK_VALUE_STREAM) { /* takes one and leaves the others */
         ink_value_list *list = value.as.list;
-        *out = list->next < list->n_items ? list->items[list->next++] : ink_render_undefined("the first item of none");
+        *out = list->next < list->n_items ? list->items[list->next++]
+                                          : ink_render_undefined("the first item of none");
         return INK_OK;
     }
     INK_TRY(ink_render_items(call->rendering, value, &items, &n_items));
@@ -60,7 +63,8 @@ ink_status ink_filter_last(ink_call *call, ink_value *out)
     const ink_value *items;
     size_t n_items;
     if (call->subject.kind == INK_VALUE_STREAM)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "a generator has no last item; make it a list first");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "a generator has no last item; make it a list first");
     INK_TRY(ink_render_items(call->rendering, call->subject, &items, &n_items));
     *out = n_items ? items[n_items - 1] : ink_render_undefined("the last item of none");
     return INK_OK;
@@ -120,7 +124,8 @@ ink_status ink_filter_attr(ink_call *call, ink_value *out)
     ink_value name;
     INK_TRY(ink_call_string(call, 0, NULL, &name));
     INK_TRY(ink_render_attribute(call->rendering, call->subject, name, out));
-    if (call->subject.kind == INK_VALUE_DICT && ink_value_find(call->subject, name) && out->kind != INK_VALUE_OBJECT)
+    if (call->subject.kind == INK_VALUE_DICT && ink_value_find(call->subject, name) &&
+        out->kind != INK_VALUE_OBJECT)
         *out = ink_render_undefined("an attribute of a dict");
     return INK_OK;
 }
@@ -131,15 +136,25 @@ ink_status ink_filter_items(ink_call *call, ink_value *out)
         return ink_method_items(call, out);
     if (call->subject.kind == INK_VALUE_UNDEFINED)
         return ink_render_new_list(call->rendering, INK_VALUE_STREAM, 0, out);
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the filter 'items' needs a dict, not a %s",
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "the filter 'items' needs a dict, not a %s",
                            ink_value_kind_name(call->subject.kind));
 }
 
-/* ---- map, select, reject */
+/* ---- map, select, reject: what is false (None, say) has no items, as in Jinja. */
+
+static ink_status items_if_true(ink_call *call, const ink_value **items, size_t *n_items)
+{
+    *n_items = 0;
+    *items = NULL;
+    return ink_value_truth(call->subject)
+               ? ink_render_items(call->rendering, call->subject, items, n_items)
+               : INK_OK;
+}
 
 /* The row that the argument at `place` names; what follows it becomes the arguments of `inner`. */
-static ink_status inner_call(ink_call *call, ink_builtin_kind kind, size_t place, const ink_builtin **builtin,
-                             ink_call *inner)
+static ink_status inner_call(ink_call *call, ink_builtin_kind kind, size_t place,
+                             const ink_builtin **builtin, ink_call *inner)
 {
     ink_value name = call->arguments[place];
     *inner = (ink_call){.rendering = call->rendering, .keywords = call->keywords};
@@ -149,11 +164,13 @@ static ink_status inner_call(ink_call *call, ink_builtin_kind kind, size_t place
     if (*builtin)
         return INK_OK;
     INK_TRY(ink_render_text(call->rendering, name, &name));
-    return ink_render_fail(call->rendering, INK_UNSUPPORTED, "there is no %s '%.*s'", ink_builtin_kind_name(kind),
+    return ink_render_fail(call->rendering, INK_UNSUPPORTED, "there is no %s '%.*s'",
+                           ink_builtin_kind_name(kind),
                            (int)(name.n_bytes < 80 ? name.n_bytes : 80), name.as.text);
 }
 
-static ink_status map_attribute(ink_call *call, ink_value path, const ink_value *items, size_t n_items, ink_value out)
+static ink_status map_attribute(ink_call *call, ink_value path, const ink_value *items,
+                                size_t n_items, ink_value out)
 {
     const ink_value *fallback = ink_value_find_name(call->keywords, "default");
     ink_value item;
@@ -174,14 +191,15 @@ ink_status ink_filter_map(ink_call *call, ink_value *out)
     size_t n_items;
     ink_call inner;
     ink_value item;
-    INK_TRY(ink_render_items(r, call->subject, &items, &n_items));
+    INK_TRY(items_if_true(call, &items, &n_items));
     INK_TRY(ink_render_new_list(r, INK_VALUE_STREAM, n_items, out));
     if (call->keywords.kind == INK_VALUE_DICT)
         path = ink_value_find_name(call->keywords, "attribute");
     if (call->n_arguments == 0 && path)
         return map_attribute(call, *path, items, n_items, *out);
     if (call->n_arguments == 0)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "map needs the name of a filter or attribute=...");
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "map needs the name of a filter or attribute=...");
     INK_TRY(inner_call(call, INK_BUILTIN_FILTER, 0, &builtin, &inner));
     INK_TRY(ink_render_enter(r));
     for (size_t i = 0; i < n_items; i++) {
@@ -194,7 +212,8 @@ ink_status ink_filter_map(ink_call *call, ink_value *out)
     return INK_OK;
 }
 
-/* Keeps the items for which the test is `wanted`; `by_attribute`: the test of an attribute, named first. */
+/* Keeps the items for which the test is `wanted`; `by_attribute`: the test of an attribute, named
+ * first. */
 static ink_status filter_items(ink_call *call, bool by_attribute, bool wanted, ink_value *out)
 {
     ink_rendering *r = call->rendering;
@@ -203,8 +222,9 @@ static ink_status filter_items(ink_call *call, bool by_attribute, bool wanted, i
     size_t n_items;
     ink_call inner;
     if (by_attribute && call->n_arguments == 0)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "the filter '%s' needs an attribute", call->builtin->name);
-    INK_TRY(ink_render_items(r, call->subject, &items, &n_items));
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "the filter '%s' needs an attribute",
+                               call->builtin->name);
+    INK_TRY(items_if_true(call, &items, &n_items));
     INK_TRY(ink_render_new_list(r, INK_VALUE_STREAM, 0, out));
     if (call->n_arguments > by_attribute)
         INK_TRY(inner_call(call, INK_BUILTIN_TEST, by_attribute, &builtin, &inner));
@@ -248,7 +268,8 @@ ink_status ink_filter_rejectattr(ink_call *call, ink_value *out)
 /* ---- Lists of lists */
 
 /* Items [from, from + n) as a list of at least `least`, filled up with slot 1. */
-static ink_status part(ink_call *call, const ink_value *items, size_t n, size_t least, ink_value *out)
+static ink_status part(ink_call *call, const ink_value *items, size_t n, size_t least,
+                       ink_value *out)
 {
     INK_TRY(ink_render_new_list(call->rendering, INK_VALUE_LIST, n, out));
     for (size_t i = 0; i < n; i++)
@@ -264,8 +285,8 @@ static ink_status parts_argument(ink_call *call, size_t *out)
     int64_t n;
     INK_TRY(ink_call_integer(call, 0, 0, &n));
     if (n < 1 || n > INT32_MAX)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the filter '%s' needs a positive number",
-                               call->builtin->name);
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "the filter '%s' needs a positive number", call->builtin->name);
     *out = (size_t)n;
     return INK_OK;
 }

@@ -11,8 +11,9 @@ static ink_status fail_number(ink_call *call)
 {
     if (call->subject.kind == INK_VALUE_UNDEFINED)
         return ink_render_fail_undefined(call->rendering, call->subject);
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "the filter '%s' needs a number, not a %s",
-                           call->builtin->name, ink_value_kind_name(call->subject.kind));
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "the filter '%s' needs a number, not a %s", call->builtin->name,
+                           ink_value_kind_name(call->subject.kind));
 }
 
 ink_status ink_filter_abs(ink_call *call, ink_value *out)
@@ -43,12 +44,15 @@ static bool read_integer(ink_value text, int64_t base, int64_t *out)
     size_t at = 0, digits = 0;
     bool negative = text.n_bytes > 0 && text.as.text[0] == '-';
     at += negative || (text.n_bytes > 0 && text.as.text[0] == '+');
-    if (base == 16 && text.n_bytes - at > 2 && text.as.text[at] == '0' && (text.as.text[at + 1] | 32) == 'x')
+    if (base == 16 && text.n_bytes - at > 2 && text.as.text[at] == '0' &&
+        (text.as.text[at + 1] | 32) == 'x')
         at += 2;
     *out = 0;
     for (; at < text.n_bytes; at++, digits++) {
         char c = text.as.text[at];
-        int64_t digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10 : 99;
+        int64_t digit = c >= '0' && c <= '9'                 ? c - '0'
+                        : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10
+                                                             : 99;
         if (digit >= base || __builtin_mul_overflow(*out, base, out) ||
             __builtin_add_overflow(*out, negative ? -digit : digit, out))
             return false;
@@ -59,11 +63,15 @@ static bool read_integer(ink_value text, int64_t base, int64_t *out)
 /* [sign] digits [. digits] [e [sign] digits], or a word for the unbounded. */
 static bool read_float(ink_value text, double *out)
 {
-    size_t at = text.n_bytes > 0 && (text.as.text[0] == '-' || text.as.text[0] == '+'), digits = 0, points = 0;
+    size_t at = text.n_bytes > 0 && (text.as.text[0] == '-' || text.as.text[0] == '+'), digits = 0,
+           points = 0;
     ink_value bare = ink_value_borrow(text.as.text + at, text.n_bytes - at);
     bool negative = at > 0 && text.as.text[0] == '-';
-    if (ink_value_is_text(bare, "inf") || ink_value_is_text(bare, "infinity") || ink_value_is_text(bare, "nan")) {
-        *out = bare.as.text[0] == 'n' ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
+    if (ink_value_is_text(bare, "inf") || ink_value_is_text(bare, "infinity") ||
+        ink_value_is_text(bare, "nan")) {
+        *out = bare.as.text[0] == 'n' ? (double)NAN
+               : negative             ? -(double)INFINITY
+                                      : (double)INFINITY;
         return true;
     }
     for (; at < text.n_bytes && (text.as.text[at] | 32) != 'e'; at++) {
@@ -74,7 +82,10 @@ static bool read_float(ink_value text, double *out)
             return false;
     }
     if (at < text.n_bytes) {
-        size_t from = at + 1 < text.n_bytes && (text.as.text[at + 1] == '-' || text.as.text[at + 1] == '+') ? at + 2 : at + 1;
+        size_t from =
+            at + 1 < text.n_bytes && (text.as.text[at + 1] == '-' || text.as.text[at + 1] == '+')
+                ? at + 2
+                : at + 1;
         if (from == text.n_bytes)
             return false;
         for (at = from; at < text.n_bytes; at++)
@@ -86,12 +97,14 @@ static bool read_float(ink_value text, double *out)
     return digits > 0;
 }
 
-static bool truncate_real(double real, int64_t *out)
+/* NaN is no integer; what is too large for one must not silently become the default. */
+static ink_status truncate_real(ink_rendering *r, double real, bool *found, int64_t *out)
 {
-    if (!(real > -9223372036854775808.0 && real < 9223372036854775808.0))
-        return false;
-    *out = (int64_t)real;
-    return true;
+    ink_value value = ink_value_float(real);
+    *found = ink_number_integer(value, out);
+    if (*found || isnan(real))
+        return INK_OK;
+    return ink_render_fail(r, INK_LIMIT, "an integer needs more than 64 bits");
 }
 
 ink_status ink_filter_int(ink_call *call, ink_value *out)
@@ -103,16 +116,23 @@ ink_status ink_filter_int(ink_call *call, ink_value *out)
     INK_TRY(ink_call_integer(call, 1, 10, &base));
     if (ink_value_is_string(value)) {
         value = without_space(value);
-        found = read_integer(value, base, &integer) || (read_float(value, &real) && truncate_real(real, &integer));
+        found = read_integer(value, base, &integer);
+        if (!found && read_float(value, &real))
+            INK_TRY(truncate_real(call->rendering, real, &found, &integer));
     } else if (value.kind == INK_VALUE_FLOAT) {
-        found = truncate_real(value.as.real, &integer);
+        INK_TRY(truncate_real(call->rendering, value.as.real, &found, &integer));
+    } else if (value.kind == INK_VALUE_BIG_INTEGER) {
+        *out = value;
+        return INK_OK;
     } else if (ink_value_is_number(value)) {
         integer = value.kind == INK_VALUE_BOOL ? value.as.boolean : value.as.integer;
         found = true;
     } else if (value.kind == INK_VALUE_UNDEFINED) {
         return ink_render_fail_undefined(call->rendering, value);
     }
-    *out = found ? ink_value_integer(integer) : call->given[0] ? call->slots[0] : ink_value_integer(0);
+    *out = found            ? ink_value_integer(integer)
+           : call->given[0] ? call->slots[0]
+                            : ink_value_integer(0);
     return INK_OK;
 }
 
@@ -155,13 +175,18 @@ ink_status ink_filter_round(ink_call *call, ink_value *out)
     INK_TRY(ink_call_string(call, 1, "common", &method));
     bool up = ink_value_is_text(method, "ceil"), down = ink_value_is_text(method, "floor");
     if (!up && !down && !ink_value_is_text(method, "common"))
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "round takes the methods common, ceil and floor");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "round takes the methods common, ceil and floor");
     *out = value;
     if (value.kind != INK_VALUE_FLOAT && !up && !down && places >= 0)
         return INK_OK;
-    double real = value.kind == INK_VALUE_FLOAT ? value.as.real
-                                                : (double)(value.kind == INK_VALUE_BOOL ? value.as.boolean : value.as.integer);
-    places = places > 100 ? 100 : places < -100 ? -100 : places; /* no double has digits further out that count */
+    double real =
+        value.kind == INK_VALUE_FLOAT
+            ? value.as.real
+            : (double)(value.kind == INK_VALUE_BOOL ? value.as.boolean : value.as.integer);
+    places = places > 100    ? 100
+             : places < -100 ? -100
+                             : places; /* no double has digits further out that count */
     double scale = pow(10, (double)places);
     if (isinf(real) || isnan(real))
         *out = ink_value_float(real);

@@ -1,7 +1,9 @@
 /*
- * Filters that compare items: sorting, extremes, groups, sums. Strings compare without case unless asked to.
+ * Filters that compare items: sorting, extremes, groups, sums. Strings compare without case unless
+ * asked to.
  *
- * Sorting is a merge sort, because it is stable and its work is bounded whatever the order is that the items claim.
+ * Sorting is a merge sort, because it is stable and its work is bounded whatever the order is that
+ * the items claim.
  */
 #include <string.h>
 #include "text/template_builtin.h"
@@ -13,7 +15,8 @@ typedef struct keyed {
 } keyed;
 
 /* What an item is compared by: itself or an attribute, in lower case when case does not count. */
-static ink_status key_of(ink_rendering *r, ink_value item, ink_value path, bool cased, ink_value *out)
+static ink_status key_of(ink_rendering *r, ink_value item, ink_value path, bool cased,
+                         ink_value *out)
 {
     *out = item;
     if (path.kind != INK_VALUE_UNDEFINED && path.kind != INK_VALUE_NONE)
@@ -24,7 +27,8 @@ static ink_status key_of(ink_rendering *r, ink_value item, ink_value path, bool 
 }
 
 /* A path of several attributes, separated by commas, yields a list of keys. */
-static ink_status keys_of(ink_rendering *r, ink_value item, ink_value path, bool cased, ink_value *out)
+static ink_status keys_of(ink_rendering *r, ink_value item, ink_value path, bool cased,
+                          ink_value *out)
 {
     ink_value keys, key;
     if (!ink_value_is_string(path) || !path.n_bytes || !memchr(path.as.text, ',', path.n_bytes))
@@ -58,7 +62,8 @@ static ink_status take_keyed(ink_call *call, ink_value path, bool cased, keyed *
 }
 
 /* Merges the sorted runs [0, middle) and [middle, n) of `from` into `to`. */
-static ink_status merge(ink_rendering *r, const keyed *from, size_t middle, size_t n, bool reverse, keyed *to)
+static ink_status merge(ink_rendering *r, const keyed *from, size_t middle, size_t n, bool reverse,
+                        keyed *to)
 {
     size_t left = 0, right = middle;
     for (size_t i = 0; i < n; i++) {
@@ -116,7 +121,8 @@ ink_status ink_filter_dictsort(ink_call *call, ink_value *out)
         return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "dictsort needs a dict, not a %s",
                                ink_value_kind_name(call->subject.kind));
     if (!ink_value_is_text(by, "key") && !ink_value_is_text(by, "value"))
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "dictsort sorts by 'key' or 'value'");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "dictsort sorts by 'key' or 'value'");
     INK_TRY(ink_method_items(call, &call->subject));
     ink_value place = ink_value_integer(ink_value_is_text(by, "value"));
     INK_TRY(take_keyed(call, place, ink_value_truth(call->slots[0]), &items, &n));
@@ -185,7 +191,8 @@ ink_status ink_filter_sum(ink_call *call, ink_value *out)
 }
 
 /* The items as a pair that prints as a tuple and whose parts have names. */
-static ink_status add_group(ink_rendering *r, ink_value key, const keyed *items, size_t n, ink_value groups)
+static ink_status add_group(ink_rendering *r, ink_value key, const keyed *items, size_t n,
+                            ink_value groups)
 {
     ink_value group, list;
     INK_TRY(list_items(r, items, n, &list));
@@ -197,7 +204,8 @@ static ink_status add_group(ink_rendering *r, ink_value key, const keyed *items,
 }
 
 /* One past the last item from `first` on that has its key. */
-static ink_status end_of_run(ink_rendering *r, const keyed *items, size_t first, size_t n, size_t *end)
+static ink_status end_of_run(ink_rendering *r, const keyed *items, size_t first, size_t n,
+                             size_t *end)
 {
     bool same = true;
     for (*end = first + 1; *end < n; (*end)++) {
@@ -223,7 +231,8 @@ ink_status ink_filter_groupby(ink_call *call, ink_value *out)
     for (size_t i = 0; i < n; i = end) {
         INK_TRY(end_of_run(r, items, i, n, &end));
         INK_TRY(key_of(r, items[i].item, call->slots[0], true, &key));
-        INK_TRY(add_group(r, key.kind == INK_VALUE_UNDEFINED ? items[i].key : key, items + i, end - i, *out));
+        INK_TRY(add_group(r, key.kind == INK_VALUE_UNDEFINED ? items[i].key : key, items + i,
+                          end - i, *out));
     }
     return INK_OK;
 }

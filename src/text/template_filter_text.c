@@ -117,7 +117,8 @@ ink_status ink_filter_wordcount(ink_call *call, ink_value *out)
     INK_TRY(ink_render_spend_bytes(call->rendering, text.n_bytes * 8));
     for (size_t at = 0; at < text.n_bytes;) {
         at += ink_text_next(text.as.text + at, text.n_bytes - at, &code_point);
-        bool word = ink_case_is_letter(code_point) || ink_case_is_digit(code_point) || code_point == '_';
+        bool word =
+            ink_case_is_letter(code_point) || ink_case_is_digit(code_point) || code_point == '_';
         n += word && !inside;
         inside = word;
     }
@@ -131,7 +132,8 @@ ink_status ink_filter_center(ink_call *call, ink_value *out)
     int64_t width;
     INK_TRY(ink_render_text(call->rendering, call->subject, &text));
     INK_TRY(ink_call_integer(call, 0, 80, &width));
-    return ink_render_pad(call->rendering, text, width, ink_value_borrow(" ", 1), INK_PAD_BOTH, out);
+    return ink_render_pad(call->rendering, text, width, ink_value_borrow(" ", 1), INK_PAD_BOTH,
+                          out);
 }
 
 /* At a word's end unless `killwords`, and only when it is too long by more than `leeway`. */
@@ -147,7 +149,8 @@ ink_status ink_filter_truncate(ink_call *call, ink_value *out)
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes));
     int64_t n_end = (int64_t)ink_text_count(end.as.text, end.n_bytes);
     if (length < n_end || leeway < 0 || length > INT32_MAX || leeway > INT32_MAX)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "truncate needs a length of at least that of its end");
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "truncate needs a length of at least that of its end");
     *out = text;
     if (ink_text_count(text.as.text, text.n_bytes) <= (size_t)(length + leeway))
         return INK_OK;
@@ -169,7 +172,8 @@ static ink_status indentation(ink_call *call, unsigned slot, int64_t fallback, i
         return INK_OK;
     }
     INK_TRY(ink_call_integer(call, slot, fallback, &width));
-    return ink_render_pad(call->rendering, ink_value_borrow("", 0), width, ink_value_borrow(" ", 1), INK_PAD_LEFT, out);
+    return ink_render_pad(call->rendering, ink_value_borrow("", 0), width, ink_value_borrow(" ", 1),
+                          INK_PAD_LEFT, out);
 }
 
 ink_status ink_filter_indent(ink_call *call, ink_value *out)

@@ -26,7 +26,8 @@ static ink_status fail_type(ink_rendering *r, char type, ink_value value)
                            ink_value_kind_name(value.kind));
 }
 
-/* A separator between each three of the digits that begin at `from` and end at `to`. Returns the new length. */
+/* A separator between each three of the digits that begin at `from` and end at `to`. Returns the
+ * new length. */
 static size_t group_digits(char *text, size_t n, size_t from, size_t to, char separator)
 {
     for (size_t at = to; at > from + 3 && n + 2 < INK_NUMBER_MAX_BYTES; n++) {
@@ -53,9 +54,11 @@ static size_t sign_length(const char *text, size_t n)
 }
 
 /* The digits with sign, or n = 0 when the type takes no such value. */
-static size_t number_text(const ink_format *format, ink_value value, char text[INK_NUMBER_MAX_BYTES])
+static size_t number_text(const ink_format *format, ink_value value,
+                          char text[INK_NUMBER_MAX_BYTES])
 {
-    char flags[4] = {format->sign ? format->sign : '#', format->sign && format->alternate ? '#' : '\0', '\0', '\0'};
+    char flags[4] = {format->sign ? format->sign : '#',
+                     format->sign && format->alternate ? '#' : '\0', '\0', '\0'};
     const char *given = format->sign || format->alternate ? flags : "";
     int places = format->precision < 0 ? 6 : (int)format->precision;
     char type = format->type;
@@ -81,13 +84,16 @@ static ink_status put_number(ink_rendering *r, const ink_format *format, ink_val
         return fail_type(r, format->type, value);
     size_t sign = sign_length(text, n);
     if (format->grouping)
-        n = group_digits(text, n, sign, sign + count_digits(text + sign, n - sign), format->grouping);
+        n = group_digits(text, n, sign, sign + count_digits(text + sign, n - sign),
+                         format->grouping);
     ink_value whole = ink_value_borrow(text, n), padded;
     if (format->align == '=') {
         INK_TRY(ink_render_put(r, text, sign));
         whole = ink_value_borrow(text + sign, n - sign);
     }
-    ink_pad where = format->align == '<' ? INK_PAD_RIGHT : format->align == '^' ? INK_PAD_BOTH : INK_PAD_LEFT;
+    ink_pad where = format->align == '<'   ? INK_PAD_RIGHT
+                    : format->align == '^' ? INK_PAD_BOTH
+                                           : INK_PAD_LEFT;
     int64_t width = format->align == '=' ? format->width - (int64_t)sign : format->width;
     INK_TRY(ink_render_pad(r, whole, width, format->fill, where, &padded));
     return ink_render_put(r, padded.as.text, padded.n_bytes);
@@ -116,8 +122,8 @@ ink_status ink_format_put(ink_rendering *r, const ink_format *format, ink_value 
         (format->type && strchr("di", format->type) && value.kind == INK_VALUE_BIG_INTEGER))
         return put_text(r, format, value);
     if (format->precision > INK_NUMBER_MAX_PLACES)
-        return ink_render_fail(r, INK_LIMIT, "a number with %d digits, at most %d are written", (int)format->precision,
-                               INK_NUMBER_MAX_PLACES);
+        return ink_render_fail(r, INK_LIMIT, "a number with %d digits, at most %d are written",
+                               (int)format->precision, INK_NUMBER_MAX_PLACES);
     if (format->type == 0 && integer)
         exact.type = 'd';
     else if (format->type == 0 && (format->precision >= 0 || format->sign || format->grouping))
@@ -141,13 +147,15 @@ static ink_status next_argument(percent *p, ink_value *out)
     if (p->arguments.kind == INK_VALUE_TUPLE) {
         const ink_value_list *list = p->arguments.as.list;
         if (p->next >= list->n_items)
-            return ink_render_fail(p->r, INK_BAD_ARGUMENT, "the format wants more values than the %zu it is given",
+            return ink_render_fail(p->r, INK_BAD_ARGUMENT,
+                                   "the format wants more values than the %zu it is given",
                                    list->n_items);
         *out = list->items[p->next++];
         return INK_OK;
     }
     if (p->next++ > 0)
-        return ink_render_fail(p->r, INK_BAD_ARGUMENT, "the format wants more values than the one it is given");
+        return ink_render_fail(p->r, INK_BAD_ARGUMENT,
+                               "the format wants more values than the one it is given");
     *out = p->arguments;
     return INK_OK;
 }
@@ -157,7 +165,8 @@ static ink_status named_argument(percent *p, ink_value *out)
 {
     const char *close = memchr(p->at, ')', (size_t)(p->end - p->at));
     if (!close || p->arguments.kind != INK_VALUE_DICT)
-        return ink_render_fail(p->r, INK_BAD_ARGUMENT, "a format with %%(name) needs ')' and a dict");
+        return ink_render_fail(p->r, INK_BAD_ARGUMENT,
+                               "a format with %%(name) needs ')' and a dict");
     ink_value key = ink_value_borrow(p->at, (size_t)(close - p->at));
     const ink_value *item = ink_value_find(p->arguments, key);
     if (!item)
@@ -205,7 +214,8 @@ static ink_status convert(percent *p)
         p->at += ink_format_read_number(p->at, (size_t)(p->end - p->at), &format.precision);
     }
     if (p->at == p->end || !strchr("sdiuxXoeEfFgGr%", *p->at))
-        return ink_render_fail(p->r, INK_BAD_ARGUMENT, "a format has '%%' without one of s d i u x X o e f g r %%");
+        return ink_render_fail(p->r, INK_BAD_ARGUMENT,
+                               "a format has '%%' without one of s d i u x X o e f g r %%");
     format.type = *p->at++;
     if (format.type == '%')
         return ink_render_put(p->r, "%", 1);
@@ -223,9 +233,13 @@ static ink_status convert(percent *p)
     return ink_format_put(p->r, &format, value);
 }
 
-ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value arguments, ink_value *out)
+ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value arguments,
+                              ink_value *out)
 {
-    percent p = {.r = r, .at = format.as.text, .end = format.as.text + format.n_bytes, .arguments = arguments};
+    percent p = {.r = r,
+                 .at = format.as.text,
+                 .end = format.as.text + format.n_bytes,
+                 .arguments = arguments};
     size_t mark = ink_render_mark(r);
     while (p.at < p.end) {
         const char *percent_sign = memchr(p.at, '%', (size_t)(p.end - p.at));
@@ -236,9 +250,12 @@ ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value argu
         if (percent_sign)
             INK_TRY(convert(&p));
     }
+    bool scalar = ink_value_is_number(arguments) || ink_value_is_string(arguments) ||
+                  arguments.kind == INK_VALUE_NONE;
     bool unused = arguments.kind == INK_VALUE_TUPLE ? p.next < arguments.as.list->n_items
-                                                    : p.next == 0 && arguments.kind != INK_VALUE_DICT;
+                                                    : p.next == 0 && scalar;
     if (unused)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "the format does not use all the values it is given");
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "the format does not use all the values it is given");
     return ink_render_take_text(r, mark, out);
 }

@@ -1,8 +1,9 @@
 /*
  * The lexer: template source to tokens, with the white space around tags already gone.
  *
- * trim_blocks: the line end after a block or comment is dropped. lstrip_blocks: so are the blanks before one that
- * begins a line. A '-' inside a tag takes all white space on its side, a '+' keeps it.
+ * trim_blocks: the line end after a block or comment is dropped. lstrip_blocks: so are the blanks
+ * before one that begins a line. A '-' inside a tag takes all white space on its side, a '+' keeps
+ * it.
  */
 #include <string.h>
 #include "base/status.h"
@@ -95,7 +96,8 @@ static bool is_digit(char c)
 
 static bool is_name(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c) || (c & 0x80);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c) ||
+           (c & 0x80);
 }
 
 static size_t skip_digits(const lexer *l, size_t at)
@@ -108,7 +110,8 @@ static size_t skip_digits(const lexer *l, size_t at)
 static ink_status lex_number(lexer *l)
 {
     size_t from = l->at, at = from;
-    bool prefixed = l->source[at] == '0' && at + 1 < l->n_bytes && memchr("xXoObB", l->source[at + 1], 6);
+    bool prefixed =
+        l->source[at] == '0' && at + 1 < l->n_bytes && memchr("xXoObB", l->source[at + 1], 6);
     if (prefixed) {
         while (at < l->n_bytes && is_name(l->source[at]))
             at++;
@@ -147,7 +150,7 @@ static ink_status lex_string(lexer *l)
 const char *ink_operator_text(ink_operator op)
 {
     static const char *const texts[] = {
-#define X(name, text) [INK_OPERATOR_##name] = text,
+#define X(name, text, level, node) [INK_OPERATOR_##name] = text,
         INK_OPERATORS(X)
 #undef X
     };
@@ -165,6 +168,9 @@ static ink_status lex_operator(lexer *l)
             return fail(l, l->at, "a bracket is closed that was not opened");
         if (strchr("[({", text[0]))
             l->brackets++;
+        if (l->brackets > INK_TEMPLATE_MAX_NESTING)
+            return ink_template_fail_at(l->program, l->error, INK_LIMIT, (uint32_t)l->at,
+                                        "brackets nest deeper than %d", INK_TEMPLATE_MAX_NESTING);
         l->brackets -= closes;
         INK_TRY(add(l, INK_TOKEN_OPERATOR, l->at, l->at + strlen(text)));
         l->tokens[l->n_tokens - 1].op = op;
@@ -172,8 +178,8 @@ static ink_status lex_operator(lexer *l)
         return INK_OK;
     }
     char c = l->source[l->at];
-    return ink_template_fail_at(l->program, l->error, INK_CORRUPT, (uint32_t)l->at, "unexpected character '%c'",
-                                c >= 0x20 && c < 0x7f ? c : '?');
+    return ink_template_fail_at(l->program, l->error, INK_CORRUPT, (uint32_t)l->at,
+                                "unexpected character '%c'", c >= 0x20 && c < 0x7f ? c : '?');
 }
 
 static ink_status lex_inside(lexer *l)
@@ -201,7 +207,9 @@ static ink_status lex_tag(lexer *l, size_t tag, bool is_block)
         l->at = skip_space(l, l->at);
         size_t at = l->at;
         if (at >= l->n_bytes)
-            return fail(l, tag, is_block ? "a tag has no end: '%}' is missing" : "a tag has no end: '}}' is missing");
+            return fail(l, tag,
+                        is_block ? "a tag has no end: '%}' is missing"
+                                 : "a tag has no end: '}}' is missing");
         if (l->brackets == 0 && take_end(l, end, is_block))
             return add(l, is_block ? INK_TOKEN_BLOCK_END : INK_TOKEN_VARIABLE_END, at, at + 2);
         INK_TRY(lex_inside(l));
@@ -218,7 +226,8 @@ static ink_status lex_comment(lexer *l, size_t tag)
     return fail(l, tag, "a comment has no end: '#}' is missing");
 }
 
-/* Whether the word stands alone in the tag that begins at `tag`; then *after is where the tag's end begins. */
+/* Whether the word stands alone in the tag that begins at `tag`; then *after is where the tag's end
+ * begins. */
 static bool is_word_tag(const lexer *l, size_t tag, const char *word, size_t *after)
 {
     size_t at = skip_space(l, tag + 2 + (sign_at(l, tag + 2) != '\0'));
@@ -265,7 +274,8 @@ static ink_status lex_all(lexer *l)
 {
     while (l->at < l->n_bytes) {
         size_t from = l->at, tag = from;
-        while (tag + 1 < l->n_bytes && !(l->source[tag] == '{' && memchr("{%#", l->source[tag + 1], 3)))
+        while (tag + 1 < l->n_bytes &&
+               !(l->source[tag] == '{' && memchr("{%#", l->source[tag + 1], 3)))
             tag++;
         if (tag + 1 >= l->n_bytes) {
             INK_TRY(add(l, INK_TOKEN_TEXT, from, l->n_bytes));
@@ -278,7 +288,10 @@ static ink_status lex_all(lexer *l)
 
 ink_status ink_template_lex(ink_template *program, ink_token **out, ink_error *error)
 {
-    lexer l = {.program = program, .source = program->source, .n_bytes = program->source_bytes, .error = error};
+    lexer l = {.program = program,
+               .source = program->source,
+               .n_bytes = program->source_bytes,
+               .error = error};
     ink_status status = lex_all(&l);
     if (status == INK_OK)
         *out = l.tokens;

@@ -25,7 +25,8 @@ ink_status ink_render_strip(ink_call *call, ink_value text, ink_strip ends, ink_
     uint32_t code_point;
     size_t step = ink_value_is_string(chars) ? ink_value_weight(chars) : 1, length;
     if (call->given[0] && !ink_value_is_string(chars) && chars.kind != INK_VALUE_NONE)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "strip needs a string of characters");
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "strip needs a string of characters");
     while ((ends & INK_STRIP_LEFT) && text.n_bytes > 0) {
         length = ink_text_next(text.as.text, text.n_bytes, &code_point);
         if (!is_stripped(chars, text.as.text, length, code_point))
@@ -55,8 +56,8 @@ static ink_status put_fill(ink_rendering *r, ink_value fill, int64_t times)
     return INK_OK;
 }
 
-ink_status ink_render_pad(ink_rendering *r, ink_value text, int64_t width, ink_value fill, ink_pad where,
-                          ink_value *out)
+ink_status ink_render_pad(ink_rendering *r, ink_value text, int64_t width, ink_value fill,
+                          ink_pad where, ink_value *out)
 {
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes));
     int64_t missing = width < 0 ? 0 : width - (int64_t)ink_text_count(text.as.text, text.n_bytes);
@@ -64,7 +65,9 @@ ink_status ink_render_pad(ink_rendering *r, ink_value text, int64_t width, ink_v
     if (missing <= 0)
         return INK_OK;
     /* in the middle, the odd one goes left where the width is odd, as str.center has it */
-    int64_t left = where == INK_PAD_BOTH ? missing / 2 + (missing & width & 1) : where == INK_PAD_LEFT ? missing : 0;
+    int64_t left = where == INK_PAD_BOTH   ? missing / 2 + (missing & width & 1)
+                   : where == INK_PAD_LEFT ? missing
+                                           : 0;
     size_t mark = ink_render_mark(r);
     INK_TRY(put_fill(r, fill, left));
     INK_TRY(ink_render_put(r, text.as.text, text.n_bytes));

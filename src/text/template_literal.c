@@ -22,7 +22,8 @@ static char *plain_digits(ink_template *program, const ink_token *token, size_t 
     return digits;
 }
 
-ink_status ink_literal_integer(ink_template *program, const ink_token *token, ink_value *out, ink_error *error)
+ink_status ink_literal_integer(ink_template *program, const ink_token *token, ink_value *out,
+                               ink_error *error)
 {
     size_t n, at = 0;
     int base = 10;
@@ -37,19 +38,22 @@ ink_status ink_literal_integer(ink_template *program, const ink_token *token, in
     bool fits = true;
     for (; at < n; at++) {
         if (digit_value(digits[at]) >= base)
-            return ink_template_fail_at(program, error, INK_CORRUPT, token->offset, "a number has a wrong digit");
+            return ink_template_fail_at(program, error, INK_CORRUPT, token->offset,
+                                        "a number has a wrong digit");
         fits = fits && !__builtin_mul_overflow(integer, base, &integer) &&
                !__builtin_add_overflow(integer, digit_value(digits[at]), &integer);
     }
     if (!fits && base != 10)
-        return ink_template_fail_at(program, error, INK_LIMIT, token->offset, "a number needs more than 64 bits");
+        return ink_template_fail_at(program, error, INK_LIMIT, token->offset,
+                                    "a number needs more than 64 bits");
     *out = fits ? ink_value_integer(integer) : ink_value_borrow(digits, n);
     if (!fits)
         out->kind = INK_VALUE_BIG_INTEGER;
     return INK_OK;
 }
 
-ink_status ink_literal_float(ink_template *program, const ink_token *token, ink_value *out, ink_error *error)
+ink_status ink_literal_float(ink_template *program, const ink_token *token, ink_value *out,
+                             ink_error *error)
 {
     size_t n;
     char *digits = plain_digits(program, token, &n);
@@ -68,7 +72,8 @@ static uint32_t read_digits(const char *text, size_t n_bytes, size_t most, int b
     return value;
 }
 
-/* One escape after its backslash; bytes read, or 0 when it is malformed. Writes no more than it reads plus one. */
+/* One escape after its backslash; bytes read, or 0 when it is malformed. Writes no more than it
+ * reads plus one. */
 static size_t unescape(const char *text, size_t n_bytes, char **out)
 {
     static const char letters[] = "\\'\"abfnrtv", meanings[] = "\\'\"\a\b\f\n\r\t\v";
@@ -96,7 +101,8 @@ static size_t unescape(const char *text, size_t n_bytes, char **out)
 }
 
 /* `out` has room for the token's bytes. */
-static ink_status unescape_token(const ink_template *program, const ink_token *token, char **out, ink_error *error)
+static ink_status unescape_token(const ink_template *program, const ink_token *token, char **out,
+                                 ink_error *error)
 {
     const char *text = program->source + token->offset;
     for (size_t at = 0; at < token->n_bytes;) {
@@ -106,14 +112,15 @@ static ink_status unescape_token(const ink_template *program, const ink_token *t
         }
         size_t read = unescape(text + at + 1, token->n_bytes - at - 1, out);
         if (read == 0)
-            return ink_template_fail_at(program, error, INK_CORRUPT, token->offset, "a string has a malformed escape");
+            return ink_template_fail_at(program, error, INK_CORRUPT, token->offset,
+                                        "a string has a malformed escape");
         at += 1 + read;
     }
     return INK_OK;
 }
 
-ink_status ink_literal_string(ink_template *program, const ink_token *tokens, size_t n_tokens, ink_value *out,
-                              ink_error *error)
+ink_status ink_literal_string(ink_template *program, const ink_token *tokens, size_t n_tokens,
+                              ink_value *out, ink_error *error)
 {
     size_t n_bytes = 1;
     for (size_t i = 0; i < n_tokens; i++)

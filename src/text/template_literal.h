@@ -5,12 +5,14 @@
 #include "text/template_program.h"
 
 /* Decimal, 0x, 0o or 0b, with '_' between digits; beyond 64 bits a decimal one keeps its digits. */
-ink_status ink_literal_integer(ink_template *program, const ink_token *token, ink_value *out, ink_error *error);
+ink_status ink_literal_integer(ink_template *program, const ink_token *token, ink_value *out,
+                               ink_error *error);
 
-ink_status ink_literal_float(ink_template *program, const ink_token *token, ink_value *out, ink_error *error);
+ink_status ink_literal_float(ink_template *program, const ink_token *token, ink_value *out,
+                             ink_error *error);
 
 /* n STRING tokens in a row are one string. Escapes are Python's, but for \N{...}. */
-ink_status ink_literal_string(ink_template *program, const ink_token *tokens, size_t n_tokens, ink_value *out,
-                              ink_error *error);
+ink_status ink_literal_string(ink_template *program, const ink_token *tokens, size_t n_tokens,
+                              ink_value *out, ink_error *error);
 
 #endif

@@ -82,9 +82,10 @@ static const struct {
     const char *name;
     ink_value (*get)(const loop *l);
 } attributes[] = {
-    {"index", get_index},       {"index0", get_index0},     {"revindex", get_revindex}, {"revindex0", get_revindex0},
-    {"first", get_first},       {"last", get_last},         {"length", get_length},     {"depth", get_depth},
-    {"depth0", get_depth0},     {"previtem", get_previtem}, {"nextitem", get_nextitem},
+    {"index", get_index},         {"index0", get_index0},     {"revindex", get_revindex},
+    {"revindex0", get_revindex0}, {"first", get_first},       {"last", get_last},
+    {"length", get_length},       {"depth", get_depth},       {"depth0", get_depth0},
+    {"previtem", get_previtem},   {"nextitem", get_nextitem},
 };
 
 static ink_status loop_cycle(ink_call *call, ink_value *out)
@@ -122,8 +123,9 @@ static bool loop_attribute(ink_rendering *r, ink_value_object *self, ink_value n
         }
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (ink_value_is_text(name, methods[i].name))
-            return ink_builtin_bind(r, &methods[i], (ink_value){.kind = INK_VALUE_OBJECT, .as.object = self}, out) ==
-                   INK_OK;
+            return ink_builtin_bind(r, &methods[i],
+                                    (ink_value){.kind = INK_VALUE_OBJECT, .as.object = self},
+                                    out) == INK_OK;
     return false;
 }
 
@@ -170,7 +172,8 @@ static ink_status call_loop(ink_value_object *self, ink_call *call, ink_value *o
     ink_rendering *r = call->rendering;
     ink_scope *calling = r->scope;
     if (!l->node->as.loop.recursive)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "only a loop that is marked 'recursive' can be called");
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "only a loop that is marked 'recursive' can be called");
     if (call->n_arguments != 1)
         return ink_render_fail(r, INK_BAD_ARGUMENT, "loop() takes one argument: what to loop over");
     size_t mark = ink_render_mark(r);

@@ -1,4 +1,5 @@
-/* Methods of dicts and lists. Those that would change one are refused: values never change while a template runs. */
+/* Methods of dicts and lists. Those that would change one are refused: values never change while a
+ * template runs. */
 #include "text/template_builtin.h"
 #include "text/template_render.h"
 
@@ -6,16 +7,19 @@ ink_status ink_method_refused(ink_call *call, ink_value *out)
 {
     (void)out;
     return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
-                           "the %s '%s' would change a value, which templates may not; make a new one, or use a namespace",
+                           "the %s '%s' would change a value, which templates may not; make a new "
+                           "one, or use a namespace",
                            ink_builtin_kind_name(call->builtin->kind), call->builtin->name);
 }
 
 ink_status ink_method_get(ink_call *call, ink_value *out)
 {
     if (!ink_value_is_key(call->slots[0]) && call->slots[0].kind != INK_VALUE_UNDEFINED)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "a %s cannot be the key of a dict",
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                               "a %s cannot be the key of a dict",
                                ink_value_kind_name(call->slots[0].kind));
-    const ink_value *item = ink_value_is_key(call->slots[0]) ? ink_value_find(call->subject, call->slots[0]) : NULL;
+    const ink_value *item =
+        ink_value_is_key(call->slots[0]) ? ink_value_find(call->subject, call->slots[0]) : NULL;
     *out = item ? *item : call->given[1] ? call->slots[1] : ink_value_none();
     return INK_OK;
 }
@@ -91,5 +95,6 @@ ink_status ink_method_index_of(ink_call *call, ink_value *out)
         if (same)
             return INK_OK;
     }
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "index: the list does not hold this item");
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "index: the list does not hold this item");
 }

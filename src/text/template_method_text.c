@@ -69,7 +69,8 @@ static ink_status search_or_fail(ink_call *call, bool last, ink_value *out)
     INK_TRY(search(call, last, out));
     if (out->as.integer >= 0)
         return INK_OK;
-    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "index: the text does not hold this part");
+    return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                           "index: the text does not hold this part");
 }
 
 ink_status ink_method_index(ink_call *call, ink_value *out)
@@ -122,7 +123,8 @@ static ink_status test_affix(ink_call *call, bool at_end, ink_value *out)
         INK_TRY(ink_render_items(call->rendering, one, &affixes, &n_affixes));
     for (size_t i = 0; i < n_affixes && !found; i++) {
         if (!ink_value_is_string(affixes[i]))
-            return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "'%s' needs a string or a tuple of strings",
+            return ink_render_fail(call->rendering, INK_BAD_ARGUMENT,
+                                   "'%s' needs a string or a tuple of strings",
                                    call->builtin->name);
         INK_TRY(ink_render_spend(call->rendering, ink_value_weight(affixes[i])));
         found = has_affix(text, affixes[i], at_end);
@@ -223,7 +225,8 @@ static ink_status pad(ink_call *call, ink_pad where, ink_value *out)
     INK_TRY(ink_call_integer(call, 0, 0, &width));
     INK_TRY(ink_call_string(call, 1, " ", &fill));
     if (ink_text_count(fill.as.text, fill.n_bytes) != 1)
-        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "'%s' fills with one character", call->builtin->name);
+        return ink_render_fail(call->rendering, INK_BAD_ARGUMENT, "'%s' fills with one character",
+                               call->builtin->name);
     return ink_render_pad(call->rendering, call->subject, width, fill, where, out);
 }
 
@@ -250,8 +253,8 @@ ink_status ink_method_zfill(ink_call *call, ink_value *out)
     INK_TRY(ink_call_integer(call, 0, 0, &width));
     size_t sign = text.n_bytes > 0 && (text.as.text[0] == '-' || text.as.text[0] == '+');
     ink_value digits = ink_value_borrow(text.as.text + sign, text.n_bytes - sign);
-    INK_TRY(ink_render_pad(call->rendering, digits, width - (int64_t)sign, ink_value_borrow("0", 1), INK_PAD_LEFT,
-                           &digits));
+    INK_TRY(ink_render_pad(call->rendering, digits, width - (int64_t)sign, ink_value_borrow("0", 1),
+                           INK_PAD_LEFT, &digits));
     return ink_render_concat(call->rendering, ink_value_borrow(text.as.text, sign), digits, out);
 }
 
@@ -278,7 +281,8 @@ static bool is_ascii(uint32_t code_point)
 }
 
 /* All characters, and at least one. */
-static ink_status all_are(ink_call *call, bool (*is)(uint32_t code_point), bool when_empty, ink_value *out)
+static ink_status all_are(ink_call *call, bool (*is)(uint32_t code_point), bool when_empty,
+                          ink_value *out)
 {
     ink_value text = call->subject;
     uint32_t code_point;

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t ink_number_format(char out[INK_NUMBER_MAX_BYTES], const char *flags, int places, char type, double real)
+size_t ink_number_format(char out[INK_NUMBER_MAX_BYTES], const char *flags, int places, char type,
+                         double real)
 {
     char format[16];
     if (places > INK_NUMBER_MAX_PLACES)
@@ -23,11 +24,16 @@ size_t ink_number_format(char out[INK_NUMBER_MAX_BYTES], const char *flags, int 
     return n < 0 ? 0 : (size_t)n;
 }
 
-size_t ink_number_format_integer(char out[INK_NUMBER_MAX_BYTES], const char *flags, char type, int64_t integer)
+size_t ink_number_format_integer(char out[INK_NUMBER_MAX_BYTES], const char *flags, char type,
+                                 int64_t integer)
 {
     uint64_t magnitude = integer < 0 ? (uint64_t)0 - (uint64_t)integer : (uint64_t)integer;
     const char *sign = integer < 0 ? "-" : strchr(flags, '+') ? "+" : strchr(flags, ' ') ? " " : "";
-    const char *prefix = !strchr(flags, '#') ? "" : type == 'x' ? "0x" : type == 'X' ? "0X" : type == 'o' ? "0o" : "";
+    const char *prefix = !strchr(flags, '#') ? ""
+                         : type == 'x'       ? "0x"
+                         : type == 'X'       ? "0X"
+                         : type == 'o'       ? "0o"
+                                             : "";
     int n;
     if (type == 'x')
         n = snprintf(out, INK_NUMBER_MAX_BYTES, "%s%s%" PRIx64, sign, prefix, magnitude);
@@ -44,8 +50,9 @@ bool ink_number_real(ink_value value, double *out)
 {
     if (!ink_value_is_number(value))
         return false;
-    *out = value.kind == INK_VALUE_FLOAT ? value.as.real
-                                         : (double)(value.kind == INK_VALUE_BOOL ? value.as.boolean : value.as.integer);
+    *out = value.kind == INK_VALUE_FLOAT
+               ? value.as.real
+               : (double)(value.kind == INK_VALUE_BOOL ? value.as.boolean : value.as.integer);
     return true;
 }
 

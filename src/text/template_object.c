@@ -32,12 +32,14 @@ static ink_status fail_macro(ink_rendering *r, const ink_macro *definition, cons
 }
 
 /* One parameter, in the macro's own scope: by place, by name, or what it falls back to. */
-static ink_status bind_parameter(ink_rendering *r, const struct ink_parameter *parameter, size_t place,
-                                 const ink_call *call, size_t *n_keywords_used)
+static ink_status bind_parameter(ink_rendering *r, const struct ink_parameter *parameter,
+                                 size_t place, const ink_call *call, size_t *n_keywords_used)
 {
     ink_value name = r->program->symbols[parameter->symbol].name;
-    ink_value value = {.kind = INK_VALUE_UNDEFINED, .n_bytes = name.n_bytes, .as.text = name.as.text};
-    const ink_value *keyword = call->keywords.kind == INK_VALUE_DICT ? ink_value_find(call->keywords, name) : NULL;
+    ink_value value = {
+        .kind = INK_VALUE_UNDEFINED, .n_bytes = name.n_bytes, .as.text = name.as.text};
+    const ink_value *keyword =
+        call->keywords.kind == INK_VALUE_DICT ? ink_value_find(call->keywords, name) : NULL;
     *n_keywords_used += keyword != NULL;
     if (place < call->n_arguments)
         value = call->arguments[place];
@@ -69,7 +71,8 @@ static ink_status bind_kwargs(ink_rendering *r, const ink_macro *definition, con
 {
     ink_value rest;
     INK_TRY(ink_render_new_dict(r, INK_VALUE_DICT, &rest));
-    const ink_value_dict *given = call->keywords.kind == INK_VALUE_DICT ? call->keywords.as.dict : NULL;
+    const ink_value_dict *given =
+        call->keywords.kind == INK_VALUE_DICT ? call->keywords.as.dict : NULL;
     for (uint32_t i = 0; given && i < given->n_entries; i++)
         if (!has_parameter(r, definition, given->entries[i].key) &&
             !(definition->reads_caller && ink_value_is_text(given->entries[i].key, "caller")))
@@ -78,13 +81,16 @@ static ink_status bind_kwargs(ink_rendering *r, const ink_macro *definition, con
 }
 
 /* Everything the body may name, into the scope that is now innermost. */
-static ink_status bind_arguments(ink_rendering *r, const ink_macro *definition, const ink_call *call)
+static ink_status bind_arguments(ink_rendering *r, const ink_macro *definition,
+                                 const ink_call *call)
 {
     size_t place = 0, n_keywords_used = 0;
     ink_value caller = ink_render_undefined("caller");
     for (const struct ink_parameter *at = definition->parameters; at; at = at->next)
         INK_TRY(bind_parameter(r, at, place++, call, &n_keywords_used));
-    const ink_value *given = call->keywords.kind == INK_VALUE_DICT ? ink_value_find_name(call->keywords, "caller") : NULL;
+    const ink_value *given = call->keywords.kind == INK_VALUE_DICT
+                                 ? ink_value_find_name(call->keywords, "caller")
+                                 : NULL;
     if (definition->reads_caller) {
         n_keywords_used += given != NULL;
         INK_TRY(ink_render_assign(r, INK_SYMBOL_CALLER, given ? *given : caller));
@@ -95,7 +101,8 @@ static ink_status bind_arguments(ink_rendering *r, const ink_macro *definition, 
         return fail_macro(r, definition, "is given more arguments than it takes");
     if (definition->reads_kwargs)
         INK_TRY(bind_kwargs(r, definition, call));
-    else if (call->keywords.kind == INK_VALUE_DICT && call->keywords.as.dict->n_entries > n_keywords_used)
+    else if (call->keywords.kind == INK_VALUE_DICT &&
+             call->keywords.as.dict->n_entries > n_keywords_used)
         return fail_macro(r, definition, "is given a keyword that is none of its parameters");
     return INK_OK;
 }
@@ -114,7 +121,8 @@ static ink_status call_macro(ink_value_object *self, ink_call *call, ink_value *
     return INK_OK;
 }
 
-static bool macro_attribute(ink_rendering *r, ink_value_object *self, ink_value name, ink_value *out)
+static bool macro_attribute(ink_rendering *r, ink_value_object *self, ink_value name,
+                            ink_value *out)
 {
     (void)r;
     if (!ink_value_is_text(name, "name"))
@@ -159,7 +167,8 @@ static ink_status cycler_reset(ink_call *call, ink_value *out)
     return INK_OK;
 }
 
-static bool cycler_attribute(ink_rendering *r, ink_value_object *self, ink_value name, ink_value *out)
+static bool cycler_attribute(ink_rendering *r, ink_value_object *self, ink_value name,
+                             ink_value *out)
 {
     static const ink_builtin methods[] = {{INK_BUILTIN_GLOBAL, "next", cycler_next, 0, ""},
                                           {INK_BUILTIN_GLOBAL, "reset", cycler_reset, 0, ""}};

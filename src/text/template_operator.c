@@ -1,4 +1,5 @@
-/* Operators on values, with Python's types and rounding; integers have 64 bits and say so when they are not enough. */
+/* Operators on values, with Python's types and rounding; integers have 64 bits and say so when they
+ * are not enough. */
 #include <math.h>
 #include <string.h>
 #include "base/size.h"
@@ -8,8 +9,9 @@ static ink_status fail_types(ink_rendering *r, ink_operator op, ink_value a, ink
 {
     if (a.kind == INK_VALUE_UNDEFINED || b.kind == INK_VALUE_UNDEFINED)
         return ink_render_fail_undefined(r, a.kind == INK_VALUE_UNDEFINED ? a : b);
-    return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' does not work between a %s and a %s", ink_operator_text(op),
-                           ink_value_kind_name(a.kind), ink_value_kind_name(b.kind));
+    return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' does not work between a %s and a %s",
+                           ink_operator_text(op), ink_value_kind_name(a.kind),
+                           ink_value_kind_name(b.kind));
 }
 
 static ink_status fail_overflow(ink_rendering *r)
@@ -55,7 +57,8 @@ static ink_status power_integers(ink_rendering *r, int64_t base, int64_t exponen
 }
 
 /* Rounds towards minus infinity; the remainder has the divisor's sign. */
-static ink_status divide_integers(ink_rendering *r, ink_operator op, int64_t a, int64_t b, ink_value *out)
+static ink_status divide_integers(ink_rendering *r, ink_operator op, int64_t a, int64_t b,
+                                  ink_value *out)
 {
     if (b == 0)
         return fail_zero(r);
@@ -72,7 +75,8 @@ static ink_status divide_integers(ink_rendering *r, ink_operator op, int64_t a, 
     return INK_OK;
 }
 
-static ink_status compute_integers(ink_rendering *r, ink_operator op, int64_t a, int64_t b, ink_value *out)
+static ink_status compute_integers(ink_rendering *r, ink_operator op, int64_t a, int64_t b,
+                                   ink_value *out)
 {
     int64_t result = 0;
     bool overflows = false;
@@ -103,17 +107,21 @@ static double remainder_of(double a, double b)
     return copysign(0.0, b);
 }
 
-/* From the exact remainder, so that it agrees with it. */
+/* From the exact remainder, so that the two agree; a quotient of zero keeps its sign. */
 static double floor_quotient(double a, double b)
 {
     double quotient = (a - remainder_of(a, b)) / b, whole = floor(quotient);
+    if (!(fabs(quotient) > 0))
+        return copysign(0.0, a / b);
     return quotient - whole > 0.5 ? whole + 1.0 : whole;
 }
 
-static ink_status compute_reals(ink_rendering *r, ink_operator op, double a, double b, ink_value *out)
+static ink_status compute_reals(ink_rendering *r, ink_operator op, double a, double b,
+                                ink_value *out)
 {
     double result;
-    bool divides = op == INK_OPERATOR_DIVIDE || op == INK_OPERATOR_FLOOR_DIVIDE || op == INK_OPERATOR_REMAINDER;
+    bool divides = op == INK_OPERATOR_DIVIDE || op == INK_OPERATOR_FLOOR_DIVIDE ||
+                   op == INK_OPERATOR_REMAINDER;
     if (divides && !(b < 0) && !(b > 0) && b == b)
         return fail_zero(r);
     switch (op) {
@@ -138,8 +146,8 @@ static ink_status compute_reals(ink_rendering *r, ink_operator op, double a, dou
     default:
         result = remainder_of(a, b);
     }
-    if (op == INK_OPERATOR_POWER && isnan(result) && !isnan(a) && !isnan(b))
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "a root of a negative number");
+    if (op == INK_OPERATOR_POWER && isfinite(a) && isfinite(b) && !isfinite(result))
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "this power is not a finite number");
     *out = ink_value_float(result);
     return INK_OK;
 }
@@ -201,7 +209,8 @@ static bool is_list(ink_value value)
     return value.kind == INK_VALUE_LIST || value.kind == INK_VALUE_TUPLE;
 }
 
-ink_status ink_render_arithmetic(ink_rendering *r, ink_operator op, ink_value a, ink_value b, ink_value *out)
+ink_status ink_render_arithmetic(ink_rendering *r, ink_operator op, ink_value a, ink_value b,
+                                 ink_value *out)
 {
     if (is_integer(a) && is_integer(b) && op != INK_OPERATOR_DIVIDE)
         return compute_integers(r, op, integer_of(a), integer_of(b), out);
@@ -244,10 +253,15 @@ ink_status ink_render_equal(ink_rendering *r, ink_value a, ink_value b, bool *ou
 ink_status ink_render_order(ink_rendering *r, ink_value a, ink_value b, int *out)
 {
     INK_TRY(ink_render_spend(r, lesser_weight(a, b)));
+    *out = 0;
+    if (a.kind == INK_VALUE_UNDEFINED &&
+        b.kind == INK_VALUE_UNDEFINED) /* of items that all lack the attribute */
+        return INK_OK;
     return ink_value_order(a, b, out) ? INK_OK : fail_types(r, INK_OPERATOR_LESS, a, b);
 }
 
-ink_status ink_render_find(ink_rendering *r, ink_value text, ink_value part, size_t from, size_t *out)
+ink_status ink_render_find(ink_rendering *r, ink_value text, ink_value part, size_t from,
+                           size_t *out)
 {
     *out = SIZE_MAX;
     if (from > text.n_bytes || part.n_bytes > text.n_bytes - from)
@@ -294,7 +308,8 @@ static ink_status contains(ink_rendering *r, ink_value container, ink_value item
     return INK_OK;
 }
 
-ink_status ink_render_compare(ink_rendering *r, ink_operator op, ink_value a, ink_value b, bool *out)
+ink_status ink_render_compare(ink_rendering *r, ink_operator op, ink_value a, ink_value b,
+                              bool *out)
 {
     int order;
     switch (op) {

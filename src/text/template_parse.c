@@ -8,21 +8,24 @@
 
 ink_status ink_parse_unexpected(ink_parser *p, const char *expected)
 {
-    static const char *const names[] = {"the end of the template", "text", "'{%'", "'%}'", "'{{'", "'}}'"};
+    static const char *const names[] = {
+        "the end of the template", "text", "'{%'", "'%}'", "'{{'", "'}}'"};
     const ink_token *token = p->token;
     if (token->kind < INK_TOKEN_NAME)
-        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, token->offset, "expected %s, found %s", expected,
-                                    names[token->kind]);
+        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, token->offset,
+                                    "expected %s, found %s", expected, names[token->kind]);
     int shown = token->n_bytes > 40 ? 40 : (int)token->n_bytes;
-    return ink_template_fail_at(p->program, p->error, INK_CORRUPT, token->offset, "expected %s, found '%.*s'", expected,
-                                shown, p->program->source + token->offset);
+    return ink_template_fail_at(p->program, p->error, INK_CORRUPT, token->offset,
+                                "expected %s, found '%.*s'", expected, shown,
+                                p->program->source + token->offset);
 }
 
 ink_status ink_parse_enter(ink_parser *p)
 {
     if (p->depth == INK_TEMPLATE_MAX_NESTING)
         return ink_template_fail_at(p->program, p->error, INK_LIMIT, p->token->offset,
-                                    "blocks and parentheses nest deeper than %d", INK_TEMPLATE_MAX_NESTING);
+                                    "blocks and parentheses nest deeper than %d",
+                                    INK_TEMPLATE_MAX_NESTING);
     p->depth++;
     return INK_OK;
 }
@@ -159,14 +162,16 @@ static bool at_end(const ink_parser *p, const char *words)
     return false;
 }
 
-/* Statements up to a tag that begins with one of `words`, whose '{%' is stepped over; at the top to the end. */
+/* Statements up to a tag that begins with one of `words`, whose '{%' is stepped over; at the top to
+ * the end. */
 static ink_status parse_body(ink_parser *p, const char *words, ink_node **out)
 {
     INK_TRY(ink_parse_enter(p));
     while (!at_end(p, words)) {
         if (p->token->kind == INK_TOKEN_END && *words)
             return ink_template_fail_at(p->program, p->error, INK_CORRUPT, p->token->offset,
-                                        "the template ends where one of these tags is due: %s", words);
+                                        "the template ends where one of these tags is due: %s",
+                                        words);
         if (p->token->kind == INK_TOKEN_END)
             break;
         INK_TRY(parse_statement(p, out));
@@ -311,7 +316,8 @@ static ink_status parse_call_block(ink_parser *p, ink_node *node)
         INK_TRY(parse_parameters(p, macro));
     INK_TRY(ink_parse_expression(p, &node->as.macro.call));
     if (node->as.macro.call->kind != INK_NODE_CALL)
-        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, node->offset, "{%% call %%} needs a call");
+        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, node->offset,
+                                    "{%% call %%} needs a call");
     return parse_macro_body(p, macro, "endcall");
 }
 
@@ -324,7 +330,8 @@ static ink_status parse_generation(ink_parser *p, ink_node *node)
 static ink_status parse_loop_control(ink_parser *p, ink_node *node)
 {
     if (p->loops == 0)
-        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, node->offset, "break or continue outside a loop");
+        return ink_template_fail_at(p->program, p->error, INK_CORRUPT, node->offset,
+                                    "break or continue outside a loop");
     return expect_block_end(p);
 }
 
@@ -376,7 +383,8 @@ static ink_status parse_statement(ink_parser *p, ink_node **out)
 
 static ink_status parse_all(ink_parser *p)
 {
-    static const char *const known[] = {"loop", "caller", "varargs", "kwargs"}; /* as enum INK_SYMBOL_* */
+    static const char *const known[] = {"loop", "caller", "varargs",
+                                        "kwargs"}; /* as enum INK_SYMBOL_* */
     uint32_t symbol;
     if (!ink_value_new_dict(&p->program->arena, INK_VALUE_DICT, &p->program->symbol_ids))
         return ink_fail_memory(p->error, "the names of a template");

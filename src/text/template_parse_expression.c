@@ -4,33 +4,16 @@
 #include "text/template_literal.h"
 #include "text/template_parse.h"
 
-/* Levels from the loosest to the tightest; NOT is a prefix between AND and COMPARE. */
-enum { LEVEL_OR, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_ADD, LEVEL_CONCAT, LEVEL_MULTIPLY, LEVEL_POWER, LEVEL_UNARY };
-
 static const struct {
-    ink_operator op;
-    uint8_t level;
+    ink_level level;
     ink_node_kind kind;
 } binaries[] = {
-    {INK_OPERATOR_OR, LEVEL_OR, INK_NODE_OR},
-    {INK_OPERATOR_AND, LEVEL_AND, INK_NODE_AND},
-    {INK_OPERATOR_EQUAL, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_NOT_EQUAL, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_LESS, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_LESS_EQUAL, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_GREATER, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_GREATER_EQUAL, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_IN, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_NOT_IN, LEVEL_COMPARE, INK_NODE_COMPARE},
-    {INK_OPERATOR_ADD, LEVEL_ADD, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_SUBTRACT, LEVEL_ADD, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_CONCAT, LEVEL_CONCAT, INK_NODE_CONCAT},
-    {INK_OPERATOR_MULTIPLY, LEVEL_MULTIPLY, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_DIVIDE, LEVEL_MULTIPLY, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_FLOOR_DIVIDE, LEVEL_MULTIPLY, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_REMAINDER, LEVEL_MULTIPLY, INK_NODE_ARITHMETIC},
-    {INK_OPERATOR_POWER, LEVEL_POWER, INK_NODE_ARITHMETIC},
+#define X(name, text, level, node) [INK_OPERATOR_##name] = {INK_LEVEL_##level, INK_NODE_##node},
+    INK_OPERATORS(X)
+#undef X
 };
+
+#define N_OPERATORS (sizeof binaries / sizeof binaries[0])
 
 static ink_status parse_unary(ink_parser *p, bool with_filters, ink_node **out);
 
@@ -65,7 +48,8 @@ static ink_status parse_literal(ink_parser *p, ink_node **out)
     return INK_OK;
 }
 
-/* After the opening bracket: expressions with commas up to `closer`; a dict has "key: item" instead. */
+/* After the opening bracket: expressions with commas up to `closer`; a dict has "key: item"
+ * instead. */
 static ink_status parse_items(ink_parser *p, ink_operator closer, bool pairs, ink_node *list)
 {
     ink_node **end = &list->as.items.first;
@@ -177,7 +161,8 @@ static ink_status parse_arguments(ink_parser *p, ink_argument **out)
 
 static ink_status parse_slice_part(ink_parser *p, ink_node **out)
 {
-    if (ink_parse_is_operator(p, INK_OPERATOR_COLON) || ink_parse_is_operator(p, INK_OPERATOR_CLOSE_BRACKET))
+    if (ink_parse_is_operator(p, INK_OPERATOR_COLON) ||
+        ink_parse_is_operator(p, INK_OPERATOR_CLOSE_BRACKET))
         return INK_OK;
     return ink_parse_expression(p, out);
 }
@@ -213,6 +198,16 @@ static ink_status parse_attribute(ink_parser *p, ink_node *object, ink_node **ou
     return ink_parse_name(p, &(*out)->as.access.name);
 }
 
+/* At '('. */
+static ink_status parse_call(ink_parser *p, ink_node **node)
+{
+    ink_node *callee = *node;
+    INK_TRY(ink_parse_new_node(p, INK_NODE_CALL, node));
+    p->token++;
+    (*node)->as.call.subject = callee;
+    return parse_arguments(p, &(*node)->as.call.arguments);
+}
+
 static ink_status parse_postfix(ink_parser *p, ink_node **node)
 {
     for (;;) {
@@ -225,10 +220,7 @@ static ink_status parse_postfix(ink_parser *p, ink_node **node)
             (*node)->as.access.object = object;
             INK_TRY(parse_index(p, &(*node)->as.access.index));
         } else if (ink_parse_is_operator(p, INK_OPERATOR_OPEN_PAREN)) {
-            INK_TRY(ink_parse_new_node(p, INK_NODE_CALL, node));
-            p->token++;
-            (*node)->as.call.subject = object;
-            INK_TRY(parse_arguments(p, &(*node)->as.call.arguments));
+            INK_TRY(parse_call(p, node));
         } else {
             return INK_OK;
         }
@@ -256,14 +248,17 @@ ink_status ink_parse_filters(ink_parser *p, ink_node *subject, ink_node **out)
     return INK_OK;
 }
 
-/* A test's only argument may stand without parentheses, unless the word goes on with the expression around. */
+/* A test's only argument may stand without parentheses, unless the word goes on with the expression
+ * around. */
 static bool begins_argument(const ink_parser *p)
 {
     static const char *const others[] = {"else", "or", "and", "if", "in", "not", "is", "recursive"};
-    if (p->token->kind == INK_TOKEN_STRING || p->token->kind == INK_TOKEN_INTEGER || p->token->kind == INK_TOKEN_FLOAT)
+    if (p->token->kind == INK_TOKEN_STRING || p->token->kind == INK_TOKEN_INTEGER ||
+        p->token->kind == INK_TOKEN_FLOAT)
         return true;
     if (p->token->kind != INK_TOKEN_NAME)
-        return ink_parse_is_operator(p, INK_OPERATOR_OPEN_BRACKET) || ink_parse_is_operator(p, INK_OPERATOR_OPEN_BRACE);
+        return ink_parse_is_operator(p, INK_OPERATOR_OPEN_BRACKET) ||
+               ink_parse_is_operator(p, INK_OPERATOR_OPEN_BRACE);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (ink_parse_is_word(p, others[i]))
             return false;
@@ -317,58 +312,70 @@ static ink_status parse_unary(ink_parser *p, bool with_filters, ink_node **out)
             INK_TRY(parse_filter(p, out));
         else if (ink_parse_take_word(p, "is"))
             INK_TRY(parse_test(p, out));
+        else if (ink_parse_is_operator(p, INK_OPERATOR_OPEN_PAREN))
+            INK_TRY(parse_call(p, out));
         else
             break;
     }
     return INK_OK;
 }
 
-/* The index in `binaries` of the operator that comes next on this level, or -1. Steps over it. */
-static int take_binary(ink_parser *p, int level)
+static bool take_not_in(ink_parser *p)
 {
-    for (int i = 0; i < (int)(sizeof binaries / sizeof binaries[0]); i++) {
-        ink_operator op = binaries[i].op;
-        if (binaries[i].level != level)
-            continue;
-        if (op == INK_OPERATOR_NOT_IN) {
-            bool found = ink_parse_is_word(p, "not") && p->token[1].kind == INK_TOKEN_NAME &&
-                         p->token[1].n_bytes == 2 && memcmp(p->program->source + p->token[1].offset, "in", 2) == 0;
-            if (found) {
-                p->token += 2;
-                return i;
-            }
-        } else if (op >= INK_OPERATOR_OR ? ink_parse_take_word(p, ink_operator_text(op))
-                                         : ink_parse_take_operator(p, op)) {
-            return i;
-        }
-    }
-    return -1;
+    ink_parser after = *p;
+    bool found = ink_parse_take_word(&after, "not") && ink_parse_take_word(&after, "in");
+    if (found)
+        p->token = after.token;
+    return found;
 }
 
-static ink_status parse_level(ink_parser *p, int level, ink_node **out)
+/* Steps over the operator that comes next if it is one of this level. */
+static bool take_binary(ink_parser *p, ink_level level, ink_operator *out)
 {
-    if (level == LEVEL_UNARY)
-        return parse_unary(p, true, out);
-    if (level == LEVEL_NOT && ink_parse_is_word(p, "not")) {
-        INK_TRY(ink_parse_enter(p));
-        INK_TRY(ink_parse_new_node(p, INK_NODE_NOT, out));
-        p->token++;
-        INK_TRY(parse_level(p, LEVEL_NOT, &(*out)->as.operand));
-        ink_parse_leave(p);
-        return INK_OK;
+    for (ink_operator op = 0; op < N_OPERATORS; op++) {
+        if (binaries[op].level != level)
+            continue;
+        *out = op;
+        if (op == INK_OPERATOR_NOT_IN ? take_not_in(p)
+            : op >= INK_OPERATOR_OR   ? ink_parse_take_word(p, ink_operator_text(op))
+                                      : ink_parse_take_operator(p, op))
+            return true;
     }
-    INK_TRY(parse_level(p, level + 1, out));
+    return false;
+}
+
+static ink_status parse_level(ink_parser *p, ink_level level, ink_node **out);
+
+static ink_status parse_not(ink_parser *p, ink_node **out)
+{
+    INK_TRY(ink_parse_enter(p));
+    INK_TRY(ink_parse_new_node(p, INK_NODE_NOT, out));
+    p->token++;
+    INK_TRY(parse_level(p, INK_LEVEL_NOT, &(*out)->as.operand));
+    ink_parse_leave(p);
+    return INK_OK;
+}
+
+/* Operands of the next level with operators of this one between them: a chain, whose links are
+ * the operands after the first. */
+static ink_status parse_level(ink_parser *p, ink_level level, ink_node **out)
+{
     ink_node *chain = NULL, **end = NULL;
-    for (int i = take_binary(p, level); i >= 0; i = take_binary(p, level)) {
+    ink_operator op;
+    if (level == INK_LEVEL_UNARY)
+        return parse_unary(p, true, out);
+    if (level == INK_LEVEL_NOT && ink_parse_is_word(p, "not"))
+        return parse_not(p, out);
+    INK_TRY(parse_level(p, level + 1, out));
+    while (take_binary(p, level, &op)) {
         if (!chain) {
-            INK_TRY(ink_parse_new_node(p, binaries[i].kind, &chain));
+            INK_TRY(ink_parse_new_node(p, binaries[op].kind, &chain));
             chain->as.chain.first = *out;
             *out = chain;
             end = &chain->as.chain.links;
         }
         INK_TRY(parse_level(p, level + 1, end));
-        /* an operand may itself head a list of items only before it becomes a link, so `op` and `next` are free */
-        (*end)->op = binaries[i].op;
+        (*end)->op = op;
         end = &(*end)->next;
     }
     return INK_OK;
@@ -377,7 +384,7 @@ static ink_status parse_level(ink_parser *p, int level, ink_node **out)
 ink_status ink_parse_plain_expression(ink_parser *p, ink_node **out)
 {
     INK_TRY(ink_parse_enter(p));
-    INK_TRY(parse_level(p, LEVEL_OR, out));
+    INK_TRY(parse_level(p, INK_LEVEL_OR, out));
     ink_parse_leave(p);
     return INK_OK;
 }
@@ -385,13 +392,13 @@ ink_status ink_parse_plain_expression(ink_parser *p, ink_node **out)
 ink_status ink_parse_expression(ink_parser *p, ink_node **out)
 {
     INK_TRY(ink_parse_enter(p));
-    INK_TRY(parse_level(p, LEVEL_OR, out));
+    INK_TRY(parse_level(p, INK_LEVEL_OR, out));
     while (ink_parse_is_word(p, "if")) {
         ink_node *then = *out;
         INK_TRY(ink_parse_new_node(p, INK_NODE_CHOICE, out));
         p->token++;
         (*out)->as.choice.then = then;
-        INK_TRY(parse_level(p, LEVEL_OR, &(*out)->as.choice.condition));
+        INK_TRY(parse_level(p, INK_LEVEL_OR, &(*out)->as.choice.condition));
         if (ink_parse_take_word(p, "else"))
             INK_TRY(ink_parse_expression(p, &(*out)->as.choice.otherwise));
     }
@@ -402,8 +409,9 @@ ink_status ink_parse_expression(ink_parser *p, ink_node **out)
 static bool ends_tuple(const ink_parser *p)
 {
     return p->token->kind == INK_TOKEN_BLOCK_END || p->token->kind == INK_TOKEN_VARIABLE_END ||
-           ink_parse_is_operator(p, INK_OPERATOR_CLOSE_PAREN) || ink_parse_is_operator(p, INK_OPERATOR_ASSIGN) ||
-           ink_parse_is_word(p, "in") || ink_parse_is_word(p, "recursive");
+           ink_parse_is_operator(p, INK_OPERATOR_CLOSE_PAREN) ||
+           ink_parse_is_operator(p, INK_OPERATOR_ASSIGN) || ink_parse_is_word(p, "in") ||
+           ink_parse_is_word(p, "recursive");
 }
 
 typedef ink_status (*parse_item)(ink_parser *p, ink_node **out);

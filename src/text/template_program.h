@@ -1,8 +1,10 @@
 /*
- * A parsed template: tokens while it is being read, then a tree of nodes in the program's arena, never changed again.
+ * A parsed template: tokens while it is being read, then a tree of nodes in the program's arena,
+ * never changed again.
  *
- * Chains of one precedence ("a ~ b ~ c", "a < b < c", "x or y or z") are one node with links and not a leaning tree,
- * so the depth of the tree is the depth a reader sees, and walking it costs stack only for real nesting.
+ * Chains of one precedence ("a ~ b ~ c", "a < b < c", "x or y or z") are one node with links and
+ * not a leaning tree, so the depth of the tree is the depth a reader sees, and walking it costs
+ * stack only for real nesting.
  */
 #ifndef INK_TEXT_TEMPLATE_PROGRAM_H
 #define INK_TEXT_TEMPLATE_PROGRAM_H
@@ -25,17 +27,57 @@ typedef enum ink_token_kind {
     INK_TOKEN_OPERATOR
 } ink_token_kind;
 
-/* name, spelling; a longer spelling stands before its own beginning. Words come last: the lexer takes them as names. */
-#define INK_OPERATORS(X)                                                                                   \
-    X(POWER, "**") X(FLOOR_DIVIDE, "//") X(EQUAL, "==") X(NOT_EQUAL, "!=") X(GREATER_EQUAL, ">=")          \
-    X(LESS_EQUAL, "<=") X(GREATER, ">") X(LESS, "<") X(ASSIGN, "=") X(ADD, "+") X(SUBTRACT, "-")           \
-    X(DIVIDE, "/") X(MULTIPLY, "*") X(REMAINDER, "%") X(CONCAT, "~") X(OPEN_BRACKET, "[")                  \
-    X(CLOSE_BRACKET, "]") X(OPEN_PAREN, "(") X(CLOSE_PAREN, ")") X(OPEN_BRACE, "{") X(CLOSE_BRACE, "}")    \
-    X(DOT, ".") X(COLON, ":") X(PIPE, "|") X(COMMA, ",") X(OR, "or") X(AND, "and") X(NOT, "not")           \
-    X(IN, "in") X(NOT_IN, "not in")
+/* Binary operators by how tightly they bind, loosest first; NOT is a prefix between two. */
+typedef enum ink_level {
+    INK_LEVEL_OR,
+    INK_LEVEL_AND,
+    INK_LEVEL_NOT,
+    INK_LEVEL_COMPARE,
+    INK_LEVEL_ADD,
+    INK_LEVEL_CONCAT,
+    INK_LEVEL_MULTIPLY,
+    INK_LEVEL_POWER,
+    INK_LEVEL_UNARY,
+    INK_LEVEL_NONE /* punctuation */
+} ink_level;
+
+/*
+ * name, spelling, level, kind of the chain it makes. A longer spelling stands before its own
+ * beginning; the words come last, from OR on: the lexer takes them as names.
+ */
+#define INK_OPERATORS(X)                        \
+    X(POWER, "**", POWER, ARITHMETIC)           \
+    X(FLOOR_DIVIDE, "//", MULTIPLY, ARITHMETIC) \
+    X(EQUAL, "==", COMPARE, COMPARE)            \
+    X(NOT_EQUAL, "!=", COMPARE, COMPARE)        \
+    X(GREATER_EQUAL, ">=", COMPARE, COMPARE)    \
+    X(LESS_EQUAL, "<=", COMPARE, COMPARE)       \
+    X(GREATER, ">", COMPARE, COMPARE)           \
+    X(LESS, "<", COMPARE, COMPARE)              \
+    X(ASSIGN, "=", NONE, LITERAL)               \
+    X(ADD, "+", ADD, ARITHMETIC)                \
+    X(SUBTRACT, "-", ADD, ARITHMETIC)           \
+    X(DIVIDE, "/", MULTIPLY, ARITHMETIC)        \
+    X(MULTIPLY, "*", MULTIPLY, ARITHMETIC)      \
+    X(REMAINDER, "%", MULTIPLY, ARITHMETIC)     \
+    X(CONCAT, "~", CONCAT, CONCAT)              \
+    X(OPEN_BRACKET, "[", NONE, LITERAL)         \
+    X(CLOSE_BRACKET, "]", NONE, LITERAL)        \
+    X(OPEN_PAREN, "(", NONE, LITERAL)           \
+    X(CLOSE_PAREN, ")", NONE, LITERAL)          \
+    X(OPEN_BRACE, "{", NONE, LITERAL)           \
+    X(CLOSE_BRACE, "}", NONE, LITERAL)          \
+    X(DOT, ".", NONE, LITERAL)                  \
+    X(COLON, ":", NONE, LITERAL)                \
+    X(PIPE, "|", NONE, LITERAL)                 \
+    X(COMMA, ",", NONE, LITERAL)                \
+    X(OR, "or", OR, OR)                         \
+    X(AND, "and", AND, AND)                     \
+    X(IN, "in", COMPARE, COMPARE)               \
+    X(NOT_IN, "not in", COMPARE, COMPARE)
 
 typedef enum ink_operator {
-#define X(name, text) INK_OPERATOR_##name,
+#define X(name, text, level, node) INK_OPERATOR_##name,
     INK_OPERATORS(X)
 #undef X
 } ink_operator;
@@ -102,10 +144,11 @@ typedef struct ink_macro {
         struct ink_parameter *next;
         uint32_t symbol;
         ink_node *fallback; /* or NULL */
-    } *parameters;
+    } * parameters;
     size_t n_parameters;
     ink_node *body;
-    bool reads_caller, reads_varargs, reads_kwargs; /* the body mentions them, so the macro takes them */
+    bool reads_caller, reads_varargs,
+        reads_kwargs; /* the body mentions them, so the macro takes them */
 } ink_macro;
 
 struct ink_node {
@@ -136,7 +179,7 @@ struct ink_node {
         } call;
         struct {
             ink_node *first, *links;
-        } chain;        /* OR, AND, COMPARE, ARITHMETIC, CONCAT */
+        } chain;           /* OR, AND, COMPARE, ARITHMETIC, CONCAT */
         ink_node *operand; /* NOT, NEGATE, PLUS, OUTPUT */
         struct {
             ink_node *condition, *then, *otherwise; /* CHOICE, IF */
@@ -146,7 +189,8 @@ struct ink_node {
             bool recursive;
         } loop;
         struct {
-            ink_node *target, *value; /* SET, WITH: as many of the one as of the other; SET_BLOCK: value is the filter */
+            ink_node *target, *value; /* SET, WITH: as many of the one as of the other; SET_BLOCK:
+                                         value is the filter */
             ink_node *body;           /* SET_BLOCK, WITH, FILTER_BLOCK, SCOPE */
         } set;
         struct {
@@ -180,10 +224,11 @@ struct ink_template {
 
 /* Fails with "template line N: ", N being the line of `offset`. */
 INK_PRINTF(5, 6)
-ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status, uint32_t offset,
-                                const char *format, ...);
+ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status,
+                                uint32_t offset, const char *format, ...);
 
-/* The tokens of the whole source, ended by END; the caller deletes them with the program's allocator. */
+/* The tokens of the whole source, ended by END; the caller deletes them with the program's
+ * allocator. */
 ink_status ink_template_lex(ink_template *program, ink_token **out, ink_error *error);
 
 /* Fills program->body and the symbols. */

@@ -46,7 +46,8 @@ ink_status ink_render_fail_memory(ink_rendering *r)
     if (r->arena_memory.exhausted || r->out_memory.exhausted)
         return ink_fail_memory(r->error, "rendering a template");
     if (r->out.failed)
-        return ink_render_fail(r, INK_LIMIT, "more than %zu bytes of output (max_output_bytes)", r->out.max_bytes);
+        return ink_render_fail(r, INK_LIMIT, "more than %zu bytes of output (max_output_bytes)",
+                               r->out.max_bytes);
     return FAIL_LIMIT(r, max_memory_bytes);
 }
 
@@ -54,8 +55,8 @@ ink_status ink_render_fail_undefined(ink_rendering *r, ink_value undefined)
 {
     if (undefined.n_bytes == 0)
         return ink_render_fail(r, INK_BAD_ARGUMENT, "a value is undefined");
-    return ink_render_fail(r, INK_BAD_ARGUMENT, "'%.*s' is undefined", (int)ink_size_min(undefined.n_bytes, 80),
-                           undefined.as.text);
+    return ink_render_fail(r, INK_BAD_ARGUMENT, "'%.*s' is undefined",
+                           (int)ink_size_min(undefined.n_bytes, 80), undefined.as.text);
 }
 
 ink_status ink_render_spend(ink_rendering *r, size_t steps)
@@ -87,7 +88,8 @@ ink_status ink_render_take(ink_rendering *r, size_t count, size_t size, void **o
     return *out ? INK_OK : ink_render_fail_memory(r);
 }
 
-ink_status ink_render_new_list(ink_rendering *r, ink_value_kind kind, size_t capacity, ink_value *out)
+ink_status ink_render_new_list(ink_rendering *r, ink_value_kind kind, size_t capacity,
+                               ink_value *out)
 {
     INK_TRY(ink_render_spend(r, capacity / 8));
     return ink_value_new_list(&r->arena, kind, capacity, out) ? INK_OK : ink_render_fail_memory(r);
@@ -98,7 +100,8 @@ static ink_status check_depth(ink_rendering *r, ink_value item)
     INK_TRY(ink_render_spend(r, 1));
     if (ink_value_depth(item) < INK_VALUE_MAX_DEPTH)
         return INK_OK;
-    return ink_render_fail(r, INK_LIMIT, "lists and dicts nest deeper than %d", INK_VALUE_MAX_DEPTH);
+    return ink_render_fail(r, INK_LIMIT, "lists and dicts nest deeper than %d",
+                           INK_VALUE_MAX_DEPTH);
 }
 
 ink_status ink_render_append(ink_rendering *r, ink_value list, ink_value item)
@@ -115,7 +118,8 @@ ink_status ink_render_new_dict(ink_rendering *r, ink_value_kind kind, ink_value 
 ink_status ink_render_set(ink_rendering *r, ink_value dict, ink_value key, ink_value item)
 {
     if (!ink_value_is_key(key))
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be the key of a dict", ink_value_kind_name(key.kind));
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "a %s cannot be the key of a dict",
+                               ink_value_kind_name(key.kind));
     INK_TRY(check_depth(r, item));
     INK_TRY(ink_render_spend_bytes(r, key.n_bytes));
     return ink_value_set(&r->arena, dict, key, item) ? INK_OK : ink_render_fail_memory(r);
@@ -151,7 +155,8 @@ static ink_status check_printed(ink_rendering *r, bool printed)
         return INK_OK;
     if (r->out.failed)
         return ink_render_fail_memory(r);
-    return ink_render_fail(r, INK_LIMIT, "a namespace stands in itself or deeper than %d", INK_VALUE_MAX_DEPTH);
+    return ink_render_fail(r, INK_LIMIT, "a namespace stands in itself or deeper than %d",
+                           INK_VALUE_MAX_DEPTH);
 }
 
 ink_status ink_render_put_value(ink_rendering *r, ink_value value)
@@ -191,12 +196,14 @@ ink_status ink_render_repr(ink_rendering *r, ink_value value, ink_value *out)
 static char *room_behind(ink_rendering *r, ink_value a, size_t n_bytes)
 {
     for (unsigned i = 0; i < INK_RENDER_ACCUMULATORS; i++) {
-        if (!r->accumulators[i].text || r->accumulators[i].text != a.as.text || r->accumulators[i].n_bytes != a.n_bytes)
+        if (!r->accumulators[i].text || r->accumulators[i].text != a.as.text ||
+            r->accumulators[i].n_bytes != a.n_bytes)
             continue;
         if (r->accumulators[i].capacity - a.n_bytes < n_bytes)
             return NULL;
         r->accumulators[i].n_bytes += n_bytes;
-        return (char *)(uintptr_t)a.as.text + a.n_bytes; /* arena memory that the accumulator took */
+        return (char *)(uintptr_t)a.as.text +
+               a.n_bytes; /* arena memory that the accumulator took */
     }
     return NULL;
 }
@@ -291,6 +298,8 @@ ink_status ink_render_lookup(ink_rendering *r, uint32_t symbol, ink_value *out)
     else if (name->global)
         return ink_builtin_bind(r, name->global, (ink_value){.kind = INK_VALUE_UNDEFINED}, out);
     else
-        *out = (ink_value){.kind = INK_VALUE_UNDEFINED, .n_bytes = name->name.n_bytes, .as.text = name->name.as.text};
+        *out = (ink_value){.kind = INK_VALUE_UNDEFINED,
+                           .n_bytes = name->name.n_bytes,
+                           .as.text = name->name.as.text};
     return INK_OK;
 }

@@ -1,9 +1,10 @@
 /*
- * One rendering: the state of an interpreter at work and the ground its parts stand on (failing, paying, memory,
- * text, scopes), then the parts themselves.
+ * One rendering: the state of an interpreter at work and the ground its parts stand on (failing,
+ * paying, memory, text, scopes), then the parts themselves.
  *
- * Every part returns a status and fills r->error through ink_render_fail; work is paid for with ink_render_spend
- * before it is done. Text in the making is written behind the output in the same buffer and taken away again.
+ * Every part returns a status and fills r->error through ink_render_fail; work is paid for with
+ * ink_render_spend before it is done. Text in the making is written behind the output in the same
+ * buffer and taken away again.
  */
 #ifndef INK_TEXT_TEMPLATE_RENDER_H
 #define INK_TEXT_TEMPLATE_RENDER_H
@@ -24,7 +25,8 @@ typedef struct ink_scope {
     bool captured; /* a macro keeps it: an iteration's scope may then not be used for the next */
 } ink_scope;
 
-/* Passes on to `inner` and remembers whether it had nothing left: memory that is out differs from a limit reached. */
+/* Passes on to `inner` and remembers whether it had nothing left: memory that is out differs from a
+ * limit reached. */
 typedef struct ink_watched_allocator {
     ink_allocator self;
     const ink_allocator *inner;
@@ -76,13 +78,15 @@ static inline void ink_render_leave(ink_rendering *r)
 }
 
 ink_status ink_render_take(ink_rendering *r, size_t count, size_t size, void **out);
-ink_status ink_render_new_list(ink_rendering *r, ink_value_kind kind, size_t capacity, ink_value *out);
+ink_status ink_render_new_list(ink_rendering *r, ink_value_kind kind, size_t capacity,
+                               ink_value *out);
 ink_status ink_render_append(ink_rendering *r, ink_value list, ink_value item);
 ink_status ink_render_new_dict(ink_rendering *r, ink_value_kind kind, ink_value *out);
 ink_status ink_render_set(ink_rendering *r, ink_value dict, ink_value key, ink_value item);
 
 /* A copy in the arena. */
-ink_status ink_render_new_string(ink_rendering *r, const char *text, size_t n_bytes, ink_value *out);
+ink_status ink_render_new_string(ink_rendering *r, const char *text, size_t n_bytes,
+                                 ink_value *out);
 ink_value ink_render_undefined(const char *name);
 
 /* Behind the output: what was put since the mark becomes a string and leaves the buffer. */
@@ -97,7 +101,8 @@ ink_status ink_render_text(ink_rendering *r, ink_value value, ink_value *out);
 /* repr(value), always a new string. */
 ink_status ink_render_repr(ink_rendering *r, ink_value value, ink_value *out);
 
-/* a + b for strings. Text that grows at its end is extended in place, so building it piece by piece is linear. */
+/* a + b for strings. Text that grows at its end is extended in place, so building it piece by piece
+ * is linear. */
 ink_status ink_render_concat(ink_rendering *r, ink_value a, ink_value b, ink_value *out);
 
 ink_status ink_render_new_scope(ink_rendering *r, ink_scope *parent, ink_scope **out);
@@ -117,10 +122,12 @@ ink_status ink_render_body(ink_rendering *r, const ink_node *body);
 ink_status ink_render_assign_target(ink_rendering *r, const ink_node *target, ink_value value);
 
 /* A CALL node; `caller`, unless undefined, is passed as the keyword of that name. */
-ink_status ink_render_call_node(ink_rendering *r, const ink_node *node, ink_value caller, ink_value *out);
+ink_status ink_render_call_node(ink_rendering *r, const ink_node *node, ink_value caller,
+                                ink_value *out);
 
 /* A filter of a chain whose first subject is NULL, applied to `subject`. */
-ink_status ink_render_filter(ink_rendering *r, const ink_node *filter, ink_value subject, ink_value *out);
+ink_status ink_render_filter(ink_rendering *r, const ink_node *filter, ink_value subject,
+                             ink_value *out);
 
 /* The body's output as a string, evaluated in the present scope. */
 ink_status ink_render_capture(ink_rendering *r, const ink_node *body, ink_value *out);
@@ -128,32 +135,39 @@ ink_status ink_render_capture(ink_rendering *r, const ink_node *body, ink_value 
 /* ---- template_access.c: attributes, indices, iteration. */
 
 ink_status ink_render_attribute(ink_rendering *r, ink_value object, ink_value name, ink_value *out);
-ink_status ink_render_subscript(ink_rendering *r, ink_value object, ink_value index, ink_value *out);
+ink_status ink_render_subscript(ink_rendering *r, ink_value object, ink_value index,
+                                ink_value *out);
 
 /* start, stop, step: integers, or none for those left out. */
-ink_status ink_render_slice(ink_rendering *r, ink_value object, const ink_value bounds[3], ink_value *out);
+ink_status ink_render_slice(ink_rendering *r, ink_value object, const ink_value bounds[3],
+                            ink_value *out);
 
 /* What a loop over the value sees: borrowed items, or made ones. A stream is used up. */
-ink_status ink_render_items(ink_rendering *r, ink_value value, const ink_value **items, size_t *n_items);
+ink_status ink_render_items(ink_rendering *r, ink_value value, const ink_value **items,
+                            size_t *n_items);
 
 /* "a.b.0" from the object downwards, as `map(attribute=...)` has it; a number is an index. */
 ink_status ink_render_path(ink_rendering *r, ink_value object, ink_value path, ink_value *out);
 
 /* ---- template_operator.c. */
 
-ink_status ink_render_arithmetic(ink_rendering *r, ink_operator op, ink_value a, ink_value b, ink_value *out);
-ink_status ink_render_compare(ink_rendering *r, ink_operator op, ink_value a, ink_value b, bool *out);
+ink_status ink_render_arithmetic(ink_rendering *r, ink_operator op, ink_value a, ink_value b,
+                                 ink_value *out);
+ink_status ink_render_compare(ink_rendering *r, ink_operator op, ink_value a, ink_value b,
+                              bool *out);
 ink_status ink_render_equal(ink_rendering *r, ink_value a, ink_value b, bool *out);
 
 /* Fails for values without an order. *out as for ink_value_order. */
 ink_status ink_render_order(ink_rendering *r, ink_value a, ink_value b, int *out);
 
 /* The first place of `part` in `text` from byte `from` on, or SIZE_MAX. */
-ink_status ink_render_find(ink_rendering *r, ink_value text, ink_value part, size_t from, size_t *out);
+ink_status ink_render_find(ink_rendering *r, ink_value text, ink_value part, size_t from,
+                           size_t *out);
 
 /* ---- template_format.c: "%s" % x and "{}".format(x). */
 
-ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value arguments, ink_value *out);
+ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value arguments,
+                              ink_value *out);
 
 /* ---- template_call.c, template_object.c. */
 

@@ -9,7 +9,8 @@ static ink_status assign_each(ink_rendering *r, const ink_node *target, ink_valu
     size_t n_items, i = 0;
     INK_TRY(ink_render_items(r, value, &items, &n_items));
     if (n_items != target->as.items.n)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "%zu values for %zu names", n_items, target->as.items.n);
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "%zu values for %zu names", n_items,
+                               target->as.items.n);
     for (const ink_node *name = target->as.items.first; name; name = name->next)
         INK_TRY(ink_render_assign_target(r, name, items[i++]));
     return INK_OK;
@@ -21,7 +22,8 @@ static ink_status assign_attribute(ink_rendering *r, const ink_node *target, ink
     INK_TRY(ink_render_eval(r, target->as.access.object, &object));
     r->at = target->offset;
     if (object.kind != INK_VALUE_NAMESPACE)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "cannot assign to an attribute of a %s, only of a namespace",
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "cannot assign to an attribute of a %s, only of a namespace",
                                ink_value_kind_name(object.kind));
     return ink_render_set(r, object, target->as.access.name, value);
 }
@@ -132,7 +134,8 @@ static ink_status run_with(ink_rendering *r, const ink_node *node)
     ink_value value;
     INK_TRY(ink_render_new_scope(r, around, &inside));
     const ink_node *source = node->as.set.value;
-    for (const ink_node *target = node->as.set.target; target; target = target->next, source = source->next) {
+    for (const ink_node *target = node->as.set.target; target;
+         target = target->next, source = source->next) {
         INK_TRY(ink_render_eval(r, source, &value));
         r->scope = inside;
         INK_TRY(ink_render_assign_target(r, target, value));

@@ -59,7 +59,8 @@ static ink_status split_words_back(ink_rendering *r, ink_value text, int64_t mos
 
 /* ---- By a separator: n of them make n + 1 pieces. */
 
-static ink_status split_at(ink_rendering *r, ink_value text, ink_value separator, int64_t most, ink_value list)
+static ink_status split_at(ink_rendering *r, ink_value text, ink_value separator, int64_t most,
+                           ink_value list)
 {
     size_t at = 0, found;
     for (; most != 0; most--) {
@@ -73,7 +74,8 @@ static ink_status split_at(ink_rendering *r, ink_value text, ink_value separator
 }
 
 /* Adds the pieces from the last to the first. */
-static ink_status split_at_back(ink_rendering *r, ink_value text, ink_value separator, int64_t most, ink_value list)
+static ink_status split_at_back(ink_rendering *r, ink_value text, ink_value separator, int64_t most,
+                                ink_value list)
 {
     size_t end = text.n_bytes;
     for (size_t at = end; at >= separator.n_bytes && most != 0;) {
@@ -108,10 +110,12 @@ static ink_status split(ink_call *call, bool back, ink_value *out)
     INK_TRY(ink_call_string(call, 0, "", &separator));
     INK_TRY(ink_call_integer(call, 1, -1, &most));
     if (!words && separator.n_bytes == 0)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' needs a separator that is not empty", call->builtin->name);
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' needs a separator that is not empty",
+                               call->builtin->name);
     INK_TRY(ink_render_new_list(r, INK_VALUE_LIST, 0, out));
     if (words)
-        return back ? split_words_back(r, call->subject, most, *out) : split_words(r, call->subject, most, *out);
+        return back ? split_words_back(r, call->subject, most, *out)
+                    : split_words(r, call->subject, most, *out);
     return back ? split_at_back(r, call->subject, separator, most, *out)
                 : split_at(r, call->subject, separator, most, *out);
 }
@@ -149,7 +153,8 @@ static ink_status partition(ink_call *call, bool last, ink_value *out)
     ink_value separator, pieces, empty = ink_value_borrow("", 0);
     INK_TRY(ink_call_string(call, 0, NULL, &separator));
     if (separator.n_bytes == 0)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' needs a separator that is not empty", call->builtin->name);
+        return ink_render_fail(r, INK_BAD_ARGUMENT, "'%s' needs a separator that is not empty",
+                               call->builtin->name);
     INK_TRY(ink_render_new_list(r, INK_VALUE_LIST, 2, &pieces));
     INK_TRY(last ? split_at_back(r, call->subject, separator, 1, pieces)
                  : split_at(r, call->subject, separator, 1, pieces));

@@ -26,7 +26,9 @@ ink_status ink_test_float(ink_call *call, ink_value *out)
 
 ink_status ink_test_integer(ink_call *call, ink_value *out)
 {
-    return answer(call->subject.kind == INK_VALUE_INTEGER || call->subject.kind == INK_VALUE_BIG_INTEGER, out);
+    return answer(call->subject.kind == INK_VALUE_INTEGER ||
+                      call->subject.kind == INK_VALUE_BIG_INTEGER,
+                  out);
 }
 
 ink_status ink_test_mapping(ink_call *call, ink_value *out)
@@ -57,7 +59,8 @@ ink_status ink_test_defined(ink_call *call, ink_value *out)
 /* A boolean is a number, as in Python. */
 ink_status ink_test_number(ink_call *call, ink_value *out)
 {
-    return answer(ink_value_is_number(call->subject) || call->subject.kind == INK_VALUE_BIG_INTEGER, out);
+    return answer(ink_value_is_number(call->subject) || call->subject.kind == INK_VALUE_BIG_INTEGER,
+                  out);
 }
 
 ink_status ink_test_true(ink_call *call, ink_value *out)
@@ -70,16 +73,20 @@ ink_status ink_test_false(ink_call *call, ink_value *out)
     return answer(call->subject.kind == INK_VALUE_BOOL && !call->subject.as.boolean, out);
 }
 
+/* Python's undefined can be called too: it fails then. */
 ink_status ink_test_callable(ink_call *call, ink_value *out)
 {
-    return answer(call->subject.kind == INK_VALUE_OBJECT && call->subject.as.object->type->call, out);
+    bool object = call->subject.kind == INK_VALUE_OBJECT;
+    return answer(object ? call->subject.as.object->type->call != NULL
+                         : call->subject.kind == INK_VALUE_UNDEFINED,
+                  out);
 }
 
 ink_status ink_test_iterable(ink_call *call, ink_value *out)
 {
     ink_value_kind kind = call->subject.kind;
-    return answer(ink_value_is_listlike(call->subject) || kind == INK_VALUE_STRING || kind == INK_VALUE_DICT ||
-                      kind == INK_VALUE_UNDEFINED,
+    return answer(ink_value_is_listlike(call->subject) || kind == INK_VALUE_STRING ||
+                      kind == INK_VALUE_DICT || kind == INK_VALUE_UNDEFINED,
                   out);
 }
 
@@ -88,7 +95,8 @@ ink_status ink_test_sequence(ink_call *call, ink_value *out)
 {
     ink_value_kind kind = call->subject.kind;
     return answer(kind == INK_VALUE_LIST || kind == INK_VALUE_TUPLE || kind == INK_VALUE_RANGE ||
-                      kind == INK_VALUE_STRING || kind == INK_VALUE_DICT || kind == INK_VALUE_UNDEFINED,
+                      kind == INK_VALUE_STRING || kind == INK_VALUE_DICT ||
+                      kind == INK_VALUE_UNDEFINED,
                   out);
 }
 
@@ -177,7 +185,8 @@ static ink_status has_remainder(ink_call *call, ink_value divisor, int64_t wante
 {
     ink_value remainder;
     bool holds;
-    INK_TRY(ink_render_arithmetic(call->rendering, INK_OPERATOR_REMAINDER, call->subject, divisor, &remainder));
+    INK_TRY(ink_render_arithmetic(call->rendering, INK_OPERATOR_REMAINDER, call->subject, divisor,
+                                  &remainder));
     INK_TRY(ink_render_equal(call->rendering, remainder, ink_value_integer(wanted), &holds));
     return answer(holds, out);
 }

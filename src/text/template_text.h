@@ -1,6 +1,6 @@
 /*
- * Text as Python sees it: characters are code points, white space is Unicode's. Byte lengths in, byte lengths out;
- * a byte that is not valid UTF-8 counts as one character. Nothing here allocates.
+ * Text as Python sees it: characters are code points, white space is Unicode's. Byte lengths in,
+ * byte lengths out; a byte that is not valid UTF-8 counts as one character. Nothing here allocates.
  */
 #ifndef INK_TEXT_TEMPLATE_TEXT_H
 #define INK_TEXT_TEMPLATE_TEXT_H
@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the character at text (at least 1 where n_bytes is) and its code point, or the byte where it is invalid. */
+/* Bytes of the character at text (at least 1 where n_bytes is) and its code point, or the byte
+ * where it is invalid. */
 size_t ink_text_next(const char *text, size_t n_bytes, uint32_t *code_point);
 
 /* Bytes of the last character. */

@@ -1,8 +1,8 @@
 /*
  * strftime_now: the clock of the options in words, always in English and UTC.
  *
- * Days become dates by counting 400-year eras from 1 March of year 0, so that the leap day comes last (Howard Hinnant,
- * "chrono-Compatible Low-Level Date Algorithms", 2013).
+ * Days become dates by counting 400-year eras from 1 March of year 0, so that the leap day comes
+ * last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", 2013).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +30,10 @@ static moment moment_of(int64_t seconds)
     int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t from_march = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * from_march + 2) / 153;
-    moment m = {.hour = second / 3600, .minute = second / 60 % 60, .second = second % 60, .unix_seconds = seconds};
+    moment m = {.hour = second / 3600,
+                .minute = second / 60 % 60,
+                .second = second % 60,
+                .unix_seconds = seconds};
     m.day = from_march - (153 * month_from_march + 2) / 5 + 1;
     m.month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     m.year = year_of_era + era * 400 + (m.month <= 2);
@@ -41,15 +44,17 @@ static moment moment_of(int64_t seconds)
 
 static const char *const weekdays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                        "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
+static const char *const months[] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 
 static int64_t hour12(const moment *m)
 {
     return m->hour % 12 ? m->hour % 12 : 12;
 }
 
-/* The number of a letter, how many digits it has and what fills them; false for letters that are no number. */
+/* The number of a letter, how many digits it has and what fills them; false for letters that are no
+ * number. */
 static bool number_of(const moment *m, char letter, int64_t *value, int *width, char *fill)
 {
     const struct {
@@ -57,12 +62,23 @@ static bool number_of(const moment *m, char letter, int64_t *value, int *width, 
         int width;
         int64_t value;
     } numbers[] = {
-        {'Y', '0', 1, m->year},       {'m', '0', 2, m->month},      {'d', '0', 2, m->day},
-        {'H', '0', 2, m->hour},       {'M', '0', 2, m->minute},     {'S', '0', 2, m->second},
-        {'I', '0', 2, hour12(m)},     {'y', '0', 2, m->year % 100}, {'j', '0', 3, m->yearday + 1},
-        {'e', ' ', 2, m->day},        {'k', ' ', 2, m->hour},       {'l', ' ', 2, hour12(m)},
-        {'w', '0', 1, m->weekday},    {'C', '0', 2, m->year / 100}, {'u', '0', 1, m->weekday ? m->weekday : 7},
-        {'f', '0', 6, 0},             {'s', '0', 1, m->unix_seconds},
+        {'Y', '0', 1, m->year},
+        {'m', '0', 2, m->month},
+        {'d', '0', 2, m->day},
+        {'H', '0', 2, m->hour},
+        {'M', '0', 2, m->minute},
+        {'S', '0', 2, m->second},
+        {'I', '0', 2, hour12(m)},
+        {'y', '0', 2, m->year % 100},
+        {'j', '0', 3, m->yearday + 1},
+        {'e', ' ', 2, m->day},
+        {'k', ' ', 2, m->hour},
+        {'l', ' ', 2, hour12(m)},
+        {'w', '0', 1, m->weekday},
+        {'C', '0', 2, m->year / 100},
+        {'u', '0', 1, m->weekday ? m->weekday : 7},
+        {'f', '0', 6, 0},
+        {'s', '0', 1, m->unix_seconds},
         {'U', '0', 2, (m->yearday + 7 - m->weekday) / 7},
         {'W', '0', 2, (m->yearday + 7 - (m->weekday + 6) % 7) / 7},
     };
@@ -80,8 +96,9 @@ static bool number_of(const moment *m, char letter, int64_t *value, int *width, 
 /* What a letter stands for in other letters, or NULL. */
 static const char *expansion_of(char letter)
 {
-    static const char *const expansions[] = {"D%m/%d/%y",    "F%Y-%m-%d",             "T%H:%M:%S",  "R%H:%M",
-                                             "r%I:%M:%S %p", "c%a %b %e %H:%M:%S %Y", "x%m/%d/%y", "X%H:%M:%S"};
+    static const char *const expansions[] = {"D%m/%d/%y", "F%Y-%m-%d",    "T%H:%M:%S",
+                                             "R%H:%M",    "r%I:%M:%S %p", "c%a %b %e %H:%M:%S %Y",
+                                             "x%m/%d/%y", "X%H:%M:%S"};
     for (size_t i = 0; i < sizeof expansions / sizeof expansions[0]; i++)
         if (expansions[i][0] == letter)
             return expansions[i] + 1;
@@ -130,7 +147,8 @@ static ink_status put_words(ink_rendering *r, const moment *m, char letter)
     return ink_render_put(r, word, n < strlen(word) ? n : strlen(word));
 }
 
-static ink_status put_formatted(ink_rendering *r, const moment *m, const char *format, size_t n_bytes)
+static ink_status put_formatted(ink_rendering *r, const moment *m, const char *format,
+                                size_t n_bytes)
 {
     for (size_t at = 0; at < n_bytes; at++) {
         int64_t value;
@@ -147,7 +165,8 @@ static ink_status put_formatted(ink_rendering *r, const moment *m, const char *f
         if (expansion) {
             INK_TRY(put_formatted(r, m, expansion, strlen(expansion)));
         } else if (number_of(m, letter, &value, &width, &fill)) {
-            int n = snprintf(digits, sizeof digits, fill == '0' ? "%0*" PRId64 : "%*" PRId64, bare ? 1 : width, value);
+            int n = snprintf(digits, sizeof digits, fill == '0' ? "%0*" PRId64 : "%*" PRId64,
+                             bare ? 1 : width, value);
             INK_TRY(ink_render_put(r, digits, (size_t)n));
         } else {
             INK_TRY(put_words(r, m, letter));
@@ -161,9 +180,11 @@ ink_status ink_global_strftime_now(ink_call *call, ink_value *out)
     ink_rendering *r = call->rendering;
     ink_value format;
     INK_TRY(ink_call_string(call, 0, NULL, &format));
-    int64_t limit = INT64_C(250000000000); /* about the year 9900: four digits, and no arithmetic near its ends */
+    int64_t limit = INT64_C(
+        250000000000); /* about the year 9900: four digits, and no arithmetic near its ends */
     if (r->limits.unix_seconds > limit || r->limits.unix_seconds < -limit / 5)
-        return ink_render_fail(r, INK_BAD_ARGUMENT, "the clock in the options stands outside the years 400 to 9900");
+        return ink_render_fail(r, INK_BAD_ARGUMENT,
+                               "the clock in the options stands outside the years 400 to 9900");
     moment m = moment_of(r->limits.unix_seconds);
     size_t mark = ink_render_mark(r);
     INK_TRY(put_formatted(r, &m, format.as.text, format.n_bytes));

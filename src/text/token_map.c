@@ -14,7 +14,8 @@ static size_t slot_count(size_t n)
     return count;
 }
 
-/* FNV leaves low bits of short texts regular, and pairs of ids are dense: this spreads both (MurmurHash3's end). */
+/* FNV leaves low bits of short texts regular, and pairs of ids are dense: this spreads both
+ * (MurmurHash3's end). */
 static uint64_t spread(uint64_t hash)
 {
     hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -22,7 +23,8 @@ static uint64_t spread(uint64_t hash)
     return hash ^ hash >> 33;
 }
 
-bool ink_text_map_init(ink_text_map *map, const ink_text *texts, size_t n, const ink_allocator *allocator)
+bool ink_text_map_init(ink_text_map *map, const ink_text *texts, size_t n,
+                       const ink_allocator *allocator)
 {
     size_t count = slot_count(n);
     *map = (ink_text_map){.texts = texts, .mask = count - 1};

@@ -1,9 +1,10 @@
 /*
- * The two flat hash tables behind a vocabulary: token text to id, and a pair of ids to the merge of the pair.
+ * The two flat hash tables behind a vocabulary: token text to id, and a pair of ids to the merge of
+ * the pair.
  *
- * Open addressing, linear probing, at most half full. A file that makes its keys collide is refused by the limit on
- * probes instead of being slow. The hash of a text is built byte by byte (FNV-1a), so that all prefixes of a text
- * cost one pass.
+ * Open addressing, linear probing, at most half full. A file that makes its keys collide is refused
+ * by the limit on probes instead of being slow. The hash of a text is built byte by byte (FNV-1a),
+ * so that all prefixes of a text cost one pass.
  */
 #ifndef INK_TEXT_TOKEN_MAP_H
 #define INK_TEXT_TOKEN_MAP_H
@@ -35,7 +36,8 @@ typedef struct ink_text_map {
 typedef enum ink_map_result { INK_MAP_ADDED, INK_MAP_PRESENT, INK_MAP_CROWDED } ink_map_result;
 
 /* Room for n entries; false without memory. `texts` is indexed by id. */
-bool ink_text_map_init(ink_text_map *map, const ink_text *texts, size_t n, const ink_allocator *allocator);
+bool ink_text_map_init(ink_text_map *map, const ink_text *texts, size_t n,
+                       const ink_allocator *allocator);
 void ink_text_map_deinit(ink_text_map *map, const ink_allocator *allocator);
 
 /* Adds texts[id] unless an equal text is there. */

@@ -25,7 +25,8 @@ bool ink_merger_begin(ink_merger *merger, size_t n)
     if (n <= merger->symbol_capacity)
         return true;
     size_t capacity = n + n / 2;
-    ink_merge_symbol *symbols = ink_resize(merger->allocator, merger->symbols, capacity, sizeof *symbols);
+    ink_merge_symbol *symbols =
+        ink_resize(merger->allocator, merger->symbols, capacity, sizeof *symbols);
     if (!symbols)
         return false;
     merger->symbols = symbols;
@@ -45,14 +46,16 @@ static bool heap_push(ink_merger *merger, ink_merge_candidate candidate)
 {
     if (merger->n_candidates == merger->heap_capacity) {
         size_t capacity = merger->heap_capacity + merger->heap_capacity / 2 + 64;
-        ink_merge_candidate *heap = ink_resize(merger->allocator, merger->heap, capacity, sizeof *heap);
+        ink_merge_candidate *heap =
+            ink_resize(merger->allocator, merger->heap, capacity, sizeof *heap);
         if (!heap)
             return false;
         merger->heap = heap;
         merger->heap_capacity = capacity;
     }
     size_t at = merger->n_candidates++;
-    for (; at > 0 && merger->heap[(at - 1) / HEAP_WIDTH].order > candidate.order; at = (at - 1) / HEAP_WIDTH)
+    for (; at > 0 && merger->heap[(at - 1) / HEAP_WIDTH].order > candidate.order;
+         at = (at - 1) / HEAP_WIDTH)
         merger->heap[at] = merger->heap[(at - 1) / HEAP_WIDTH];
     merger->heap[at] = candidate;
     return true;
@@ -98,7 +101,8 @@ static bool consider(ink_merger *merger, const finder *by, uint32_t left)
 }
 
 /* A symbol that was swallowed has no bytes. */
-static bool still_there(const ink_merger *merger, const ink_merge_candidate *candidate, uint32_t left)
+static bool still_there(const ink_merger *merger, const ink_merge_candidate *candidate,
+                        uint32_t left)
 {
     const ink_merge_symbol *symbol = &merger->symbols[left];
     if (symbol->n_bytes == 0 || symbol->next == INK_NO_SYMBOL)
@@ -117,7 +121,8 @@ static void join(ink_merger *merger, uint32_t left, int32_t id)
         merger->symbols[a->next].previous = left;
 }
 
-bool ink_merger_run(ink_merger *merger, const ink_vocab *vocab, const char *text, ink_merge_finder *find)
+bool ink_merger_run(ink_merger *merger, const ink_vocab *vocab, const char *text,
+                    ink_merge_finder *find)
 {
     finder by = {vocab, text, find};
     for (uint32_t left = 0; left + 1 < merger->n_symbols; left++)

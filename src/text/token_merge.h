@@ -1,9 +1,9 @@
 /*
  * Merging neighbors: the one loop under byte pair encoding and SentencePiece's variant of it.
  *
- * The pair with the lowest rank is merged first, the leftmost among equals, until no pair can be. The symbols are a
- * linked list and the candidates a heap, so n symbols take n log n steps (after Sennrich et al. 2016 and
- * Kudo and Richardson 2018).
+ * The pair with the lowest rank is merged first, the leftmost among equals, until no pair can be.
+ * The symbols are a linked list and the candidates a heap, so n symbols take n log n steps (after
+ * Sennrich et al. 2016 and Kudo and Richardson 2018).
  */
 #ifndef INK_TEXT_TOKEN_MERGE_H
 #define INK_TEXT_TOKEN_MERGE_H
@@ -20,13 +20,15 @@ typedef struct ink_merge_symbol {
 
 typedef struct ink_merge_candidate {
     uint64_t order;   /* rank, then the left symbol */
-    uint32_t n_bytes; /* of it and its neighbor; symbols only grow, so another sum means that they have changed */
+    uint32_t n_bytes; /* of it and its neighbor; symbols only grow, so another sum means that they
+                         have changed */
     int32_t id;
 } ink_merge_candidate;
 
 typedef struct ink_merger {
     const ink_allocator *allocator;
-    ink_merge_symbol *symbols; /* [n_symbols]; the first always lives, the others follow by `next` */
+    ink_merge_symbol
+        *symbols; /* [n_symbols]; the first always lives, the others follow by `next` */
     uint32_t n_symbols;
     size_t symbol_capacity;
     ink_merge_candidate *heap; /* [n_candidates] */
@@ -34,8 +36,9 @@ typedef struct ink_merger {
 } ink_merger;
 
 /* Whether two neighbors in `text` merge, in which order and to what. */
-typedef bool ink_merge_finder(const ink_vocab *vocab, const char *text, const ink_merge_symbol *left,
-                              const ink_merge_symbol *right, ink_merge *out);
+typedef bool ink_merge_finder(const ink_vocab *vocab, const char *text,
+                              const ink_merge_symbol *left, const ink_merge_symbol *right,
+                              ink_merge *out);
 
 /* By the vocabulary's list of merges. */
 ink_merge_finder ink_merge_by_rank;
@@ -50,6 +53,7 @@ bool ink_merger_begin(ink_merger *merger, size_t n);
 void ink_merger_add(ink_merger *merger, int32_t id, uint32_t begin, uint32_t n_bytes);
 
 /* false without memory. */
-bool ink_merger_run(ink_merger *merger, const ink_vocab *vocab, const char *text, ink_merge_finder *find);
+bool ink_merger_run(ink_merger *merger, const ink_vocab *vocab, const char *text,
+                    ink_merge_finder *find);
 
 #endif

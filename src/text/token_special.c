@@ -18,7 +18,8 @@ ink_map_result ink_special_map_add(ink_special_map *map, ink_text text, int32_t 
         uint64_t key = ink_pair_key(node, (unsigned char)text.data[i]);
         ink_merge *edge = ink_pair_map_get(&map->edges, key);
         if (!edge) {
-            if (ink_pair_map_add(&map->edges, key, (ink_merge){.id = map->n_nodes}) == INK_MAP_CROWDED)
+            if (ink_pair_map_add(&map->edges, key, (ink_merge){.id = map->n_nodes}) ==
+                INK_MAP_CROWDED)
                 return INK_MAP_CROWDED;
             map->n_nodes++;
             edge = ink_pair_map_get(&map->edges, key);
@@ -32,13 +33,14 @@ ink_map_result ink_special_map_add(ink_special_map *map, ink_text text, int32_t 
     return INK_MAP_ADDED;
 }
 
-static ink_special_hit longest_at(const ink_special_map *map, ink_text text, size_t at, ink_special_accept *accept,
-                                  const void *context)
+static ink_special_hit longest_at(const ink_special_map *map, ink_text text, size_t at,
+                                  ink_special_accept *accept, const void *context)
 {
     ink_special_hit hit = {.at = at, .token = -1};
     int32_t node = 0;
     for (size_t i = at; i < text.n_bytes; i++) {
-        const ink_merge *edge = ink_pair_map_find(&map->edges, ink_pair_key(node, (unsigned char)text.data[i]));
+        const ink_merge *edge =
+            ink_pair_map_find(&map->edges, ink_pair_key(node, (unsigned char)text.data[i]));
         if (!edge)
             break;
         if (edge->rank != 0 && accept(context, (int32_t)(edge->rank - 1))) {

@@ -1,8 +1,8 @@
 /*
  * Special tokens inside a text: the leftmost place where one begins, and there the longest.
  *
- * The texts form a tree whose edges, (node, byte) to node, are entries of one pair map; a walk is at most
- * INK_VOCAB_MAX_SPECIAL_BYTES steps.
+ * The texts form a tree whose edges, (node, byte) to node, are entries of one pair map; a walk is
+ * at most INK_VOCAB_MAX_SPECIAL_BYTES steps.
  */
 #ifndef INK_TEXT_TOKEN_SPECIAL_H
 #define INK_TEXT_TOKEN_SPECIAL_H
@@ -12,7 +12,7 @@
 typedef struct ink_special_map {
     ink_pair_map edges; /* (node, byte) to {token at the next node + 1, next node} */
     int32_t n_nodes;
-    bool begins[256];   /* some special token begins with this byte */
+    bool begins[256]; /* some special token begins with this byte */
 } ink_special_map;
 
 /* Room for tokens of n_bytes together; false without memory. */

@@ -11,7 +11,8 @@ ink_status ink_encoder_add(ink_encoder *encoder, int32_t token)
         return INK_OK;
     if (out->n_tokens < out->max_tokens)
         return ink_fail_memory(encoder->error, "a list of tokens");
-    return ink_fail(encoder->error, INK_LIMIT, 0, "the text has more than the %zu tokens there is room for; shorten it",
+    return ink_fail(encoder->error, INK_LIMIT, 0,
+                    "the text has more than the %zu tokens there is room for; shorten it",
                     out->max_tokens);
 }
 
@@ -25,7 +26,8 @@ static bool accept(const void *context, int32_t token)
 /* Whitespace as isspace has it in the C locale. */
 static size_t skip_space(ink_text text, size_t at)
 {
-    while (at < text.n_bytes && (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r')))
+    while (at < text.n_bytes &&
+           (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r')))
         at++;
     return at;
 }
@@ -64,21 +66,25 @@ static ink_status encode_all(ink_encoder *encoder, ink_text text)
     return add_role(encoder, encoder->vocab->kind->end_flag, encoder->vocab->kind->end_role);
 }
 
-ink_status ink_vocab_encode(const ink_vocab *vocab, ink_text text, ink_encode_options options, ink_token_list *out,
-                            ink_error *error)
+ink_status ink_vocab_encode(const ink_vocab *vocab, ink_text text, ink_encode_options options,
+                            ink_token_list *out, ink_error *error)
 {
     if (text.n_bytes > INK_ENCODE_MAX_BYTES)
-        return ink_fail(error, INK_LIMIT, 0, "the text has %zu bytes, at most %u can be encoded at once", text.n_bytes,
+        return ink_fail(error, INK_LIMIT, 0,
+                        "the text has %zu bytes, at most %u can be encoded at once", text.n_bytes,
                         INK_ENCODE_MAX_BYTES);
-    ink_encoder encoder = {.vocab = vocab, .out = out, .options = options, .error = error, .at_start = true};
+    ink_encoder encoder = {
+        .vocab = vocab, .out = out, .options = options, .error = error, .at_start = true};
     size_t n_before = out->n_tokens;
     ink_merger_init(&encoder.merger, vocab->allocator);
     ink_buffer_init(&encoder.text, vocab->allocator, SIZE_MAX);
     ink_status status = INK_OK;
     if (vocab->pretokenizer.n_passes > 0) {
-        ink_word_sink *sink = vocab->kind->spelling == INK_SPELLING_BYTE_LEVEL ? ink_encode_bpe_word
-                                                                              : ink_encode_escaped_word;
-        status = ink_word_splitter_init(&encoder.splitter, &vocab->pretokenizer, sink, &encoder, error);
+        ink_word_sink *sink = vocab->kind->spelling == INK_SPELLING_BYTE_LEVEL
+                                  ? ink_encode_bpe_word
+                                  : ink_encode_escaped_word;
+        status =
+            ink_word_splitter_init(&encoder.splitter, &vocab->pretokenizer, sink, &encoder, error);
     }
     if (status == INK_OK)
         status = encode_all(&encoder, text);

@@ -1,8 +1,8 @@
 /*
  * Encoding: text to token ids.
  *
- * Time is n log n in the text for every kind of vocabulary and every text. The text may hold NULs and invalid UTF-8:
- * nothing is dropped that the vocabulary can express.
+ * Time is n log n in the text for every kind of vocabulary and every text. The text may hold NULs
+ * and invalid UTF-8: nothing is dropped that the vocabulary can express.
  */
 #ifndef INK_TEXT_TOKENIZER_H
 #define INK_TEXT_TOKENIZER_H
@@ -25,16 +25,17 @@ bool ink_token_list_add(ink_token_list *list, int32_t token);
 
 typedef struct ink_encode_options {
     bool add_special;   /* BOS, EOS, CLS, SEP where the vocabulary asks for them */
-    bool parse_special; /* control tokens written out in the text become tokens: never for text from users */
+    bool parse_special; /* control tokens written out in the text become tokens: never for text from
+                           users */
 } ink_encode_options;
 
 /*
- * Appends to `out`; on failure `out` is as before. User-defined tokens in the text are found always, control and
- * unknown tokens only with parse_special. LIMIT: the text is longer than INK_ENCODE_MAX_BYTES or has more tokens
- * than out->max_tokens.
+ * Appends to `out`; on failure `out` is as before. User-defined tokens in the text are found
+ * always, control and unknown tokens only with parse_special. LIMIT: the text is longer than
+ * INK_ENCODE_MAX_BYTES or has more tokens than out->max_tokens.
  */
 INK_MUST_USE
-ink_status ink_vocab_encode(const ink_vocab *vocab, ink_text text, ink_encode_options options, ink_token_list *out,
-                            ink_error *error);
+ink_status ink_vocab_encode(const ink_vocab *vocab, ink_text text, ink_encode_options options,
+                            ink_token_list *out, ink_error *error);
 
 #endif

@@ -92,7 +92,8 @@ bool ink_value_append(ink_arena *arena, ink_value value, ink_value item)
 bool ink_value_is_text(ink_value value, const char *text)
 {
     size_t n_bytes = strlen(text);
-    return ink_value_is_string(value) && value.n_bytes == n_bytes && memcmp(value.as.text, text, n_bytes) == 0;
+    return ink_value_is_string(value) && value.n_bytes == n_bytes &&
+           memcmp(value.as.text, text, n_bytes) == 0;
 }
 
 bool ink_value_truth(ink_value value)

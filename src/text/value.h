@@ -1,10 +1,12 @@
 /*
- * Values of the template language: what a chat hands to its template, and what an expression yields.
+ * Values of the template language: what a chat hands to its template, and what an expression
+ * yields.
  *
- * A value is small and passed by copy; what it points to lives in an arena and dies with it, so nothing is counted
- * or freed singly. Strings, lists and dicts never change once a template can see them (templates are refused
- * `append`, `pop` and the like), which makes one set of variables safe to share between renderings and threads.
- * Printing, comparing and truth follow Python, because that is what templates are written against.
+ * A value is small and passed by copy; what it points to lives in an arena and dies with it, so
+ * nothing is counted or freed singly. Strings, lists and dicts never change once a template can see
+ * them (templates are refused `append`, `pop` and the like), which makes one set of variables safe
+ * to share between renderings and threads. Printing, comparing and truth follow Python, because
+ * that is what templates are written against.
  */
 #ifndef INK_TEXT_VALUE_H
 #define INK_TEXT_VALUE_H
@@ -14,21 +16,21 @@
 
 /* kind, name in messages. A zeroed value is undefined. */
 #define INK_VALUE_KINDS(X)                                                                    \
-    X(UNDEFINED, "undefined")  /* text: the name that was not found */                        \
+    X(UNDEFINED, "undefined") /* text: the name that was not found */                         \
     X(NONE, "none")                                                                           \
     X(BOOL, "boolean")                                                                        \
     X(INTEGER, "integer")                                                                     \
-    X(BIG_INTEGER, "big integer") /* text: its digits; beyond 64 bits, only printed, never computed with */ \
+    X(BIG_INTEGER, "big integer") /* beyond 64 bits; text: its digits. Only printed. */       \
     X(FLOAT, "float")                                                                         \
-    X(STRING, "string")        /* UTF-8; invalid bytes pass through, each counts as one character */ \
+    X(STRING, "string") /* UTF-8; invalid bytes pass through, each counts as one character */ \
     X(LIST, "list")                                                                           \
     X(TUPLE, "tuple")                                                                         \
     X(RANGE, "range")                                                                         \
-    X(VIEW, "dict view")       /* of keys(), values(), items() */                             \
-    X(STREAM, "generator")     /* of map, select and their kin: read once, always true */     \
+    X(VIEW, "dict view")   /* of keys(), values(), items() */                                 \
+    X(STREAM, "generator") /* of map, select and their kin: read once, always true */         \
     X(DICT, "dict")                                                                           \
-    X(NAMESPACE, "namespace")  /* the one thing a template may change */                      \
-    X(OBJECT, "object")        /* of the interpreter: function, macro, loop */
+    X(NAMESPACE, "namespace") /* the one thing a template may change */                       \
+    X(OBJECT, "object")       /* of the interpreter: function, macro, loop */
 
 typedef enum ink_value_kind {
 #define X(name, text) INK_VALUE_##name,
@@ -59,11 +61,11 @@ struct ink_value_list {
     size_t n_items, capacity;
     size_t weight;     /* as ink_value_weight */
     size_t next;       /* STREAM: the first item not yet read */
-    const char *label; /* RANGE: all that is printed; VIEW: what is printed before the items; else NULL */
+    const char *label; /* RANGE: its text; VIEW: the text before its items; TUPLE: field names */
     uint32_t depth;    /* as ink_value_depth */
 };
 
-/* A pair, and a node of the search tree over the keys (indices into the entries, from 1; 0 is none). */
+/* A pair, and a node of the search tree over the keys: indices of entries, from 1; 0 is none. */
 typedef struct ink_value_entry {
     ink_value key, item;
     uint32_t left, right, level;
@@ -81,8 +83,9 @@ enum { INK_VALUE_MAX_DEPTH = 128 };
 const char *ink_value_kind_name(ink_value_kind kind);
 
 /*
- * ---- Making values. The new_ functions and all that insert return false when the arena has no more memory, or when
- * the value would nest deeper than INK_VALUE_MAX_DEPTH. Fill a list or dict before putting it into another.
+ * ---- Making values. The new_ functions and all that insert return false when the arena has no
+ * more memory, or when the value would nest deeper than INK_VALUE_MAX_DEPTH. Fill a list or dict
+ * before putting it into another.
  */
 
 static inline ink_value ink_value_none(void)
@@ -111,10 +114,13 @@ static inline ink_value ink_value_borrow(const char *text, size_t n_bytes)
     return (ink_value){.kind = INK_VALUE_STRING, .n_bytes = n_bytes, .as.text = text};
 }
 
-INK_MUST_USE bool ink_value_new_string(ink_arena *arena, const char *text, size_t n_bytes, ink_value *out);
+INK_MUST_USE bool ink_value_new_string(ink_arena *arena, const char *text, size_t n_bytes,
+                                       ink_value *out);
 
-/* `kind` is LIST or one of its kin down to STREAM; room for `capacity` items is taken, more comes when needed. */
-INK_MUST_USE bool ink_value_new_list(ink_arena *arena, ink_value_kind kind, size_t capacity, ink_value *out);
+/* `kind` is LIST or one of its kin down to STREAM; room for `capacity` items is taken, more comes
+ * when needed. */
+INK_MUST_USE bool ink_value_new_list(ink_arena *arena, ink_value_kind kind, size_t capacity,
+                                     ink_value *out);
 INK_MUST_USE bool ink_value_append(ink_arena *arena, ink_value list, ink_value item);
 
 /* `kind` is DICT or NAMESPACE. */
@@ -124,7 +130,8 @@ INK_MUST_USE bool ink_value_new_dict(ink_arena *arena, ink_value_kind kind, ink_
 INK_MUST_USE bool ink_value_set(ink_arena *arena, ink_value dict, ink_value key, ink_value item);
 
 /* The same with a terminated key that must live as long as the dict (a literal, usually). */
-INK_MUST_USE bool ink_value_set_name(ink_arena *arena, ink_value dict, const char *key, ink_value item);
+INK_MUST_USE bool ink_value_set_name(ink_arena *arena, ink_value dict, const char *key,
+                                     ink_value item);
 
 /* ---- Asking. */
 
@@ -155,7 +162,8 @@ static inline bool ink_value_is_dictlike(ink_value value)
 /* Boolean, integer or float: what arithmetic takes. */
 static inline bool ink_value_is_number(ink_value value)
 {
-    return value.kind == INK_VALUE_BOOL || value.kind == INK_VALUE_INTEGER || value.kind == INK_VALUE_FLOAT;
+    return value.kind == INK_VALUE_BOOL || value.kind == INK_VALUE_INTEGER ||
+           value.kind == INK_VALUE_FLOAT;
 }
 
 /* The whole of a NUL-terminated text equals the string value. */
@@ -163,19 +171,23 @@ bool ink_value_is_text(ink_value value, const char *text);
 
 bool ink_value_truth(ink_value value);
 
-/* Levels of lists and dicts: 0 for a scalar; a namespace counts as one, being compared by identity. */
+/* Levels of lists and dicts: 0 for a scalar; a namespace counts as one, being compared by identity.
+ */
 uint32_t ink_value_depth(ink_value value);
 
-/* How much there is to walk through in all, shared parts counted each time (at most SIZE_MAX): [x, x] in [y, y] in
- * ... is small to build and takes for ever to compare, so the interpreter pays this before it does. */
+/* How much there is to walk through in all, shared parts counted each time (at most SIZE_MAX): [x,
+ * x] in [y, y] in
+ * ... is small to build and takes for ever to compare, so the interpreter pays this before it does.
+ */
 size_t ink_value_weight(ink_value value);
 
 /* ---- Comparing. */
 
 bool ink_value_equal(ink_value a, ink_value b);
 
-/* false when the two have no order (a string and a number); else *out is negative, zero or positive. With NaN every
- * comparison but "not equal" is false: then *out is INK_VALUE_UNORDERED. */
+/* false when the two have no order (a string and a number); else *out is negative, zero or
+ * positive. With NaN every comparison but "not equal" is false: then *out is INK_VALUE_UNORDERED.
+ */
 enum { INK_VALUE_UNORDERED = 2 };
 INK_MUST_USE bool ink_value_order(ink_value a, ink_value b, int *out);
 
@@ -189,11 +201,13 @@ INK_MUST_USE bool ink_value_repr(ink_buffer *out, ink_value value);
 
 /* ---- Numbers as text, independent of the locale. */
 
-/* The shortest digits that read back as the same double, in Python's form ("1.0", "1e+16", "nan"); terminated. */
+/* The shortest digits that read back as the same double, in Python's form ("1.0", "1e+16", "nan");
+ * terminated. */
 enum { INK_VALUE_FLOAT_BYTES = 40 };
 size_t ink_value_format_float(double real, char out[INK_VALUE_FLOAT_BYTES]);
 
-/* A decimal number [n_bytes] that the caller has checked: digits, at most one '.', at most one exponent. */
+/* A decimal number [n_bytes] that the caller has checked: digits, at most one '.', at most one
+ * exponent. */
 double ink_value_parse_float(const char *text, size_t n_bytes);
 
 #endif

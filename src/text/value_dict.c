@@ -1,8 +1,9 @@
 /*
  * Dicts: the entries in order of insertion, and over them a balanced search tree by key.
  *
- * A tree and not a hash table, because keys come from strangers and no choice of keys makes a tree slow. It is an
- * AA tree (Arne Andersson, "Balanced search trees made simple", 1993), whose links are indices into the entries.
+ * A tree and not a hash table, because keys come from strangers and no choice of keys makes a tree
+ * slow. It is an AA tree (Arne Andersson, "Balanced search trees made simple", 1993), whose links
+ * are indices into the entries.
  */
 #include <string.h>
 #include "text/value.h"
@@ -18,7 +19,8 @@ bool ink_value_new_dict(ink_arena *arena, ink_value_kind kind, ink_value *out)
     return true;
 }
 
-/* Where a kind of key sorts among the others; numbers share a place because 1, 1.0 and true are one key. */
+/* Where a kind of key sorts among the others; numbers share a place because 1, 1.0 and true are one
+ * key. */
 static int key_place(ink_value key)
 {
     switch (key.kind) {

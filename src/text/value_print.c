@@ -7,7 +7,8 @@
 
 static bool repr(ink_buffer *out, ink_value value, unsigned depth);
 
-/* What Python shows as itself inside quotes: no controls, no unassigned, no space but the ASCII one. */
+/* What Python shows as itself inside quotes: no controls, no unassigned, no space but the ASCII
+ * one. */
 static bool printable(uint32_t code_point)
 {
     if (code_point < 0x80)
@@ -37,7 +38,8 @@ static bool escape(ink_buffer *out, uint32_t code_point)
         return ink_buffer_text(out, "\\t");
     if (code_point < 0x100)
         return ink_buffer_format(out, "\\x%02" PRIx32, code_point);
-    return ink_buffer_format(out, code_point < 0x10000 ? "\\u%04" PRIx32 : "\\U%08" PRIx32, code_point);
+    return ink_buffer_format(out, code_point < 0x10000 ? "\\u%04" PRIx32 : "\\U%08" PRIx32,
+                             code_point);
 }
 
 static bool repr_string(ink_buffer *out, ink_value value)
@@ -92,12 +94,14 @@ static bool repr_listlike(ink_buffer *out, ink_value value, unsigned depth)
     case INK_VALUE_RANGE:
         return ink_buffer_text(out, list->label ? list->label : "range");
     case INK_VALUE_VIEW:
-        return ink_buffer_text(out, list->label ? list->label : "view") && ink_buffer_text(out, "([") &&
-               repr_items(out, list, depth) && ink_buffer_text(out, "])");
+        return ink_buffer_text(out, list->label ? list->label : "view") &&
+               ink_buffer_text(out, "([") && repr_items(out, list, depth) &&
+               ink_buffer_text(out, "])");
     case INK_VALUE_STREAM:
         return ink_buffer_text(out, "<generator>");
     default:
-        return ink_buffer_text(out, "[") && repr_items(out, list, depth) && ink_buffer_text(out, "]");
+        return ink_buffer_text(out, "[") && repr_items(out, list, depth) &&
+               ink_buffer_text(out, "]");
     }
 }
 

@@ -19,35 +19,42 @@ static ink_status check_source(const ink_vocab_source *source, ink_error *error)
     if (source->n_tokens == 0)
         return ink_fail(error, INK_CORRUPT, 0, "the vocabulary has no tokens");
     if (source->n_tokens > INK_VOCAB_MAX_TOKENS)
-        return ink_fail(error, INK_LIMIT, 0, "the vocabulary has %zu tokens, at most %d are supported",
-                        source->n_tokens, INK_VOCAB_MAX_TOKENS);
+        return ink_fail(error, INK_LIMIT, 0,
+                        "the vocabulary has %zu tokens, at most %d are supported", source->n_tokens,
+                        INK_VOCAB_MAX_TOKENS);
     const ink_vocab_kind *kind = ink_vocab_kind_find(source->model);
     if (!kind)
-        return ink_fail(error, INK_UNSUPPORTED, 0, "vocabularies of the kind '%.*s' are not supported",
-                        (int)(source->model.n_bytes < 100 ? source->model.n_bytes : 100), source->model.data);
+        return ink_fail(
+            error, INK_UNSUPPORTED, 0, "vocabularies of the kind '%.*s' are not supported",
+            (int)(source->model.n_bytes < 100 ? source->model.n_bytes : 100), source->model.data);
     if (kind->has_scores && !source->scores)
-        return ink_fail(error, INK_CORRUPT, 0, "a vocabulary of the kind '%s' needs a score for each token",
-                        kind->name);
+        return ink_fail(error, INK_CORRUPT, 0,
+                        "a vocabulary of the kind '%s' needs a score for each token", kind->name);
     return INK_OK;
 }
 
-static ink_status copy_token(ink_vocab *vocab, const ink_vocab_source *source, int32_t token, ink_error *error)
+static ink_status copy_token(ink_vocab *vocab, const ink_vocab_source *source, int32_t token,
+                             ink_error *error)
 {
     ink_text text = source->tokens[token];
     if (text.n_bytes > INK_VOCAB_MAX_TOKEN_BYTES)
-        return ink_fail(error, INK_LIMIT, 0, "token %" PRId32 " has %zu bytes, at most %d are supported", token,
+        return ink_fail(error, INK_LIMIT, 0,
+                        "token %" PRId32 " has %zu bytes, at most %d are supported", token,
                         text.n_bytes, INK_VOCAB_MAX_TOKEN_BYTES);
     /* Type 0 is undefined: writers that do not know leave it. */
-    int32_t type = source->types && source->types[token] != 0 ? source->types[token] : INK_TOKEN_NORMAL;
+    int32_t type =
+        source->types && source->types[token] != 0 ? source->types[token] : INK_TOKEN_NORMAL;
     if (type < INK_TOKEN_NORMAL || type > INK_TOKEN_BYTE)
-        return ink_fail(error, INK_CORRUPT, 0, "token %" PRId32 " has the type %" PRId32 ", expected 0 to %d", token,
-                        type, INK_TOKEN_BYTE);
+        return ink_fail(error, INK_CORRUPT, 0,
+                        "token %" PRId32 " has the type %" PRId32 ", expected 0 to %d", token, type,
+                        INK_TOKEN_BYTE);
     vocab->tokens[token] = text;
     vocab->types[token] = (uint8_t)type;
     if (vocab->scores) {
         vocab->scores[token] = source->scores[token];
         if (!(source->scores[token] == source->scores[token]))
-            return ink_fail(error, INK_CORRUPT, 0, "the score of token %" PRId32 " is not a number", token);
+            return ink_fail(error, INK_CORRUPT, 0, "the score of token %" PRId32 " is not a number",
+                            token);
     }
     return INK_OK;
 }
@@ -70,7 +77,8 @@ static ink_status copy_tokens(ink_vocab *vocab, const ink_vocab_source *source, 
         if (vocab->tokens[token].n_bytes > 0)
             result = ink_text_map_add(&vocab->by_text, token);
         if (result == INK_MAP_CROWDED)
-            return ink_fail(error, INK_LIMIT, 0, "token %" PRId32 ": the texts of the tokens are made to collide",
+            return ink_fail(error, INK_LIMIT, 0,
+                            "token %" PRId32 ": the texts of the tokens are made to collide",
                             token);
         if (result == INK_MAP_PRESENT)
             vocab->marks[token] |= INK_TOKEN_IS_COPY;
@@ -121,14 +129,15 @@ static ink_status build_special(ink_vocab *vocab, ink_error *error)
             if (pass == 0)
                 n_bytes += text.n_bytes;
             else if (ink_special_map_add(&vocab->special, text, token) == INK_MAP_CROWDED)
-                return ink_fail(error, INK_LIMIT, 0, "token %" PRId32 ": the special tokens are made to collide",
-                                token);
+                return ink_fail(error, INK_LIMIT, 0,
+                                "token %" PRId32 ": the special tokens are made to collide", token);
         }
     }
     return INK_OK;
 }
 
-static ink_status open_pretokenizer(ink_vocab *vocab, const ink_vocab_source *source, ink_error *error)
+static ink_status open_pretokenizer(ink_vocab *vocab, const ink_vocab_source *source,
+                                    ink_error *error)
 {
     const char *own = vocab->kind->pretokenizer;
     if (!own)
@@ -145,8 +154,9 @@ static void settle_flags(ink_vocab *vocab, const ink_vocab_source *source)
         bool usual = vocab->kind->flags[flag];
         if (flag == INK_VOCAB_ADD_BOS && (vocab->pretokenizer.traits & INK_PRE_ADDS_BOS))
             usual = true;
-        vocab->flags[flag] =
-            source->flags[flag] == INK_CHOICE_DEFAULT ? usual : source->flags[flag] == INK_CHOICE_YES;
+        vocab->flags[flag] = source->flags[flag] == INK_CHOICE_DEFAULT
+                                 ? usual
+                                 : source->flags[flag] == INK_CHOICE_YES;
     }
 }
 
@@ -163,8 +173,8 @@ static ink_status build(ink_vocab *vocab, const ink_vocab_source *source, ink_er
     return INK_OK;
 }
 
-ink_status ink_vocab_new(ink_vocab **out, const ink_vocab_source *source, const ink_allocator *allocator,
-                         ink_error *error)
+ink_status ink_vocab_new(ink_vocab **out, const ink_vocab_source *source,
+                         const ink_allocator *allocator, ink_error *error)
 {
     INK_TRY(check_source(source, error));
     ink_vocab *vocab = ink_new(allocator, 1, sizeof *vocab);

@@ -1,9 +1,10 @@
 /*
  * Vocabularies: what a model file says about its tokens, made searchable.
  *
- * An ink_vocab_source is plain borrowed arrays, filled by whoever reads the file; this folder knows no file format.
- * An ink_vocab is immutable after ink_vocab_new and may be shared by threads. What differs between the kinds of
- * vocabulary is one row of the table in vocab_kind.c, and between pre-tokenizers one row of pretokenizers.def.
+ * An ink_vocab_source is plain borrowed arrays, filled by whoever reads the file; this folder knows
+ * no file format. An ink_vocab is immutable after ink_vocab_new and may be shared by threads. What
+ * differs between the kinds of vocabulary is one row of the table in vocab_kind.c, and between
+ * pre-tokenizers one row of pretokenizers.def.
  */
 #ifndef INK_TEXT_VOCAB_H
 #define INK_TEXT_VOCAB_H
@@ -13,10 +14,13 @@
 /* Limits of this folder; each is reported with what was found. */
 #define INK_VOCAB_MAX_TOKENS (1 << 22)
 #define INK_VOCAB_MAX_MERGES (1 << 22)
-#define INK_VOCAB_MAX_TOKEN_BYTES 1024  /* the longest seen is 512 */
-#define INK_VOCAB_MAX_SPECIAL_BYTES 256 /* longer control and user-defined tokens are not looked for in text */
-#define INK_VOCAB_MAX_PROBES 1024       /* of one hash look-up: token texts made to collide are refused */
-#define INK_ENCODE_MAX_BYTES (64u << 20) /* one text; a word as long as that needs 50 bytes of memory per byte */
+#define INK_VOCAB_MAX_TOKEN_BYTES 1024 /* the longest seen is 512 */
+#define INK_VOCAB_MAX_SPECIAL_BYTES \
+    256 /* longer control and user-defined tokens are not looked for in text */
+#define INK_VOCAB_MAX_PROBES 1024 /* of one hash look-up: token texts made to collide are refused \
+                                   */
+#define INK_ENCODE_MAX_BYTES \
+    (64u << 20) /* one text; a word as long as that needs 50 bytes of memory per byte */
 
 /* A borrowed piece of text; may hold NULs and need not be valid UTF-8. */
 typedef struct ink_text {
@@ -34,7 +38,8 @@ typedef enum ink_token_type {
     INK_TOKEN_BYTE = 6,
 } ink_token_type;
 
-/* Tokens with a role of their own; the name is the stem of GGUF's key "tokenizer.ggml.<name>_token_id". */
+/* Tokens with a role of their own; the name is the stem of GGUF's key
+ * "tokenizer.ggml.<name>_token_id". */
 #define INK_TOKEN_ROLES(X)       \
     X(BOS, "bos")                \
     X(EOS, "eos")                \
@@ -56,21 +61,21 @@ typedef enum ink_token_role {
 #define X(name, stem) INK_ROLE_##name,
     INK_TOKEN_ROLES(X)
 #undef X
-    INK_N_TOKEN_ROLES
+        INK_N_TOKEN_ROLES
 } ink_token_role;
 
 /* Switches of a vocabulary; the name is the end of GGUF's key "tokenizer.ggml.<name>". */
-#define INK_VOCAB_FLAGS(X)              \
-    X(ADD_BOS, "add_bos_token")         \
-    X(ADD_EOS, "add_eos_token")         \
-    X(ADD_SEPARATOR, "add_sep_token")   \
+#define INK_VOCAB_FLAGS(X)            \
+    X(ADD_BOS, "add_bos_token")       \
+    X(ADD_EOS, "add_eos_token")       \
+    X(ADD_SEPARATOR, "add_sep_token") \
     X(ADD_SPACE_PREFIX, "add_space_prefix")
 
 typedef enum ink_vocab_flag {
 #define X(name, stem) INK_VOCAB_##name,
     INK_VOCAB_FLAGS(X)
 #undef X
-    INK_N_VOCAB_FLAGS
+        INK_N_VOCAB_FLAGS
 } ink_vocab_flag;
 
 /* A switch that a file may leave to the default of its kind and pre-tokenizer. */
@@ -80,10 +85,11 @@ typedef enum ink_choice { INK_CHOICE_DEFAULT, INK_CHOICE_NO, INK_CHOICE_YES } in
 typedef struct ink_vocab_source {
     ink_text model; /* "llama", "gpt2", "bert", "gemma4" as in tokenizer.ggml.model */
     ink_text pre;   /* tokenizer.ggml.pre; empty: absent */
-    ink_text name;  /* general.name; the files of a few families do not say all that their name does; empty: absent */
+    ink_text name; /* general.name; the files of a few families do not say all that their name does;
+                      empty: absent */
     const ink_text *tokens;
-    const float *scores;   /* [n_tokens] or NULL */
-    const int32_t *types;  /* [n_tokens] of ink_token_type, or NULL: all normal */
+    const float *scores;  /* [n_tokens] or NULL */
+    const int32_t *types; /* [n_tokens] of ink_token_type, or NULL: all normal */
     size_t n_tokens;
     const ink_text *merges; /* "left right", best first; NULL with n_merges 0 */
     size_t n_merges;
@@ -97,22 +103,24 @@ void ink_vocab_source_init(ink_vocab_source *source);
 typedef struct ink_vocab ink_vocab;
 
 /*
- * The arrays of `source` may go afterwards, except the token texts, which are borrowed and must outlive the vocab.
- * UNSUPPORTED: a kind or pre-tokenizer that is not known, by name. CORRUPT: a role or type out of range, a byte token
- * that names no byte, a merge without its space. A merge of a text that is no token is left out, as it can never
- * apply; ink_vocab_n_ignored_merges counts them. Of tokens with the same text the first is encoded, the others only
- * decode; an empty token only decodes. LIMIT: one of the limits above.
+ * The arrays of `source` may go afterwards, except the token texts, which are borrowed and must
+ * outlive the vocab. UNSUPPORTED: a kind or pre-tokenizer that is not known, by name. CORRUPT: a
+ * role or type out of range, a byte token that names no byte, a merge without its space. A merge of
+ * a text that is no token is left out, as it can never apply; ink_vocab_n_ignored_merges counts
+ * them. Of tokens with the same text the first is encoded, the others only decode; an empty token
+ * only decodes. LIMIT: one of the limits above.
  */
 INK_MUST_USE
-ink_status ink_vocab_new(ink_vocab **out, const ink_vocab_source *source, const ink_allocator *allocator,
-                         ink_error *error);
+ink_status ink_vocab_new(ink_vocab **out, const ink_vocab_source *source,
+                         const ink_allocator *allocator, ink_error *error);
 void ink_vocab_free(ink_vocab *vocab);
 
 /* ---- Getters; a token id out of range is answered as stated, never a fault. */
 
 int32_t ink_vocab_n_tokens(const ink_vocab *vocab);
 
-/* The text as stored in the file (byte-level and SentencePiece escapes kept); empty when out of range. */
+/* The text as stored in the file (byte-level and SentencePiece escapes kept); empty when out of
+ * range. */
 ink_text ink_vocab_token_text(const ink_vocab *vocab, int32_t token);
 
 /* UNKNOWN when out of range. */
@@ -132,11 +140,13 @@ bool ink_vocab_flag_value(const ink_vocab *vocab, ink_vocab_flag flag);
 /* Generation stops at it: EOS, EOT, EOM, and tokens known by their text, such as <|im_end|>. */
 bool ink_vocab_is_end(const ink_vocab *vocab, int32_t token);
 
-/* "llama", "gpt2", ... and the name from pretokenizers.def in use ("" for kinds that have none); never NULL. */
+/* "llama", "gpt2", ... and the name from pretokenizers.def in use ("" for kinds that have none);
+ * never NULL. */
 const char *ink_vocab_kind_name(const ink_vocab *vocab);
 const char *ink_vocab_pretokenizer_name(const ink_vocab *vocab);
 
-/* The file named no pre-tokenizer though its kind needs one, and a guess stands in: worth a warning. */
+/* The file named no pre-tokenizer though its kind needs one, and a guess stands in: worth a
+ * warning. */
 bool ink_vocab_pretokenizer_guessed(const ink_vocab *vocab);
 
 size_t ink_vocab_n_ignored_merges(const ink_vocab *vocab);

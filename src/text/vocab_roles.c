@@ -1,8 +1,9 @@
 /*
- * Roles and marks of tokens: what the file says, and what is known by a token's text where files are silent.
+ * Roles and marks of tokens: what the file says, and what is known by a token's text where files
+ * are silent.
  *
- * A token known to end a turn becomes a control token whatever type the file gives it, so that the same text from a
- * user stays text.
+ * A token known to end a turn becomes a control token whatever type the file gives it, so that the
+ * same text from a user stays text.
  */
 #include <string.h>
 #include "base/status.h"
@@ -34,7 +35,9 @@ static const struct known_text {
     {"<|calls|>", NO_ROLE, true},
     {"<|tool_response>", NO_ROLE, true},
     {"<end_of_utterance>", INK_ROLE_EOT, true},
-    {"<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", INK_ROLE_EOT, true},
+    {"<\xef\xbd\x9c"
+     "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+     INK_ROLE_EOT, true},
     {"<|eom_id|>", INK_ROLE_EOM, true},
     {"<|fim_prefix|>", INK_ROLE_FIM_PREFIX, false},
     {"<fim_prefix>", INK_ROLE_FIM_PREFIX, false},
@@ -54,8 +57,12 @@ static const struct known_text {
     {"<|file_sep|>", INK_ROLE_FIM_SEPARATOR, true},
 };
 
-static const ink_token_role ending_roles[] = {INK_ROLE_EOS,         INK_ROLE_EOT,            INK_ROLE_EOM,
-                                              INK_ROLE_FIM_PADDING, INK_ROLE_FIM_REPOSITORY, INK_ROLE_FIM_SEPARATOR};
+static const ink_token_role ending_roles[] = {INK_ROLE_EOS,
+                                              INK_ROLE_EOT,
+                                              INK_ROLE_EOM,
+                                              INK_ROLE_FIM_PADDING,
+                                              INK_ROLE_FIM_REPOSITORY,
+                                              INK_ROLE_FIM_SEPARATOR};
 
 /* Families whose special tokens swallow the whitespace after them, which their files do not say. */
 static const struct eater {
@@ -71,7 +78,8 @@ static int32_t find_text(const ink_vocab *vocab, const char *text)
     return ink_vocab_find(vocab, (ink_text){text, strlen(text)});
 }
 
-static ink_status take_named_roles(ink_vocab *vocab, const ink_vocab_source *source, ink_error *error)
+static ink_status take_named_roles(ink_vocab *vocab, const ink_vocab_source *source,
+                                   ink_error *error)
 {
     static const char *const stems[] = {
 #define X(name, stem) stem,
@@ -82,7 +90,8 @@ static ink_status take_named_roles(ink_vocab *vocab, const ink_vocab_source *sou
         int32_t token = source->roles[role], usual = vocab->kind->roles[role] - 1;
         if (token < -1 || token >= vocab->n_tokens)
             return ink_fail(error, INK_CORRUPT, 0,
-                            "tokenizer.ggml.%s_token_id is %" PRId32 ", but the vocabulary has %" PRId32 " tokens",
+                            "tokenizer.ggml.%s_token_id is %" PRId32
+                            ", but the vocabulary has %" PRId32 " tokens",
                             stems[role], token, vocab->n_tokens);
         if (token < 0 && usual >= 0 && usual < vocab->n_tokens)
             token = usual;
@@ -109,7 +118,8 @@ static void take_known_texts(ink_vocab *vocab)
     for (size_t i = 0; i < sizeof ending_roles / sizeof ending_roles[0]; i++)
         if (vocab->roles[ending_roles[i]] >= 0)
             vocab->marks[vocab->roles[ending_roles[i]]] |= INK_TOKEN_IS_END;
-    /* Where a model also calls and returns, <|end|> ends a message and the turn goes on (OpenAI's harmony format). */
+    /* Where a model also calls and returns, <|end|> ends a message and the turn goes on (OpenAI's
+     * harmony format). */
     int32_t end = find_text(vocab, "<|end|>");
     if (end >= 0 && find_text(vocab, "<|return|>") >= 0 && find_text(vocab, "<|call|>") >= 0)
         vocab->marks[end] &= (uint8_t)~INK_TOKEN_IS_END;
@@ -137,9 +147,11 @@ static bool name_holds(ink_text name, const char *part)
 static void mark_eaters(ink_vocab *vocab, const struct eater *row)
 {
     for (int32_t token = 0; token < vocab->n_tokens; token++)
-        if (vocab->types[token] >= INK_TOKEN_UNKNOWN && vocab->types[token] <= INK_TOKEN_USER_DEFINED)
+        if (vocab->types[token] >= INK_TOKEN_UNKNOWN &&
+            vocab->types[token] <= INK_TOKEN_USER_DEFINED)
             vocab->marks[token] |= INK_TOKEN_EATS_SPACE;
-    for (size_t i = 0; i < sizeof row->excepted / sizeof row->excepted[0] && row->excepted[i]; i++) {
+    for (size_t i = 0; i < sizeof row->excepted / sizeof row->excepted[0] && row->excepted[i];
+         i++) {
         int32_t token = find_text(vocab, row->excepted[i]);
         if (token >= 0)
             vocab->marks[token] &= (uint8_t)~INK_TOKEN_EATS_SPACE;

@@ -1,8 +1,10 @@
 /*
- * WordPiece: BERT's basic tokenization, then the longest token at each place of a word (Devlin et al. 2018).
+ * WordPiece: BERT's basic tokenization, then the longest token at each place of a word (Devlin et
+ * al. 2018).
  *
- * A word is lowered and loses its accents; punctuation and CJK characters are words of their own. The file's tokens
- * that begin a word begin with U+2581, those inside one do not. A word no tokens cover is one unknown token.
+ * A word is lowered and loses its accents; punctuation and CJK characters are words of their own.
+ * The file's tokens that begin a word begin with U+2581, those inside one do not. A word no tokens
+ * cover is one unknown token.
  */
 #include <utf8proc.h>
 #include "base/status.h"
@@ -19,7 +21,9 @@ typedef enum effect { GOES_ON, ENDS_WORD, STANDS_ALONE, VANISHES } effect;
 /* The blocks of CJK ideographs, as BERT lists them. */
 static bool is_ideograph(uint32_t c)
 {
-    static const struct { uint32_t first, last; } blocks[] = {
+    static const struct {
+        uint32_t first, last;
+    } blocks[] = {
         {0x4e00, 0x9fff},   {0x3400, 0x4dbf},   {0x20000, 0x2a6df}, {0x2a700, 0x2b73f},
         {0x2b740, 0x2b81f}, {0x2b820, 0x2ceaf}, {0xf900, 0xfaff},   {0x2f800, 0x2fa1f},
     };
@@ -41,7 +45,8 @@ static effect effect_of(uint32_t c)
     if (is_space(c, category))
         return ENDS_WORD;
     bool mark = category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
-    if (c == 0xfffd || mark || (category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO))
+    if (c == 0xfffd || mark ||
+        (category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO))
         return VANISHES;
     bool punctuation = category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
     bool symbol = category >= UTF8PROC_CATEGORY_SM && category <= UTF8PROC_CATEGORY_SO;
@@ -78,8 +83,9 @@ static ink_status finish_word(ink_encoder *encoder)
         int32_t token = longest_prefix(vocab, word, &n_bytes);
         if (token < 0) {
             encoder->out->n_tokens = n_before;
-            return vocab->roles[INK_ROLE_UNKNOWN] < 0 ? INK_OK
-                                                      : ink_encoder_add(encoder, vocab->roles[INK_ROLE_UNKNOWN]);
+            return vocab->roles[INK_ROLE_UNKNOWN] < 0
+                       ? INK_OK
+                       : ink_encoder_add(encoder, vocab->roles[INK_ROLE_UNKNOWN]);
         }
         INK_TRY(ink_encoder_add(encoder, token));
         word = (ink_text){word.data + n_bytes, word.n_bytes - n_bytes};
@@ -91,9 +97,11 @@ static ink_status add_to_word(ink_encoder *encoder, uint32_t c)
 {
     char bytes[4];
     size_t n = ink_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), bytes);
-    bool fits = encoder->text.n_bytes > 0 || ink_buffer_append(&encoder->text, WORD_MARK, WORD_MARK_BYTES);
-    return fits && ink_buffer_append(&encoder->text, bytes, n) ? INK_OK
-                                                               : ink_fail_memory(encoder->error, "a word");
+    bool fits =
+        encoder->text.n_bytes > 0 || ink_buffer_append(&encoder->text, WORD_MARK, WORD_MARK_BYTES);
+    return fits && ink_buffer_append(&encoder->text, bytes, n)
+               ? INK_OK
+               : ink_fail_memory(encoder->error, "a word");
 }
 
 static ink_status add_character(ink_encoder *encoder, uint32_t c)
@@ -119,9 +127,10 @@ ink_status ink_encode_wordpiece(ink_encoder *encoder, ink_text text)
             continue;
         utf8proc_int32_t parts[MAX_PARTS];
         int boundary = 0;
-        utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, MAX_PARTS, UTF8PROC_DECOMPOSE,
-                                                     &boundary);
-        /* Of a letter with accents the letter stays, and of a Hangul syllable its first sound, as in the engines. */
+        utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, MAX_PARTS,
+                                                     UTF8PROC_DECOMPOSE, &boundary);
+        /* Of a letter with accents the letter stays, and of a Hangul syllable its first sound, as
+         * in the engines. */
         INK_TRY(add_character(encoder, n > 0 ? (uint32_t)parts[0] : c));
     }
     return finish_word(encoder);

@@ -80,7 +80,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_a_mask_all_found_features_are_used, forget_mask,
                                         forget_mask),
-        cmocka_unit_test_setup_teardown(a_mask_selects_its_row_or_is_refused, forget_mask, forget_mask),
+        cmocka_unit_test_setup_teardown(a_mask_selects_its_row_or_is_refused, forget_mask,
+                                        forget_mask),
         cmocka_unit_test_setup_teardown(an_unknown_mask_is_refused, forget_mask, forget_mask),
         cmocka_unit_test(each_row_has_its_name),
     };

@@ -1,6 +1,7 @@
 /*
- * Half and bfloat16 against their definition in double arithmetic, which holds every value of both exactly: widening for
- * all 65,536 patterns, narrowing at and beside every value and every midpoint between neighbors.
+ * Half and bfloat16 against their definition in double arithmetic, which holds every value of both
+ * exactly: widening for all 65,536 patterns, narrowing at and beside every value and every midpoint
+ * between neighbors.
  */
 #include <math.h>
 
@@ -9,7 +10,8 @@
 
 typedef struct number_format {
     const char *name;
-    int fraction_bits, bias, max_exponent; /* a biased exponent of max_exponent means infinity or NaN */
+    int fraction_bits, bias,
+        max_exponent; /* a biased exponent of max_exponent means infinity or NaN */
     float (*widen)(uint16_t bits);
     uint16_t (*narrow)(float value);
 } number_format;
@@ -39,8 +41,9 @@ static void check_widening(const number_format *format)
     for (uint32_t bits = 0; bits <= 0xffff; bits++) {
         double expected = value_of(format, (uint16_t)bits);
         float got = format->widen((uint16_t)bits);
-        bool same = isnan(expected) ? isnan(got) && (ink_float_bits(got) >> 31) == bits >> 15
-                                    : (double)got == expected && !signbit(got) == !signbit(expected);
+        bool same = isnan(expected)
+                        ? isnan(got) && (ink_float_bits(got) >> 31) == bits >> 15
+                        : (double)got == expected && !signbit(got) == !signbit(expected);
         if (!same)
             fail_msg("%s %04x widens to %a, not %a", format->name, bits, (double)got, expected);
         uint16_t back = format->narrow(got);
@@ -60,10 +63,12 @@ static void expect(const number_format *format, float value, uint16_t bits)
 {
     uint16_t got = format->narrow(value), negative = format->narrow(-value);
     if (got != bits || negative != (bits | 0x8000))
-        fail_msg("%s: %a narrows to %04x and %04x, not %04x", format->name, (double)value, got, negative, bits);
+        fail_msg("%s: %a narrows to %04x and %04x, not %04x", format->name, (double)value, got,
+                 negative, bits);
 }
 
-/* Neighbors low and low + 1: their midpoint goes to the even one, what is beside it to the nearer one. */
+/* Neighbors low and low + 1: their midpoint goes to the even one, what is beside it to the nearer
+ * one. */
 static void check_narrowing(const number_format *format)
 {
     uint16_t infinity = (uint16_t)(format->max_exponent << format->fraction_bits);

@@ -1,4 +1,5 @@
-/* The allocator hook, the arena and the buffer: contents, alignment, limits, and every allocation failing in turn. */
+/* The allocator hook, the arena and the buffer: contents, alignment, limits, and every allocation
+ * failing in turn. */
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,8 @@ static void the_arena_gives_zeroed_aligned_memory(void **state)
         assert_true(taken && all_zero(taken, bytes));
         assert_int_equal((uintptr_t)taken % alignof(max_align_t), 0);
         memset(taken, 0xff, bytes);
-        expected += (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+        expected +=
+            (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
         assert_int_equal(arena.used_bytes, expected);
     }
     assert_string_equal(ink_arena_string(&arena, "wordless", 4), "word");

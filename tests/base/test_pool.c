@@ -1,6 +1,6 @@
 /*
- * The thread pool: every task once, stages in order, one task per thread at a time, nothing after the run returned, no
- * processor time while idle, and creation that may fail anywhere.
+ * The thread pool: every task once, stages in order, one task per thread at a time, nothing after
+ * the run returned, no processor time while idle, and creation that may fail anywhere.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdatomic.h>
@@ -13,7 +13,8 @@
 
 #define MAX_STAGES 8
 #define MAX_TASKS 64
-#define MAX_TEST_THREADS 5 /* more than processors, so that threads are taken off between two tasks */
+#define MAX_TEST_THREADS \
+    5 /* more than processors, so that threads are taken off between two tasks */
 
 /* One run and what its tasks saw. Atomics, because an error here would itself be a race. */
 typedef struct run {
@@ -49,7 +50,8 @@ static void see_task(void *context, size_t stage, size_t task, int thread)
 
 static void check_run(ink_pool *pool, run *at)
 {
-    ink_pool_work work = {.task = see_task, .context = at, .n_tasks = at->n_tasks, .n_stages = at->n_stages};
+    ink_pool_work work = {
+        .task = see_task, .context = at, .n_tasks = at->n_tasks, .n_stages = at->n_stages};
     ink_pool_run(pool, &work);
     atomic_store(&at->over, true);
     assert_int_equal(atomic_load(&at->n_wrong), 0);
@@ -91,8 +93,9 @@ static void every_task_runs_once_in_stage_order(void **state)
 }
 
 /*
- * Short runs of changing length, each with a context of its own that stays alive to the end: a thread that wakes up late
- * must not find a task of the run it knew in a counter that is being set up for the next.
+ * Short runs of changing length, each with a context of its own that stays alive to the end: a
+ * thread that wakes up late must not find a task of the run it knew in a counter that is being set
+ * up for the next.
  */
 static void no_task_runs_after_its_run(void **state)
 {
@@ -135,7 +138,8 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Idle threads park after some microseconds of spinning; one that spun on would use the whole wait. */
+/* Idle threads park after some microseconds of spinning; one that spun on would use the whole wait.
+ */
 static void an_idle_pool_uses_no_processor_time(void **state)
 {
     (void)state;

@@ -72,10 +72,8 @@ static void try_returns_the_first_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_status_has_its_own_text),
-        cmocka_unit_test(failing_fills_the_error),
-        cmocka_unit_test(an_error_may_be_null),
-        cmocka_unit_test(a_long_message_is_cut),
+        cmocka_unit_test(every_status_has_its_own_text), cmocka_unit_test(failing_fills_the_error),
+        cmocka_unit_test(an_error_may_be_null),          cmocka_unit_test(a_long_message_is_cut),
         cmocka_unit_test(try_returns_the_first_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

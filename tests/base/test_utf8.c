@@ -1,6 +1,7 @@
 /*
- * UTF-8 against an independent formulation: a table of the well-formed byte ranges (Unicode 15, table 3-7), over all
- * code points and all sequences of two and three bytes, and four bytes with every lead.
+ * UTF-8 against an independent formulation: a table of the well-formed byte ranges (Unicode 15,
+ * table 3-7), over all code points and all sequences of two and three bytes, and four bytes with
+ * every lead.
  */
 #include <string.h>
 
@@ -28,7 +29,8 @@ static const struct {
 static size_t matching(size_t row, const unsigned char *bytes, size_t n_bytes)
 {
     size_t n = 0;
-    while (n < n_bytes && n < rows[row].length && bytes[n] >= rows[row].low[n] && bytes[n] <= rows[row].high[n])
+    while (n < n_bytes && n < rows[row].length && bytes[n] >= rows[row].low[n] &&
+           bytes[n] <= rows[row].high[n])
         n++;
     return n;
 }
@@ -77,7 +79,10 @@ static void every_code_point_comes_back(void **state)
         uint32_t back = 0;
         size_t length = ink_utf8_encode(code_point, text);
         bool exists = code_point <= 0x10ffff && (code_point < 0xd800 || code_point > 0xdfff);
-        size_t expected = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+        size_t expected = code_point < 0x80      ? 1
+                          : code_point < 0x800   ? 2
+                          : code_point < 0x10000 ? 3
+                                                 : 4;
         if (length != (exists ? expected : 0))
             fail_msg("U+%04X takes %zu bytes", code_point, length);
         if (!exists)

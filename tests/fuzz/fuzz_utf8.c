@@ -1,6 +1,6 @@
 /*
- * UTF-8: decoding advances and comes back the same, validity is what decoding says, and what may be shown of a text never
- * splits a character nor holds back more than three bytes.
+ * UTF-8: decoding advances and comes back the same, validity is what decoding says, and what may be
+ * shown of a text never splits a character nor holds back more than three bytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = ink_utf8_decode(text + at, size - at, &code_point);
         if (length > 4 || length > size - at)
             abort();
-        if (length > 0 && (ink_utf8_encode(code_point, again) != length || memcmp(again, text + at, length) != 0))
+        if (length > 0 &&
+            (ink_utf8_encode(code_point, again) != length || memcmp(again, text + at, length) != 0))
             abort();
         all_valid &= length > 0;
         at += length > 0 ? length : 1;

@@ -1,7 +1,8 @@
 /*
- * Replays a fuzz target without a fuzzer: every file of the given folders, each of its prefixes (all up to
- * MAX_PREFIXES, then evenly spread), and a fixed number of copies with a few bytes changed. The changes come
- * from a fixed seed, so a failure repeats; its input is named by file, kind and number.
+ * Replays a fuzz target without a fuzzer: every file of the given folders, each of its prefixes
+ * (all up to MAX_PREFIXES, then evenly spread), and a fixed number of copies with a few bytes
+ * changed. The changes come from a fixed seed, so a failure repeats; its input is named by file,
+ * kind and number.
  *
  *   replay_NAME [--mutations N] FOLDER|FILE...
  */
@@ -38,7 +39,8 @@ static void run_copy(const uint8_t *bytes, size_t size)
 
 static uint64_t next_random(uint64_t *state)
 {
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth, MMIX */
+    *state =
+        *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth, MMIX */
     return *state >> 33;
 }
 

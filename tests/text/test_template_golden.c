@@ -1,6 +1,7 @@
 /*
- * Every case of golden/chat: the prompt that Python's jinja2 makes of a template and its variables, or that it fails.
- * The expectation is Python's throughout; other engines agree with it in all cases but those that lack a feature there.
+ * Every case of golden/chat: the prompt that Python's jinja2 makes of a template and its variables,
+ * or that it fails. The expectation is Python's throughout; other engines agree with it in all
+ * cases but those that lack a feature there.
  */
 #include "support.h"
 
@@ -32,8 +33,10 @@ static const char *text_of(ink_arena *arena, ink_value object, const char *key)
 static int64_t seconds_of(const char *text)
 {
     static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    long year = strtol(text, NULL, 10), month = strtol(text + 5, NULL, 10), day = strtol(text + 8, NULL, 10);
-    long hour = strtol(text + 11, NULL, 10), minute = strtol(text + 14, NULL, 10), second = strtol(text + 17, NULL, 10);
+    long year = strtol(text, NULL, 10), month = strtol(text + 5, NULL, 10),
+         day = strtol(text + 8, NULL, 10);
+    long hour = strtol(text + 11, NULL, 10), minute = strtol(text + 14, NULL, 10),
+         second = strtol(text + 17, NULL, 10);
     long leaps = (year - 1969) / 4 + (month > 2 && year % 4 == 0); /* 2100 is far */
     long days = (year - 1970) * 365 + leaps + days_before[month - 1] + day - 1;
     return ((int64_t)days * 24 + hour) * 3600 + minute * 60 + second;
@@ -61,11 +64,13 @@ static void read_case(const char *line, size_t n_bytes, golden *out)
 static void print_difference(const golden *g, const ink_buffer *got)
 {
     size_t at = 0;
-    while (at < got->n_bytes && at < g->expected.n_bytes && got->data[at] == g->expected.as.text[at])
+    while (at < got->n_bytes && at < g->expected.n_bytes &&
+           got->data[at] == g->expected.as.text[at])
         at++;
-    print_error("%s, %s: differs at byte %zu\n  wanted: %.*s\n  got:    %.*s\n", g->name, g->label, at,
-                (int)(g->expected.n_bytes - at > 60 ? 60 : g->expected.n_bytes - at), g->expected.as.text + at,
-                (int)(got->n_bytes - at > 60 ? 60 : got->n_bytes - at), got->data ? got->data + at : "");
+    print_error("%s, %s: differs at byte %zu\n  wanted: %.*s\n  got:    %.*s\n", g->name, g->label,
+                at, (int)(g->expected.n_bytes - at > 60 ? 60 : g->expected.n_bytes - at),
+                g->expected.as.text + at, (int)(got->n_bytes - at > 60 ? 60 : got->n_bytes - at),
+                got->data ? got->data + at : "");
 }
 
 static bool render_case(const golden *g)
@@ -83,7 +88,8 @@ static bool render_case(const golden *g)
         status = ink_template_render(program, g->variables, &g->options, &out, &error);
     bool right = g->fails ? status != INK_OK
                           : status == INK_OK && out.n_bytes == g->expected.n_bytes &&
-                                (out.n_bytes == 0 || memcmp(out.data, g->expected.as.text, out.n_bytes) == 0);
+                                (out.n_bytes == 0 ||
+                                 memcmp(out.data, g->expected.as.text, out.n_bytes) == 0);
     if (!right && status != INK_OK)
         print_error("%s, %s: %s\n", g->name, g->label, error.message);
     else if (!right)
@@ -100,7 +106,8 @@ static void test_every_case(void **state)
     size_t n_bytes, n_cases = 0, n_right = 0;
     (void)state;
     ink_require_shared();
-    char *text = ink_read_file(ink_shared_path("golden/chat/chat.jsonl", path, sizeof path), &n_bytes);
+    char *text =
+        ink_read_file(ink_shared_path("golden/chat/chat.jsonl", path, sizeof path), &n_bytes);
     for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         golden g;
         read_case(line, (size_t)(end - line), &g);

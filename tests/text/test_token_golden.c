@@ -1,4 +1,5 @@
-/* Every stored vector of every vocabulary: ids for all four options, and the texts they decode to. */
+/* Every stored vector of every vocabulary: ids for all four options, and the texts they decode to.
+ */
 #include "../support.h"
 
 #include <jansson.h>
@@ -23,7 +24,8 @@ static loaded load(const char *relative)
     char path[4096];
     ink_error error = {0};
     loaded file = {0};
-    if (ink_gguf_open(&file.gguf, ink_shared_path(relative, path, sizeof path), NULL, &error) != INK_OK)
+    if (ink_gguf_open(&file.gguf, ink_shared_path(relative, path, sizeof path), NULL, &error) !=
+        INK_OK)
         fail_msg("%s", error.message);
     if (ink_model_vocab_open(&file.vocab, file.gguf, NULL, &error) != INK_OK)
         fail_msg("%s", error.message);
@@ -57,8 +59,8 @@ static bool same_ids(const ink_token_list *list, const json_t *expected)
 }
 
 /* 1 when the ids differ, after saying how. */
-static int check_ids(const ink_vocab *vocab, ink_text text, ink_encode_options options, const json_t *expected,
-                     const char *label)
+static int check_ids(const ink_vocab *vocab, ink_text text, ink_encode_options options,
+                     const json_t *expected, const char *label)
 {
     ink_token_list list;
     ink_error error = {0};
@@ -69,7 +71,8 @@ static int check_ids(const ink_vocab *vocab, ink_text text, ink_encode_options o
         wrong = 1;
     } else if (!same_ids(&list, expected)) {
         char *got = print_ids(&list), *want = json_dumps(expected, JSON_COMPACT);
-        print_error("%s: '%.*s'\n  got  %s\n  want %s\n", label, (int)text.n_bytes, text.data, got, want);
+        print_error("%s: '%.*s'\n  got  %s\n  want %s\n", label, (int)text.n_bytes, text.data, got,
+                    want);
         free(got);
         free(want);
         wrong = 1;
@@ -103,8 +106,8 @@ static char *expected_bytes(const json_t *vector, const char *key, size_t *n_byt
 }
 
 /* Feeding a stream gives the same as decoding at once. */
-static void decode_stream(const ink_vocab *vocab, const ink_token_list *ids, ink_decode_options options,
-                          ink_buffer *out)
+static void decode_stream(const ink_vocab *vocab, const ink_token_list *ids,
+                          ink_decode_options options, ink_buffer *out)
 {
     ink_detokenizer stream;
     ink_error error = {0};
@@ -119,8 +122,8 @@ static bool same_bytes(const ink_buffer *got, const char *want, size_t n_bytes)
     return got->n_bytes == n_bytes && (n_bytes == 0 || memcmp(got->data, want, n_bytes) == 0);
 }
 
-static int check_text(const ink_vocab *vocab, const json_t *vector, const char *ids_key, const char *text_key,
-                      bool render_special)
+static int check_text(const ink_vocab *vocab, const json_t *vector, const char *ids_key,
+                      const char *text_key, bool render_special)
 {
     ink_token_list ids;
     ink_buffer whole, raw, streamed;
@@ -142,7 +145,8 @@ static int check_text(const ink_vocab *vocab, const json_t *vector, const char *
     char *want = expected_bytes(vector, text_key, &n_want);
     int wrong = same_bytes(&whole, want, n_want) ? 0 : 1;
     if (wrong)
-        print_error("%s\n  got  '%.*s'\n  want '%.*s'\n", text_key, (int)whole.n_bytes, whole.data, (int)n_want, want);
+        print_error("%s\n  got  '%.*s'\n  want '%.*s'\n", text_key, (int)whole.n_bytes, whole.data,
+                    (int)n_want, want);
     free(want);
     ink_buffer_deinit(&streamed);
     ink_buffer_deinit(&raw);
@@ -153,7 +157,10 @@ static int check_text(const ink_vocab *vocab, const json_t *vector, const char *
 
 static int check_vector(const ink_vocab *vocab, const json_t *vector)
 {
-    static const struct { const char *key; ink_encode_options options; } forms[] = {
+    static const struct {
+        const char *key;
+        ink_encode_options options;
+    } forms[] = {
         {"ids", {false, false}},
         {"ids_special", {true, false}},
         {"ids_parse", {false, true}},
@@ -163,7 +170,8 @@ static int check_vector(const ink_vocab *vocab, const json_t *vector)
     ink_text view = {json_string_value(text), json_string_length(text)};
     int wrong = 0;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-        wrong += check_ids(vocab, view, forms[i].options, json_object_get(vector, forms[i].key), forms[i].key);
+        wrong += check_ids(vocab, view, forms[i].options, json_object_get(vector, forms[i].key),
+                           forms[i].key);
     wrong += check_text(vocab, vector, "ids", "detok", false);
     wrong += check_text(vocab, vector, "ids_special_parse", "detok_special_parse", true);
     return wrong;
@@ -192,26 +200,28 @@ static void check_lines(const char *name)
     }
     free(lines);
     unload(&file);
-    print_message("%s: %zu vectors, %d of %zu results wrong\n", name, n_vectors, wrong, 6 * n_vectors);
+    print_message("%s: %zu vectors, %d of %zu results wrong\n", name, n_vectors, wrong,
+                  6 * n_vectors);
     assert_true(n_vectors >= 200);
     assert_int_equal(wrong, 0);
 }
 
-#define VOCABULARIES(X)                                                                                     \
-    X(bert_bge, "bert-bge") X(falcon, "falcon") X(gemma_4, "gemma-4") X(gpt_2, "gpt-2")                     \
-    X(llama_bpe, "llama-bpe") X(llama_spm, "llama-spm") X(phi_3, "phi-3") X(qwen2, "qwen2")                 \
-    X(starcoder, "starcoder")
+#define VOCABULARIES(X)                                                                   \
+    X(bert_bge, "bert-bge")                                                               \
+    X(falcon, "falcon") X(gemma_4, "gemma-4") X(gpt_2, "gpt-2") X(llama_bpe, "llama-bpe") \
+        X(llama_spm, "llama-spm") X(phi_3, "phi-3") X(qwen2, "qwen2") X(starcoder, "starcoder")
 
-#define X(id, name)                                 \
-    static void check_##id##_vectors(void **state)  \
-    {                                               \
-        (void)state;                                \
-        check_lines(name);                          \
+#define X(id, name)                                \
+    static void check_##id##_vectors(void **state) \
+    {                                              \
+        (void)state;                               \
+        check_lines(name);                         \
     }
 VOCABULARIES(X)
 #undef X
 
-/* The vectors distributed beside the vocabularies: texts between marks, one line of ids each, no special tokens. */
+/* The vectors distributed beside the vocabularies: texts between marks, one line of ids each, no
+ * special tokens. */
 static int check_distributed(const char *name)
 {
     static const char mark[] = "\n__ggml_vocab_test__\n";
@@ -234,7 +244,8 @@ static int check_distributed(const char *name)
                 break;
             json_array_append_new(expected, json_integer(id));
         }
-        wrong += check_ids(file.vocab, (ink_text){text, (size_t)(end - text)}, (ink_encode_options){0}, expected, name);
+        wrong += check_ids(file.vocab, (ink_text){text, (size_t)(end - text)},
+                           (ink_encode_options){0}, expected, name);
         line = stop + 1;
         json_decref(expected);
     }
@@ -263,16 +274,20 @@ static void check_model_texts(void **state)
     (void)state;
     ink_require_shared();
     char path[4096], relative[512];
-    json_t *index = json_load_file(ink_shared_path("golden/index.json", path, sizeof path), 0, NULL);
+    json_t *index =
+        json_load_file(ink_shared_path("golden/index.json", path, sizeof path), 0, NULL);
     assert_non_null(index);
     size_t at, i, n_texts = 0;
     json_t *entry, *text;
     int wrong = 0;
-    json_array_foreach(json_object_get(index, "cases"), at, entry) {
+    json_array_foreach(json_object_get(index, "cases"), at, entry)
+    {
         const char *name = json_string_value(json_object_get(entry, "file"));
-        (void)snprintf(relative, sizeof relative, "golden/%s%s", strncmp(name, "models/", 7) ? "models/" : "", name);
+        (void)snprintf(relative, sizeof relative, "golden/%s%s",
+                       strncmp(name, "models/", 7) ? "models/" : "", name);
         loaded file = load(relative);
-        json_array_foreach(json_object_get(entry, "text"), i, text) {
+        json_array_foreach(json_object_get(entry, "text"), i, text)
+        {
             const json_t *string = json_object_get(text, "text");
             ink_text view = {json_string_value(string), json_string_length(string)};
             wrong += check_ids(file.vocab, view, (ink_encode_options){.add_special = true},
@@ -293,7 +308,7 @@ int main(void)
 #define X(id, name) cmocka_unit_test(check_##id##_vectors),
         VOCABULARIES(X)
 #undef X
-        cmocka_unit_test(check_distributed_vectors),
+            cmocka_unit_test(check_distributed_vectors),
         cmocka_unit_test(check_model_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* HOSTILE.md's list for tokenizers: vocabularies and texts that are out to hurt end in an error or in right tokens. */
+/* HOSTILE.md's list for tokenizers: vocabularies and texts that are out to hurt end in an error or
+ * in right tokens. */
 #include "test_token_small.h"
 
 #include <math.h>
@@ -30,7 +31,8 @@ static ink_token_list encode(const ink_vocab *vocab, ink_text text, bool parse)
     ink_token_list list;
     ink_error error = {0};
     ink_token_list_init(&list, NULL, SIZE_MAX / 8);
-    if (ink_vocab_encode(vocab, text, (ink_encode_options){.parse_special = parse}, &list, &error) != INK_OK)
+    if (ink_vocab_encode(vocab, text, (ink_encode_options){.parse_special = parse}, &list,
+                         &error) != INK_OK)
         fail_msg("%s", error.message);
     return list;
 }
@@ -42,7 +44,9 @@ static void expect_round_trip(const ink_vocab *vocab, ink_text text)
     ink_buffer out;
     ink_error error = {0};
     ink_buffer_init(&out, NULL, SIZE_MAX / 2);
-    assert_int_equal(ink_vocab_decode(vocab, list.ids, list.n_tokens, (ink_decode_options){0}, &out, &error), INK_OK);
+    assert_int_equal(
+        ink_vocab_decode(vocab, list.ids, list.n_tokens, (ink_decode_options){0}, &out, &error),
+        INK_OK);
     assert_int_equal(out.n_bytes, text.n_bytes);
     assert_memory_equal(out.data, text.data, text.n_bytes);
     ink_buffer_deinit(&out);
@@ -62,8 +66,12 @@ static ink_text repeat(const char *unit, size_t n_bytes)
 static void check_one_character(void **state)
 {
     (void)state;
-    static const struct { const char *unit; size_t n_bytes; } units[] = {
-        {"a", 10 * MIB}, {" ", 10 * MIB}, {"\n", MIB}, {"\xe4\xb8\xad", MIB}, {"\xff", MIB}, {"<", MIB},
+    static const struct {
+        const char *unit;
+        size_t n_bytes;
+    } units[] = {
+        {"a", 10 * MIB},       {" ", 10 * MIB}, {"\n", MIB},
+        {"\xe4\xb8\xad", MIB}, {"\xff", MIB},   {"<", MIB},
     };
     for (size_t kind = 0; kind < N_SMALL_KINDS; kind++) {
         small source;
@@ -104,7 +112,8 @@ static void split_all(const ink_pretokenizer *pretokenizer, ink_text text)
     ink_word_splitter splitter;
     ink_error error = {0};
     clock_t begin = clock();
-    assert_int_equal(ink_word_splitter_init(&splitter, pretokenizer, count_word, &count, &error), INK_OK);
+    assert_int_equal(ink_word_splitter_init(&splitter, pretokenizer, count_word, &count, &error),
+                     INK_OK);
     if (ink_word_splitter_run(&splitter, text, &error) != INK_OK)
         fail_msg("%s", error.message);
     assert_ptr_equal(count.next, text.data + text.n_bytes);
@@ -116,9 +125,30 @@ static void split_all(const ink_pretokenizer *pretokenizer, ink_text text)
 static void check_every_family_is_linear(void **state)
 {
     (void)state;
-    static const char *const units[] = {"a", "A", "aA", "Aa", " ", "\n", "\r\n ", " a", "  a", "7", "7 ", "'", "'s",
-                                        "!", "!\n", "/", "\xe4\xb8\xad", "\xcc\x81", "\xe3\x80\x80", "\xff", "\n \t",
-                                        "\xf0\x9f\x99\x82", "\xd8\xa7", "(|"};
+    static const char *const units[] = {"a",
+                                        "A",
+                                        "aA",
+                                        "Aa",
+                                        " ",
+                                        "\n",
+                                        "\r\n ",
+                                        " a",
+                                        "  a",
+                                        "7",
+                                        "7 ",
+                                        "'",
+                                        "'s",
+                                        "!",
+                                        "!\n",
+                                        "/",
+                                        "\xe4\xb8\xad",
+                                        "\xcc\x81",
+                                        "\xe3\x80\x80",
+                                        "\xff",
+                                        "\n \t",
+                                        "\xf0\x9f\x99\x82",
+                                        "\xd8\xa7",
+                                        "(|"};
     const char *names;
     for (size_t family = 0; (names = ink_pretokenizer_family(family)); family++) {
         ink_pretokenizer pretokenizer;
@@ -131,7 +161,8 @@ static void check_every_family_is_linear(void **state)
             ink_text text = repeat(units[i], MIB / 4);
             char *bytes = (char *)text.data;
             split_all(&pretokenizer, text);
-            bytes[text.n_bytes - 1] = 'x'; /* the run ends in a letter: what looked ahead may have to give up */
+            bytes[text.n_bytes - 1] =
+                'x'; /* the run ends in a letter: what looked ahead may have to give up */
             split_all(&pretokenizer, text);
             free(bytes);
         }
@@ -146,10 +177,10 @@ static void check_merges(void **state)
     small_make(&source, "gpt2");
     small_merge(&source, "a nowhere");
     small_merge(&source, "nowhere a");
-    small_merge(&source, "b b");            /* both known, bb is not */
-    small_merge(&source, "< s>");           /* would make a control token of text, were s> a token */
-    small_merge(&source, "aa a");           /* makes no token either */
-    small_merge(&source, "a a");            /* again: the first counts */
+    small_merge(&source, "b b");  /* both known, bb is not */
+    small_merge(&source, "< s>"); /* would make a control token of text, were s> a token */
+    small_merge(&source, "aa a"); /* makes no token either */
+    small_merge(&source, "a a");  /* again: the first counts */
     ink_vocab *vocab = small_open(&source, NULL);
     assert_int_equal(ink_vocab_n_ignored_merges(vocab), 5);
     expect_round_trip(vocab, text_of("aaab <s> nowhere bb"));
@@ -245,7 +276,8 @@ static void check_odd_tokens(void **state)
 static void check_refused_tokens(void **state)
 {
     (void)state;
-    static const char *const bytes[] = {"<0x-1>", "<0xZZ>", "<0x1FF>", "<0x1>", "", "<0x0G>", "0x41"};
+    static const char *const bytes[] = {"<0x-1>", "<0xZZ>", "<0x1FF>", "<0x1>",
+                                        "",       "<0x0G>", "0x41"};
     small source;
     for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
         small_make(&source, "llama");
@@ -297,7 +329,8 @@ static void check_roles_out_of_range(void **state)
 static void check_unknown_names(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"t5", "rwkv", "plamo2", "none", "no_vocab", "llama2", "LLAMA"};
+    static const char *const kinds[] = {"t5",       "rwkv",   "plamo2", "none",
+                                        "no_vocab", "llama2", "LLAMA"};
     small source;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         small_make(&source, "llama");
@@ -324,8 +357,15 @@ static void check_bytes_that_are_no_text(void **state)
 {
     (void)state;
     static const ink_text texts[] = {
-        {"\0", 1}, {"a\0b\0\0", 5}, {"\xed\xa0\x80", 3}, {"\xed\xb0\x80\xed\xa0\x80", 6}, {"\xc0\xaf", 2},
-        {"\xff\xfe", 2}, {"a\xf0\x9f\x99", 4}, {"\x80\x80\x80 \xe2\x96", 6}, {"\xe2\x80\x8b\xef\xbb\xbf", 6},
+        {"\0", 1},
+        {"a\0b\0\0", 5},
+        {"\xed\xa0\x80", 3},
+        {"\xed\xb0\x80\xed\xa0\x80", 6},
+        {"\xc0\xaf", 2},
+        {"\xff\xfe", 2},
+        {"a\xf0\x9f\x99", 4},
+        {"\x80\x80\x80 \xe2\x96", 6},
+        {"\xe2\x80\x8b\xef\xbb\xbf", 6},
     };
     for (size_t kind = 0; kind < 3; kind++) {
         small source;
@@ -380,8 +420,11 @@ static void check_limits_of_encoding(void **state)
     ink_token_list_init(&list, NULL, 3);
     assert_true(ink_token_list_add(&list, 7));
     ink_text endless = {"", (size_t)INK_ENCODE_MAX_BYTES + 1};
-    assert_int_equal(ink_vocab_encode(vocab, endless, (ink_encode_options){0}, &list, &error), INK_LIMIT);
-    assert_int_equal(ink_vocab_encode(vocab, text_of("b b b b"), (ink_encode_options){0}, &list, &error), INK_LIMIT);
+    assert_int_equal(ink_vocab_encode(vocab, endless, (ink_encode_options){0}, &list, &error),
+                     INK_LIMIT);
+    assert_int_equal(
+        ink_vocab_encode(vocab, text_of("b b b b"), (ink_encode_options){0}, &list, &error),
+        INK_LIMIT);
     assert_int_equal(list.n_tokens, 1);
     assert_int_equal(list.ids[0], 7);
     ink_token_list_deinit(&list);
@@ -390,8 +433,9 @@ static void check_limits_of_encoding(void **state)
     ink_buffer_init(&out, NULL, 16);
     const int32_t n = ink_vocab_n_tokens(vocab), wrong[] = {n, -1, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_int_equal(ink_vocab_decode(vocab, &wrong[i], 1, (ink_decode_options){0}, &out, &error),
-                         INK_BAD_ARGUMENT);
+        assert_int_equal(
+            ink_vocab_decode(vocab, &wrong[i], 1, (ink_decode_options){0}, &out, &error),
+            INK_BAD_ARGUMENT);
         assert_int_equal(ink_vocab_token_text(vocab, wrong[i]).n_bytes, 0);
         assert_int_equal(ink_vocab_token_type(vocab, wrong[i]), INK_TOKEN_UNKNOWN);
         assert_false(ink_vocab_is_end(vocab, wrong[i]));
@@ -399,7 +443,8 @@ static void check_limits_of_encoding(void **state)
     int32_t eight_a[4];
     for (size_t i = 0; i < 4; i++)
         eight_a[i] = ink_vocab_find(vocab, text_of("aaaaaaaa"));
-    assert_int_equal(ink_vocab_decode(vocab, eight_a, 4, (ink_decode_options){0}, &out, &error), INK_LIMIT);
+    assert_int_equal(ink_vocab_decode(vocab, eight_a, 4, (ink_decode_options){0}, &out, &error),
+                     INK_LIMIT);
     assert_int_equal(out.n_bytes, 0);
     ink_buffer_deinit(&out);
     ink_vocab_free(vocab);

@@ -68,7 +68,8 @@ static inline void small_add_growing(small *vocab)
 {
     static const char *const texts[] = {"a", "b", "aa", "aaaa", "aaaaaaaa", "ab"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (vocab->source.n_tokens < 256 || strlen(texts[i]) > 1 || strcmp(vocab->source.model.data, "gpt2") != 0)
+        if (vocab->source.n_tokens < 256 || strlen(texts[i]) > 1 ||
+            strcmp(vocab->source.model.data, "gpt2") != 0)
             small_add(vocab, text_of(texts[i]), INK_TOKEN_NORMAL, -(float)i);
     small_merge(vocab, "a a");
     small_merge(vocab, "aa aa");
@@ -76,20 +77,27 @@ static inline void small_add_growing(small *vocab)
     small_merge(vocab, "a b");
 }
 
-/* A vocabulary of the kind, with byte tokens, the control tokens <s> and <|im_end|>, and the user-defined <u>. */
+/* A vocabulary of the kind, with byte tokens, the control tokens <s> and <|im_end|>, and the
+ * user-defined <u>. */
 static inline void small_make(small *vocab, const char *kind)
 {
     bool byte_level = strcmp(kind, "gpt2") == 0;
     small_init(vocab, kind);
-    vocab->source.roles[INK_ROLE_UNKNOWN] = small_add(vocab, text_of("<unk>"), INK_TOKEN_UNKNOWN, 0);
+    vocab->source.roles[INK_ROLE_UNKNOWN] =
+        small_add(vocab, text_of("<unk>"), INK_TOKEN_UNKNOWN, 0);
     vocab->source.roles[INK_ROLE_BOS] = small_add(vocab, text_of("<s>"), INK_TOKEN_CONTROL, 0);
-    vocab->source.roles[INK_ROLE_EOS] = small_add(vocab, text_of("<|im_end|>"), INK_TOKEN_CONTROL, 0);
-    vocab->source.roles[INK_ROLE_SEPARATOR] = small_add(vocab, text_of("[SEP]"), INK_TOKEN_CONTROL, 0);
+    vocab->source.roles[INK_ROLE_EOS] =
+        small_add(vocab, text_of("<|im_end|>"), INK_TOKEN_CONTROL, 0);
+    vocab->source.roles[INK_ROLE_SEPARATOR] =
+        small_add(vocab, text_of("[SEP]"), INK_TOKEN_CONTROL, 0);
     small_add(vocab, text_of("<u>"), INK_TOKEN_USER_DEFINED, 0);
     small_add_bytes(vocab, byte_level);
     small_add_growing(vocab);
     small_add(vocab, text_of("\xe2\x96\x81"), INK_TOKEN_NORMAL, -9);
-    small_add(vocab, text_of("\xe2\x96\x81" "a"), INK_TOKEN_NORMAL, -5);
+    small_add(vocab,
+              text_of("\xe2\x96\x81"
+                      "a"),
+              INK_TOKEN_NORMAL, -5);
     if (byte_level)
         vocab->source.pre = text_of("qwen2");
 }

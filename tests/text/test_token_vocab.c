@@ -1,9 +1,9 @@
-/* Vocabularies made by hand: what each kind does, streams, roles by text, and every allocation failing in turn. */
+/* Vocabularies made by hand: what each kind does, streams, roles by text, and every allocation
+ * failing in turn. */
 #include "test_token_small.h"
 
-
-static void expect_ids(const ink_vocab *vocab, const char *text, ink_encode_options options, size_t n,
-                       const int32_t *ids)
+static void expect_ids(const ink_vocab *vocab, const char *text, ink_encode_options options,
+                       size_t n, const int32_t *ids)
 {
     ink_token_list list;
     ink_error error = {0};
@@ -24,11 +24,17 @@ static void check_no_byte_fallback(void **state)
     small_add(&source, text_of("<unk>"), INK_TOKEN_UNKNOWN, 0);
     int32_t space = small_add(&source, text_of("\xe2\x96\x81"), INK_TOKEN_NORMAL, -2);
     int32_t a = small_add(&source, text_of("a"), INK_TOKEN_NORMAL, -3);
-    int32_t word = small_add(&source, text_of("\xe2\x96\x81" "a"), INK_TOKEN_NORMAL, -1);
+    int32_t word = small_add(&source,
+                             text_of("\xe2\x96\x81"
+                                     "a"),
+                             INK_TOKEN_NORMAL, -1);
     source.source.roles[INK_ROLE_BOS] = source.source.roles[INK_ROLE_EOS] = 0;
     ink_vocab *vocab = small_open(&source, NULL);
     const int32_t known[] = {word, a, space, 0, a};
-    expect_ids(vocab, "aa xyz\xc3\xa9" "a", (ink_encode_options){0}, 5, known);
+    expect_ids(vocab,
+               "aa xyz\xc3\xa9"
+               "a",
+               (ink_encode_options){0}, 5, known);
     const int32_t twice[] = {space, 0, space, 0};
     expect_ids(vocab, "xy z", (ink_encode_options){0}, 4, twice);
     ink_vocab_free(vocab);
@@ -58,8 +64,15 @@ static void check_tokens_over_words(void **state)
     (void)state;
     small source;
     small_make(&source, "llama");
-    int32_t both = small_add(&source, text_of("a\xe2\x96\x81" "a"), INK_TOKEN_NORMAL, 5);
-    small_add(&source, text_of("\xe2\x96\x81" "a\xe2\x96\x81" "a"), INK_TOKEN_NORMAL, 9);
+    int32_t both = small_add(&source,
+                             text_of("a\xe2\x96\x81"
+                                     "a"),
+                             INK_TOKEN_NORMAL, 5);
+    small_add(&source,
+              text_of("\xe2\x96\x81"
+                      "a\xe2\x96\x81"
+                      "a"),
+              INK_TOKEN_NORMAL, 9);
     source.source.flags[INK_VOCAB_ADD_SPACE_PREFIX] = INK_CHOICE_NO;
     ink_vocab *vocab = small_open(&source, NULL);
     assert_false(vocab->splits_at_spaces);
@@ -82,7 +95,8 @@ static void check_special_tokens(void **state)
         const int32_t user = ink_vocab_find(vocab, text_of("<u>"));
         const int32_t end = ink_vocab_find(vocab, text_of("<|im_end|>"));
         const int32_t expected[] = {longer, user, end};
-        expect_ids(vocab, "<u>x<u><|im_end|>", (ink_encode_options){.parse_special = true}, 3, expected);
+        expect_ids(vocab, "<u>x<u><|im_end|>", (ink_encode_options){.parse_special = true}, 3,
+                   expected);
         expect_ids(vocab, "<u>x<u>", (ink_encode_options){0}, 2, expected);
         assert_true(ink_vocab_is_end(vocab, end));
         assert_false(ink_vocab_is_end(vocab, user));
@@ -153,7 +167,8 @@ static void expect_shown(const ink_vocab *vocab, const char *text, const size_t 
     ink_buffer_init(&out, NULL, 100);
     ink_detokenizer_init(&stream, vocab, (ink_decode_options){.continues = true});
     for (size_t i = 0; i < strlen(text); i++) {
-        assert_int_equal(ink_detokenizer_feed(&stream, vocab->bytes[(uint8_t)text[i]], &out, &error), INK_OK);
+        assert_int_equal(
+            ink_detokenizer_feed(&stream, vocab->bytes[(uint8_t)text[i]], &out, &error), INK_OK);
         assert_int_equal(out.n_bytes, shown[i]);
     }
     assert_int_equal(ink_detokenizer_flush(&stream, &out, &error), INK_OK);
@@ -178,11 +193,15 @@ static void check_streams_show_whole_characters(void **state)
     }
 }
 
-/* The first visible token loses the space that encoding put there; tokens that are skipped do not count. */
+/* The first visible token loses the space that encoding put there; tokens that are skipped do not
+ * count. */
 static void check_leading_space(void **state)
 {
     (void)state;
-    static const struct { ink_decode_options options; const char *text; } cases[] = {
+    static const struct {
+        ink_decode_options options;
+        const char *text;
+    } cases[] = {
         {{0}, "a a"},
         {{.continues = true}, " a a"},
         {{.render_special = true}, "<s> a a"},
@@ -190,7 +209,8 @@ static void check_leading_space(void **state)
     small source;
     small_make(&source, "llama");
     ink_vocab *vocab = small_open(&source, NULL);
-    int32_t word = ink_vocab_find(vocab, text_of("\xe2\x96\x81" "a"));
+    int32_t word = ink_vocab_find(vocab, text_of("\xe2\x96\x81"
+                                                 "a"));
     const int32_t ids[] = {1, word, word};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ink_buffer out;
@@ -223,8 +243,8 @@ static ink_status attempt(const ink_allocator *allocator, void *context)
     if (status == INK_OK)
         status = ink_vocab_encode(vocab, work->text, options, &list, &error);
     if (status == INK_OK)
-        status = ink_vocab_decode(vocab, list.ids, list.n_tokens, (ink_decode_options){.clean_spaces = true}, &out,
-                                  &error);
+        status = ink_vocab_decode(vocab, list.ids, list.n_tokens,
+                                  (ink_decode_options){.clean_spaces = true}, &out, &error);
     if (status == INK_NO_MEMORY)
         assert_true(error.message[0] != '\0');
     ink_buffer_deinit(&out);
@@ -239,8 +259,11 @@ static void check_each_allocation_failing(void **state)
     for (size_t kind = 0; kind < N_SMALL_KINDS; kind++) {
         small source;
         small_make(&source, small_kinds[kind]);
-        whole work = {&source, text_of("aaaaaaaaab <|im_end|> a line\nand 'another one' \xc3\xa9\xff aaaaaaaaaaaaaaaaaaaa"
-                                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
+        whole work = {
+            &source,
+            text_of(
+                "aaaaaaaaab <|im_end|> a line\nand 'another one' \xc3\xa9\xff aaaaaaaaaaaaaaaaaaaa"
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
         assert_true(ink_fail_each_allocation(attempt, &work, 1000) > 8);
     }
 }

@@ -27,6 +27,7 @@ static const ink_cpu_op ops[INK_N_OPS] = {
                                .task = ink_cpu_linear_experts,
                                .scratch_bytes = ink_cpu_linear_scratch},
     [INK_OP_NORM] = {.rows = ink_cpu_norm},
+    [INK_OP_CONCAT] = {.rows = ink_cpu_concat},
     [INK_OP_ADD] = {.rows = ink_cpu_add},
     [INK_OP_MULTIPLY] = {.rows = ink_cpu_multiply},
     [INK_OP_SCALE] = {.rows = ink_cpu_scale},

@@ -37,6 +37,7 @@ typedef struct ink_cpu_op {
 void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_concat(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_add(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_scale(const ink_cpu_call *call, size_t first_row, size_t n_rows);

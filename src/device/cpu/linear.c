@@ -36,9 +36,51 @@ static ink_matmul task_of(const ink_cpu_call *call, const ink_matrix *matrix, si
     };
 }
 
+/* A tile's rows as floats, rows interleaved for each k as F32 tiles have them. `row` holds the blocks, then floats. */
+static void decode_tile(const ink_matrix *matrix, float *tile, const void *packed, char *row)
+{
+    const ink_format_info *format = &ink_formats[matrix->format];
+    size_t n_blocks = matrix->k / format->block_elements;
+    float *values = (float *)(row + ink_size_groups(n_blocks * format->block_bytes, 64) * 64);
+    for (size_t r = 0; r < INK_TILE_ROWS; r++) {
+        ink_tile_get_row(matrix->format, row, packed, r, n_blocks);
+        ink_decode(matrix->format, values, row, n_blocks);
+        for (size_t k = 0; k < matrix->k; k++)
+            tile[k * INK_TILE_ROWS + r] = values[k];
+    }
+}
+
+/* The product of a format without kernels of its own: tile by tile through floats. */
+static void multiply_decoded(const ink_cpu_call *call, const ink_matrix *matrix, const ink_matmul *m)
+{
+    const ink_format_info *format = &ink_formats[matrix->format];
+    size_t tile_bytes = matrix->k / format->block_elements * format->block_bytes * INK_TILE_ROWS;
+    float *tile = call->scratch;
+    char *row = (char *)(tile + matrix->k * INK_TILE_ROWS);
+    for (size_t first = 0; first < m->n_rows; first += INK_TILE_ROWS) {
+        ink_matmul part = *m;
+        decode_tile(matrix, tile, (const char *)m->tiles + first / INK_TILE_ROWS * tile_bytes, row);
+        part.tiles = tile;
+        part.n_rows = ink_size_min(m->n_rows - first, INK_TILE_ROWS);
+        part.y = m->y + first;
+        part.scratch = row;
+        call->cpu->kernels.matmul[INK_FORMAT_F32](&part);
+    }
+}
+
+static void multiply(const ink_cpu_call *call, const ink_matrix *matrix, const ink_matmul *m)
+{
+    if (call->cpu->kernels.matmul[matrix->format])
+        call->cpu->kernels.matmul[matrix->format](m);
+    else
+        multiply_decoded(call, matrix, m);
+}
+
 size_t ink_cpu_linear_scratch(const ink_array *node)
 {
-    return ink_matmul_scratch_bytes(node->parameters.matrix->k);
+    const ink_matrix *matrix = node->parameters.matrix;
+    size_t decoded = matrix->k * sizeof(float) * (INK_TILE_ROWS + 2) + 128; /* a tile, and a row in both forms */
+    return ink_matmul_scratch_bytes(matrix->k) + (ink_format_takes_q8(matrix->format) ? 0 : decoded);
 }
 
 size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node)
@@ -57,7 +99,7 @@ void ink_cpu_linear(const ink_cpu_call *call, size_t task)
     product.n_cols = node->shape[0];
     product.y = (float *)node->data + first_tile * INK_TILE_ROWS;
     product.y_stride = node->stride[0];
-    call->cpu->kernels.matmul[matrix->format](&product);
+    multiply(call, matrix, &product);
 }
 
 /* ---- Experts: a task is a run of tiles of one expert and goes through all tokens that chose it, so that the tiles
@@ -84,7 +126,7 @@ void ink_cpu_linear_experts(const ink_cpu_call *call, size_t task)
                 continue;
             product.x = ink_line(x, token, x->n_dims == 3 ? slot : 0);
             product.y = (float *)ink_line(node, token, slot) + first_tile * INK_TILE_ROWS;
-            call->cpu->kernels.matmul[matrix->format](&product);
+            multiply(call, matrix, &product);
         }
     }
 }

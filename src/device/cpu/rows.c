@@ -10,9 +10,9 @@
         for (size_t line = 0; line < n_; line++)
 
 /* The row that an index names. Indices come from the caller of the graph and were checked there. */
-static size_t index_of(const ink_array *ids, size_t i)
+static size_t index_of(const ink_array *ids, size_t row, size_t line)
 {
-    int32_t id = ((const int32_t *)ids->data)[i * ids->stride[0]];
+    int32_t id = ((const int32_t *)ids->data)[row * ids->stride[0] + line];
     assert(id >= 0);
     return (size_t)id;
 }
@@ -30,15 +30,15 @@ void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     const ink_matrix *matrix = node->parameters.matrix;
     const ink_format_info *format = &ink_formats[matrix->format];
     size_t n_blocks = matrix->k / format->block_elements, row_bytes = n_blocks * format->block_bytes;
-    for (size_t row = first_row; row < first_row + n_rows; row++) {
-        size_t id = index_of(node->inputs[0], row);
+    FOR_LINES(node, first_row, n_rows) {
+        size_t id = index_of(node->inputs[0], row, line);
         const char *blocks = (const char *)matrix->data + id * row_bytes;
         if (matrix->packed) {
             const char *tile = (const char *)matrix->data + id / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes;
             ink_tile_get_row(matrix->format, call->scratch, tile, id % INK_TILE_ROWS, n_blocks);
             blocks = call->scratch;
         }
-        ink_decode(matrix->format, ink_line(node, row, 0), blocks, n_blocks);
+        ink_decode(matrix->format, ink_line(node, row, line), blocks, n_blocks);
     }
 }
 
@@ -48,7 +48,7 @@ void ink_cpu_pick(const ink_cpu_call *call, size_t task)
     size_t bytes = ink_line_length(x) * ink_type_bytes(x->type);
     (void)task;
     FOR_LINES(node, 0, node->shape[0])
-        memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row), line), bytes);
+        memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row, 0), line), bytes);
 }
 
 void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
@@ -116,6 +116,17 @@ void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows)
             call->cpu->kernels.multiply(y, x, z, n);
         else
             call->cpu->kernels.scale(y, x, *z, n);
+    }
+}
+
+void ink_cpu_concat(const ink_cpu_call *call, size_t first_row, size_t n_rows)
+{
+    const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
+    size_t n = ink_line_length(a), m = ink_line_length(b);
+    FOR_LINES(node, first_row, n_rows) {
+        float *y = ink_line(node, row, line);
+        memcpy(y, ink_line(a, row, line), n * sizeof *y);
+        memcpy(y + n, ink_line(b, row, line), m * sizeof *y);
     }
 }
 

@@ -241,14 +241,11 @@ static void multiply_panel(const gemm_format *f, const ink_matmul *m, const pane
     }
 }
 
-/* Runs of columns as wide as the product allows, and as even as that allows. */
 static void multiply_columns(const gemm_format *f, const ink_matmul *m, const panel *p)
 {
-    const size_t max = max_columns[f->kind];
-    for (size_t col = 0; col < m->n_cols;) {
-        size_t left = m->n_cols - col, runs = (left + max - 1) / max, n = (left + runs - 1) / runs;
+    for (size_t col = 0, n; col < m->n_cols; col += n) {
+        n = even_run(m->n_cols - col, max_columns[f->kind]);
         multiply_panel(f, m, p, col, n);
-        col += n;
     }
 }
 

@@ -1,79 +1,140 @@
+/*
+ * The quantized matmuls. A few columns are multiplied straight from the tiles; for more, a stretch of k of one tile is
+ * unpacked into a panel that stays in the L1 cache while all columns pass by, their sums waiting in y.
+ */
+#include "kernel/x86/expand256_avx2.h"
 #include "kernel/x86/matmul_avx2.h"
-#include "kernel/x86/expand_avx2.h"
 
-INLINE __m256i code_panel(const uint8_t *block, int group, int unit, int half)
+#define MAX_DIRECT_COLS 3
+
+typedef void unpack_fn(panel_group *panel, const uint8_t *block, size_t n_blocks);
+
+typedef struct format_kernels {
+    size_t block_bytes; /* of a tile */
+    size_t block_groups;
+    product_fn *direct[MAX_DIRECT_COLS]; /* by columns - 1 */
+    unpack_fn *unpack;
+    const panel_products *panel;
+} format_kernels;
+
+static size_t at_most(size_t n, size_t limit)
 {
-    (void)group;
-    return unit4(block, unit, half);
+    return n < limit ? n : limit;
 }
 
-INLINE row_scales scales_panel(const uint8_t *block, int group, int half)
+static void multiply_direct(const ink_matmul *m, const format_kernels *format)
 {
-    const panel_group *panel = (const panel_group *)block;
-    (void)group;
-    return (row_scales){
-        .d = _mm256_load_ps(panel->d + 8 * half),
-        .m = {_mm256_load_ps(panel->m[0] + 8 * half), _mm256_load_ps(panel->m[1] + 8 * half)},
-        .scale = _mm256_load_si256((const __m256i *)panel->scale[8 * half]),
-    };
-}
-
-#define X(name, bytes, groups, run, offset, is_signed, is_scaled, kind)                                                \
-    static const expander panel_##name = {code_panel, scales_panel, sizeof(panel_group), 1, run, offset,               \
-                                          is_signed,  is_scaled,    false,               kind};                        \
-    static void name##_1(const stretch *s) { multiply_stretch(expand_##name, 1, s); }                                  \
-    static void name##_2(const stretch *s) { multiply_stretch(expand_##name, 2, s); }                                  \
-    static void name##_3(const stretch *s) { multiply_stretch(expand_##name, 3, s); }                                  \
-    static void p##name##_1(const stretch *s) { multiply_stretch(panel_##name, 1, s); }                                  \
-    static void p##name##_2(const stretch *s) { multiply_stretch(panel_##name, 2, s); }                                  \
-    static void p##name##_3(const stretch *s) { multiply_stretch(panel_##name, 3, s); }                                  \
-    static void p##name##_4(const stretch *s) { multiply_stretch(panel_##name, 4, s); }                                  \
-    static void unpack_##name(panel_group *panel, const uint8_t *blocks, size_t n_blocks)                              \
-    {                                                                                                                  \
-        unpack_blocks(expand_##name, panel, blocks, n_blocks);                                                         \
-    }                                                                                                                  \
-    static product_fn *const pp_##name[4] = {p##name##_1, p##name##_2, p##name##_3, p##name##_4};                                                         \
-    static const matmul_format format_##name = {INK_TILE_ROWS * (bytes), groups, {name##_1, name##_2, name##_3}, unpack_##name, pp_##name};                \
-    void ink_matmul_##name##_avx2(const ink_matmul *m);                                                                \
-    void ink_matmul_##name##_avx2(const ink_matmul *m) { ink_matmul_avx2(m, &format_##name); }
-EXPANDERS(X)
-
-#ifndef COLS
-#define COLS 4
-#endif
-static void mul_direct(const ink_matmul *m, const matmul_format *format)
-{
-    size_t n_blocks = m->k / INK_Q8_GROUP / format->block_groups;
-    stretch s = {.blocks = m->tiles, .n_blocks = n_blocks, .x = m->x, .x_stride = m->x_stride, .y = m->y, .y_stride = m->y_stride};
-    for (size_t row = 0; row < m->n_rows; row += 16) {
-        s.n_rows = m->n_rows - row < 16 ? m->n_rows - row : 16;
+    const size_t n_blocks = m->k / INK_Q8_GROUP / format->block_groups;
+    stretch s = {m->tiles, n_blocks, m->x, m->x_stride, m->y, m->y_stride, 0, false};
+    for (size_t row = 0; row < m->n_rows; row += INK_TILE_ROWS) {
+        s.n_rows = at_most(m->n_rows - row, INK_TILE_ROWS);
         format->direct[m->n_cols - 1](&s);
         s.blocks += n_blocks * format->block_bytes;
-        s.y += 16;
+        s.y += INK_TILE_ROWS;
     }
 }
 
-void ink_matmul_avx2(const ink_matmul *m, const matmul_format *format)
+static void multiply_columns(const ink_matmul *m, stretch s, const panel_products *products)
 {
-    if (m->n_cols < 4) {
-        mul_direct(m, format);
-        return;
+    for (size_t col = 0; col < m->n_cols; col += MAX_COLS) {
+        (*products)[at_most(m->n_cols - col, MAX_COLS) - 1](&s);
+        s.x += MAX_COLS * s.x_stride;
+        s.y += MAX_COLS * s.y_stride;
     }
-    size_t n_groups = m->k / INK_Q8_GROUP;
-    for (size_t g = 0; g < n_groups; g += PANEL_GROUPS) {
-        size_t n = n_groups - g < PANEL_GROUPS ? n_groups - g : PANEL_GROUPS;
-        const uint8_t *blocks = (const uint8_t *)m->tiles + g / format->block_groups * format->block_bytes;
-        for (size_t row = 0; row < m->n_rows; row += 16) {
+}
+
+/* Tiles within stretches of k: the columns' share of a stretch is small enough to stay in the L2 cache. */
+static void multiply_panels(const ink_matmul *m, const format_kernels *format)
+{
+    const size_t n_groups = m->k / INK_Q8_GROUP, row_bytes = n_groups / format->block_groups * format->block_bytes;
+    for (size_t group = 0; group < n_groups; group += PANEL_GROUPS) {
+        const size_t n = at_most(n_groups - group, PANEL_GROUPS);
+        const uint8_t *blocks = (const uint8_t *)m->tiles + group / format->block_groups * format->block_bytes;
+        stretch s = {m->scratch, n, (const ink_q8 *)m->x + group, m->x_stride, m->y, m->y_stride, 0, group > 0};
+        for (size_t row = 0; row < m->n_rows; row += INK_TILE_ROWS) {
             format->unpack(m->scratch, blocks, n / format->block_groups);
-            stretch s = {.blocks = m->scratch, .n_blocks = n, .x = (const ink_q8 *)m->x + g, .x_stride = m->x_stride, .y = m->y + row,
-                         .y_stride = m->y_stride, .n_rows = m->n_rows - row < 16 ? m->n_rows - row : 16, .resumes = g > 0};
-            for (size_t col = 0; col < m->n_cols; col += COLS) {
-                size_t c = m->n_cols - col < COLS ? m->n_cols - col : COLS;
-                format->panel[c - 1](&s);
-                s.x += COLS * m->x_stride;
-                s.y += COLS * m->y_stride;
-            }
-            blocks += n_groups / format->block_groups * format->block_bytes;
+            s.n_rows = at_most(m->n_rows - row, INK_TILE_ROWS);
+            multiply_columns(m, s, format->panel);
+            blocks += row_bytes;
+            s.y += INK_TILE_ROWS;
         }
     }
 }
+
+static void multiply(const ink_matmul *m, const format_kernels *format)
+{
+    if (m->n_cols == 0)
+        return;
+    if (m->n_cols <= MAX_DIRECT_COLS)
+        multiply_direct(m, format);
+    else
+        multiply_panels(m, format);
+}
+
+TEMPLATE void store_scales(traits t, panel_group *panel, int half, row_scales scales)
+{
+    _mm256_store_ps(panel->d + 8 * half, scales.d);
+    if (t.kind != INK_GROUP_PLAIN)
+        _mm256_store_ps(panel->m[0] + 8 * half, scales.m[0]);
+    if (t.kind == INK_GROUP_M16)
+        _mm256_store_ps(panel->m[1] + 8 * half, scales.m[1]);
+    if (t.is_scaled)
+        _mm256_store_si256((__m256i *)panel->scale[8 * half], scales.scale);
+}
+
+TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block, size_t n_blocks)
+{
+    for (size_t b = 0; b < n_blocks; b++, block += f.block_bytes) {
+        UNROLL for (int group = 0; group < f.n_groups; group++, panel++) {
+            const place at = {block, group};
+            for (int h = 0; h < 2; h++) {
+                store_scales(f.traits, panel, h, f.scales(at, h));
+                UNROLL for (int unit = 0; unit < N_UNITS; unit++)
+                    _mm256_store_si256((__m256i *)(panel->code[unit] + 32 * h), f.code(at, unit, h));
+            }
+        }
+    }
+}
+
+#define COLUMNS(name, n)                       \
+    static void name##_##n(const stretch *s)   \
+    {                                          \
+        multiply_stretch(expand_##name, n, s); \
+    }
+
+/* name, groups of a block, traits of codes, kind of panel, scales */
+#define FORMATS(X)                                           \
+    X(q8_0, 1, BYTES, bytes, scales_d)                 \
+    X(q4_0, 1, NIBBLES, nibbles, scales_d)                   \
+    X(q4_1, 1, NIBBLES_M, nibbles_m, scales_d_m)             \
+    X(q5_0, 1, FIVE_BITS, five_bits, scales_d)               \
+    X(q5_1, 1, FIVE_BITS_M, five_bits_m, scales_d_m)         \
+    X(iq4_nl, 1, BYTES, bytes, scales_d)               \
+    X(mxfp4, 1, FIVE_BITS, five_bits, scales_mxfp4)          \
+    X(q2_k, 8, TWO_BITS_M16, two_bits_m16, scales_q2_k)      \
+    X(q3_k, 8, THREE_BITS_16, three_bits_16, scales_q3_k)    \
+    X(q4_k, 8, NIBBLES_M, nibbles_m, scales_k)               \
+    X(q5_k, 8, FIVE_BITS_M, five_bits_m, scales_k)           \
+    X(q6_k, 8, SIX_BITS_16, six_bits_16, scales_q6_k)        \
+    X(iq4_xs, 8, BYTES, bytes, scales_iq4_xs)          \
+    X(tq1_0, 8, TRITS, trits, scales_tq1_0)                  \
+    X(tq2_0, 8, TRITS, trits, scales_tq2_0)
+
+#define BLOCK_BYTES(name) (INK_TILE_ROWS * sizeof(ink_block_##name))
+
+#define X(name, groups, codes, panel_kind, scales)                                                                 \
+    static const expander expand_##name = {codes, code_##name, scales, BLOCK_BYTES(name), groups, true};  \
+    COLUMNS(name, 1)                                                                                               \
+    COLUMNS(name, 2)                                                                                               \
+    COLUMNS(name, 3)                                                                                               \
+    static void unpack_##name(panel_group *panel, const uint8_t *block, size_t n_blocks)                           \
+    {                                                                                                              \
+        unpack_blocks(expand_##name, panel, block, n_blocks);                                                      \
+    }                                                                                                              \
+    static const format_kernels kernels_##name = {                                                                 \
+        BLOCK_BYTES(name), groups, {name##_1, name##_2, name##_3}, unpack_##name, &ink_panel_##panel_kind##_avx2}; \
+    void ink_matmul_##name##_avx2(const ink_matmul *m)                                                             \
+    {                                                                                                              \
+        multiply(m, &kernels_##name);                                                                              \
+    }
+FORMATS(X)

@@ -44,13 +44,20 @@ static inline size_t tiles_of(size_t n_rows)
 /* The lanes of a tile that are rows of the matrix; none for a tile past its end. */
 static inline __mmask16 rows_of_tile(size_t tile, size_t n_rows)
 {
-    size_t first = tile * INK_TILE_ROWS, n = n_rows > first ? n_rows - first : 0;
-    return n < INK_TILE_ROWS ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+    size_t first = tile * INK_TILE_ROWS;
+    return n_rows > first ? first_lanes(n_rows - first) : 0;
 }
 
 TEMPLATE void store_rows(float *y, size_t tile, size_t n_rows, __m512 acc)
 {
     _mm512_mask_storeu_ps(y + tile * INK_TILE_ROWS, rows_of_tile(tile, n_rows), acc);
+}
+
+/* How many of `left` columns to take at once: at most max, and as even runs as that allows. */
+static inline size_t even_run(size_t left, size_t max)
+{
+    size_t runs = (left + max - 1) / max;
+    return (left + runs - 1) / runs;
 }
 
 #endif

@@ -9,18 +9,9 @@
 #ifndef INK_KERNEL_X86_PRODUCT_AVX2_H
 #define INK_KERNEL_X86_PRODUCT_AVX2_H
 
-#include <immintrin.h>
 #include <string.h>
 #include "kernel/reference.h"
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* Before a loop of constant length over an array of registers. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
+#include "kernel/x86/template_avx2.h"
 
 #define N_UNITS (INK_Q8_GROUP / 4)
 #define UNIT_BYTES (4 * INK_TILE_ROWS)
@@ -42,13 +33,11 @@ typedef struct place {
 typedef __m256i code_fn(place at, int unit, int half);
 typedef row_scales scales_fn(place at, int half);
 
-/* How codes may be multiplied: as uint8 q + offset; as int8 q; or as uint8 q + 128 split into two planes of nibbles. */
-typedef enum coding { CODES_OFFSET, CODES_SIGNED, CODES_SPLIT } coding;
-
-/* `run` units' products, each two of 127 * the largest code, fit an int16. */
+/* How a format's codes are multiplied. `run` units' products, each two of 127 * the largest code, fit an int16. */
 typedef struct traits {
-    coding coding;
-    int run, offset;
+    int run;
+    int offset;     /* codes are uint8 q + offset; 0 where q is not negative */
+    bool is_signed; /* codes are int8 q, any value */
     bool is_scaled; /* scale[2] is not {1, 1} */
     ink_group_kind kind;
 } traits;
@@ -77,64 +66,40 @@ typedef struct stretch {
 typedef void product_fn(const stretch *s);
 
 /* Computed here, in this order. Compilers turn exact integer sums into trees, whose many live values they then spill. */
-INLINE __m256i pin(__m256i value)
+TEMPLATE __m256i pin(__m256i value)
 {
     __asm__ volatile("" : "+x"(value));
     return value;
 }
 
-INLINE __m256i broadcast4(const void *bytes)
+TEMPLATE __m256i broadcast4(const void *bytes)
 {
     int32_t word;
     memcpy(&word, bytes, sizeof word);
     return _mm256_set1_epi32(word);
 }
 
-/* The first n of 8 lanes. */
-INLINE __m256i first_lanes(size_t n)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-/* Rows of one half of a tile that has n_rows; masked access is slow, so only where it must be. */
-INLINE __m256 load_rows(const float *y, size_t n_rows, int half)
-{
-    if (n_rows >= 8 * (size_t)half + 8)
-        return _mm256_loadu_ps(y + 8 * half);
-    if (n_rows <= 8 * (size_t)half)
-        return _mm256_setzero_ps();
-    return _mm256_maskload_ps(y + 8 * half, first_lanes(n_rows - 8 * (size_t)half));
-}
-
-INLINE void store_rows(float *y, size_t n_rows, int half, __m256 rows)
-{
-    if (n_rows >= 8 * (size_t)half + 8)
-        _mm256_storeu_ps(y + 8 * half, rows);
-    else if (n_rows > 8 * (size_t)half)
-        _mm256_maskstore_ps(y + 8 * half, first_lanes(n_rows - 8 * (size_t)half), rows);
-}
-
 /* Weights arrive from memory in order; asking two kilobytes early keeps the bus busy across pages. */
 #define PREFETCH_BYTES 2048
 
-INLINE void prefetch_block(const uint8_t *block, size_t bytes)
+TEMPLATE void prefetch_block(const uint8_t *block, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 64)
         _mm_prefetch((const char *)block + PREFETCH_BYTES + i, _MM_HINT_T0);
 }
 
-INLINE __m256i multiply_unit(traits t, __m256i code, __m256i x)
+TEMPLATE __m256i multiply_unit(traits t, __m256i code, __m256i x)
 {
-    if (t.coding == CODES_SIGNED)
+    if (t.is_signed)
         return _mm256_maddubs_epi16(_mm256_abs_epi8(code), _mm256_sign_epi8(x, code));
     return _mm256_maddubs_epi16(code, x);
 }
 
 /* What a run that begins with this unit is multiplied with while its pairs of int16 become int32. */
-INLINE __m256i pair_weight(traits t, const row_scales *scales, int unit)
+TEMPLATE __m256i pair_weight(traits t, const row_scales *scales, int unit)
 {
     if (!t.is_scaled)
-        return _mm256_set1_epi16(t.coding == CODES_SPLIT && unit < N_UNITS ? 16 : 1);
+        return _mm256_set1_epi16(1);
     const __m256i first = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
     const __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));
@@ -142,7 +107,7 @@ INLINE __m256i pair_weight(traits t, const row_scales *scales, int unit)
 }
 
 /* Takes back what the offset adds: -offset * (scale[0] * isum[0] + scale[1] * isum[1]). */
-INLINE __m256i minus_offset(traits t, const row_scales *scales, const ink_q8 *x)
+TEMPLATE __m256i minus_offset(traits t, const row_scales *scales, const ink_q8 *x)
 {
     if (t.offset == 0)
         return _mm256_setzero_si256();
@@ -153,14 +118,14 @@ INLINE __m256i minus_offset(traits t, const row_scales *scales, const ink_q8 *x)
 }
 
 /* Adds the products of a run of units to sum[c][half]. */
-INLINE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], place at, int first,
+TEMPLATE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], place at, int first,
                     const row_scales scales[2], const ink_q8 *const x[MAX_COLS])
 {
     __m256i run[MAX_COLS][2];
     UNROLL for (int unit = first; unit < first + f.traits.run; unit++) {
         __m256i code[2] = {pin(f.code(at, unit, 0)), pin(f.code(at, unit, 1))};
         UNROLL for (int c = 0; c < n_cols; c++) {
-            __m256i four = broadcast4(x[c]->q + 4 * (unit % N_UNITS));
+            __m256i four = broadcast4(x[c]->q + 4 * unit);
             UNROLL for (int h = 0; h < 2; h++) {
                 __m256i product = multiply_unit(f.traits, code[h], four);
                 run[c][h] = pin(unit == first ? product : _mm256_add_epi16(run[c][h], product));
@@ -175,7 +140,7 @@ INLINE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], place at, 
 }
 
 /* One column's step of the float accumulator, as reference.h writes it. */
-INLINE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *scales, const ink_q8 *x)
+TEMPLATE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *scales, const ink_q8 *x)
 {
     __m256 d = _mm256_mul_ps(scales->d, _mm256_set1_ps(x->d));
     acc = _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(sum), acc);
@@ -187,22 +152,21 @@ INLINE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *sc
     return acc;
 }
 
-INLINE void add_group(expander f, int n_cols, __m256 acc[MAX_COLS][2], place at, const ink_q8 *const x[MAX_COLS])
+TEMPLATE void add_group(expander f, int n_cols, __m256 acc[MAX_COLS][2], place at, const ink_q8 *const x[MAX_COLS])
 {
-    const int n_units = f.traits.coding == CODES_SPLIT ? 2 * N_UNITS : N_UNITS;
     const row_scales scales[2] = {f.scales(at, 0), f.scales(at, 1)};
     __m256i sum[MAX_COLS][2];
     UNROLL for (int c = 0; c < n_cols; c++)
         UNROLL for (int h = 0; h < 2; h++)
             sum[c][h] = minus_offset(f.traits, &scales[h], x[c]);
-    UNROLL for (int unit = 0; unit < n_units; unit += f.traits.run)
+    UNROLL for (int unit = 0; unit < N_UNITS; unit += f.traits.run)
         add_run(f, n_cols, sum, at, unit, scales, x);
     UNROLL for (int c = 0; c < n_cols; c++)
         UNROLL for (int h = 0; h < 2; h++)
             acc[c][h] = add_scaled(f.traits, acc[c][h], sum[c][h], &scales[h], x[c]);
 }
 
-INLINE void multiply_stretch(expander f, int n_cols, const stretch *s)
+TEMPLATE void multiply_stretch(expander f, int n_cols, const stretch *s)
 {
     const ink_q8 *x[MAX_COLS];
     __m256 acc[MAX_COLS][2];
@@ -210,7 +174,7 @@ INLINE void multiply_stretch(expander f, int n_cols, const stretch *s)
     {
         x[c] = s->x + (size_t)c * s->x_stride;
         UNROLL for (int h = 0; h < 2; h++)
-            acc[c][h] = s->resumes ? load_rows(s->y + (size_t)c * s->y_stride, s->n_rows, h) : _mm256_setzero_ps();
+            acc[c][h] = s->resumes ? load_half(s->y + (size_t)c * s->y_stride, s->n_rows, h) : _mm256_setzero_ps();
     }
     const uint8_t *block = s->blocks;
     for (size_t b = 0; b < s->n_blocks; b++, block += f.block_bytes) {
@@ -225,7 +189,7 @@ INLINE void multiply_stretch(expander f, int n_cols, const stretch *s)
     }
     UNROLL for (int c = 0; c < n_cols; c++)
         UNROLL for (int h = 0; h < 2; h++)
-            store_rows(s->y + (size_t)c * s->y_stride, s->n_rows, h, acc[c][h]);
+            store_half(s->y + (size_t)c * s->y_stride, s->n_rows, h, acc[c][h]);
 }
 
 #endif

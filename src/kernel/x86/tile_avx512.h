@@ -9,20 +9,11 @@
 #ifndef INK_KERNEL_X86_TILE_AVX512_H
 #define INK_KERNEL_X86_TILE_AVX512_H
 
-#include <immintrin.h>
 #include <stdalign.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/reference.h"
-
-#define TEMPLATE static inline __attribute__((always_inline)) /* its constant arguments become part of the code */
-#define INSTANCE __attribute__((flatten))                      /* takes in the functions a template is given */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "kernel/x86/template_avx512.h"
 
 #define GROUP_UNITS 8 /* vectors of codes in a group: 4 of k for 16 rows each */
 #define HALF_UNITS 4

@@ -1,0 +1,174 @@
+/*
+ * The matmuls of float weights: a fused multiply-add per weight and column, in increasing k. Its latency
+ * is hidden by several tiles at once for one column, by several columns for more; these pass a stretch of
+ * k of one tile while it stays in the cache, their sums waiting in y.
+ */
+#include "kernel/kernel.h"
+#include "kernel/x86/template_avx2.h"
+
+#define MAX_TILES 4
+#define MAX_COLS 6
+#define STRETCH 512 /* of k: 16 to 32 KiB of weights */
+
+/* Rows 8 * half on of a tile's k. */
+typedef __m256 load_fn(const uint8_t *tile, size_t k, int half);
+
+/* Some tiles times some columns over a stretch of k. */
+typedef struct float_stretch {
+    const uint8_t *tiles;
+    size_t tile_bytes, k;
+    const float *x; /* [n_cols][x_stride] */
+    size_t x_stride;
+    float *y; /* [n_cols][y_stride] */
+    size_t y_stride, n_rows;
+    bool resumes; /* y holds what earlier stretches summed */
+} float_stretch;
+
+typedef void float_product_fn(const float_stretch *s);
+
+typedef struct float_kernels {
+    size_t value_bytes;
+    float_product_fn *tall[MAX_TILES]; /* one column, by tiles - 1 */
+    float_product_fn *wide[MAX_COLS];  /* one tile, by columns - 1 */
+} float_kernels;
+
+/* Tile t, column c. */
+TEMPLATE float *output(const float_stretch *s, int t, int c)
+{
+    return s->y + (size_t)c * s->y_stride + (size_t)t * LANES;
+}
+
+TEMPLATE size_t output_rows(const float_stretch *s, int t)
+{
+    return s->n_rows - (size_t)t * LANES;
+}
+
+TEMPLATE void add_k(load_fn *load, int n_tiles, int n_cols, __m256 acc[MAX_TILES][MAX_COLS][2],
+                    const float_stretch *s, size_t k)
+{
+    UNROLL for (int t = 0; t < n_tiles; t++) {
+        const uint8_t *tile = s->tiles + (size_t)t * s->tile_bytes;
+        const __m256 w[2] = {load(tile, k, 0), load(tile, k, 1)};
+        UNROLL for (int c = 0; c < n_cols; c++) {
+            __m256 x = _mm256_set1_ps(s->x[(size_t)c * s->x_stride + k]);
+            UNROLL for (int h = 0; h < 2; h++)
+                acc[t][c][h] = _mm256_fmadd_ps(w[h], x, acc[t][c][h]);
+        }
+    }
+}
+
+TEMPLATE void multiply_floats(load_fn *load, int n_tiles, int n_cols, const float_stretch *in)
+{
+    const float_stretch s = *in; /* a copy that no store to y can change */
+    __m256 acc[MAX_TILES][MAX_COLS][2];
+    UNROLL for (int t = 0; t < n_tiles; t++)
+        UNROLL for (int c = 0; c < n_cols; c++)
+            UNROLL for (int h = 0; h < 2; h++)
+                acc[t][c][h] = s.resumes ? load_half(output(&s, t, c), output_rows(&s, t), h)
+                                         : _mm256_setzero_ps();
+    for (size_t k = 0; k < s.k; k++)
+        add_k(load, n_tiles, n_cols, acc, &s, k);
+    UNROLL for (int t = 0; t < n_tiles; t++)
+        UNROLL for (int c = 0; c < n_cols; c++)
+            UNROLL for (int h = 0; h < 2; h++)
+                store_half(output(&s, t, c), output_rows(&s, t), h, acc[t][c][h]);
+}
+
+static size_t at_most(size_t n, size_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+static void multiply_one_column(const ink_matmul *m, const float_kernels *kernels)
+{
+    const size_t tile_bytes = m->k * LANES * kernels->value_bytes;
+    float_stretch s = {m->tiles, tile_bytes, m->k, m->x, m->x_stride, m->y, m->y_stride, 0, false};
+    for (size_t row = 0; row < m->n_rows; row += MAX_TILES * LANES) {
+        s.n_rows = at_most(m->n_rows - row, MAX_TILES * LANES);
+        kernels->tall[(s.n_rows - 1) / LANES](&s);
+        s.tiles += MAX_TILES * tile_bytes;
+        s.y += MAX_TILES * LANES;
+    }
+}
+
+static void multiply_columns(float_stretch s, size_t n_cols, const float_kernels *kernels)
+{
+    for (size_t col = 0; col < n_cols; col += MAX_COLS) {
+        kernels->wide[at_most(n_cols - col, MAX_COLS) - 1](&s);
+        s.x += MAX_COLS * s.x_stride;
+        s.y += MAX_COLS * s.y_stride;
+    }
+}
+
+static void multiply(const ink_matmul *m, const float_kernels *kernels)
+{
+    if (m->n_cols == 1) {
+        multiply_one_column(m, kernels);
+        return;
+    }
+    const size_t k_bytes = LANES * kernels->value_bytes;
+    for (size_t k = 0; k < m->k; k += STRETCH) {
+        float_stretch s = {.tiles = (const uint8_t *)m->tiles + k * k_bytes,
+                           .k = at_most(m->k - k, STRETCH),
+                           .x = (const float *)m->x + k,
+                           .x_stride = m->x_stride,
+                           .y = m->y,
+                           .y_stride = m->y_stride,
+                           .resumes = k > 0};
+        for (size_t row = 0; row < m->n_rows; row += LANES) {
+            s.n_rows = at_most(m->n_rows - row, LANES);
+            multiply_columns(s, m->n_cols, kernels);
+            s.tiles += m->k * k_bytes;
+            s.y += LANES;
+        }
+    }
+}
+
+TEMPLATE __m256 load_f32(const uint8_t *tile, size_t k, int half)
+{
+    return _mm256_loadu_ps((const float *)tile + k * LANES + HALF * half);
+}
+
+TEMPLATE __m128i load_16_bits(const uint8_t *tile, size_t k, int half)
+{
+    return _mm_loadu_si128((const __m128i *)(tile + 2 * (k * LANES + (size_t)(HALF * half))));
+}
+
+TEMPLATE __m256 load_f16(const uint8_t *tile, size_t k, int half)
+{
+    return _mm256_cvtph_ps(load_16_bits(tile, k, half));
+}
+
+TEMPLATE __m256 load_bf16(const uint8_t *tile, size_t k, int half)
+{
+    __m256i upper = _mm256_cvtepu16_epi32(load_16_bits(tile, k, half));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16));
+}
+
+#define PRODUCT(name, tiles, cols)                              \
+    static void name##_##tiles##_##cols(const float_stretch *s) \
+    {                                                           \
+        multiply_floats(load_##name, tiles, cols, s);           \
+    }
+
+#define FORMAT(name, bytes)                                                      \
+    PRODUCT(name, 1, 1)                                                          \
+    PRODUCT(name, 2, 1)                                                          \
+    PRODUCT(name, 3, 1)                                                          \
+    PRODUCT(name, 4, 1)                                                          \
+    PRODUCT(name, 1, 2)                                                          \
+    PRODUCT(name, 1, 3)                                                          \
+    PRODUCT(name, 1, 4)                                                          \
+    PRODUCT(name, 1, 5)                                                          \
+    PRODUCT(name, 1, 6)                                                          \
+    static const float_kernels kernels_##name = {                                \
+        bytes,                                                                   \
+        {name##_1_1, name##_2_1, name##_3_1, name##_4_1},                        \
+        {name##_1_1, name##_1_2, name##_1_3, name##_1_4, name##_1_5, name##_1_6}}; \
+    void ink_matmul_##name##_avx2(const ink_matmul *m)                           \
+    {                                                                            \
+        multiply(m, &kernels_##name);                                            \
+    }
+FORMAT(f32, 4)
+FORMAT(f16, 2)
+FORMAT(bf16, 2)

@@ -1,0 +1,29 @@
+/*
+ * How the AVX-512 files write one loop for many cases: a TEMPLATE is inlined wherever it is called, so
+ * that its constant arguments, loops marked UNROLL and functions it is given become straight code; an
+ * INSTANCE is a function that takes such templates in.
+ */
+#ifndef INK_KERNEL_X86_TEMPLATE_AVX512_H
+#define INK_KERNEL_X86_TEMPLATE_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEMPLATE static inline __attribute__((always_inline))
+#define INSTANCE __attribute__((flatten))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#define LANES 16 /* floats in a vector */
+
+/* The lanes below n. */
+static inline __mmask16 first_lanes(size_t n)
+{
+    return n < LANES ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+}
+
+#endif

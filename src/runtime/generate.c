@@ -1,0 +1,229 @@
+/*
+ * Generating: prompt, then sample, show, evaluate, again and again.
+ *
+ * Each generated token is evaluated, the last one too, so that the session holds prompt and tokens
+ * as promised and a next call with no prompt continues as if there had been one call. Everything is
+ * reserved before the first token.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <string.h>
+#include <time.h>
+
+#include "base/size.h"
+#include "runtime/sampler.h"
+#include "runtime/session.h"
+#include "runtime/stop.h"
+#include "text/detokenizer.h"
+
+/* What the detokenizer can add at once: a begun character and the longest token. */
+#define MAX_STEP_BYTES (4 + INK_VOCAB_MAX_TOKEN_BYTES)
+
+typedef struct generator {
+    ink_session *session;
+    const ink_generation *options;
+    ink_sampler sampler;
+    ink_stop_matcher stops;
+    bool speaks; /* someone wants text; otherwise the three below are not in use */
+    ink_detokenizer stream;
+    ink_buffer text;  /* decoded, not yet written */
+    size_t n_scanned; /* of text, by the matcher */
+    bool cancelled;
+} generator;
+
+void ink_generation_init(ink_generation *generation)
+{
+    *generation = (ink_generation){.max_tokens = 0};
+    ink_sampling_init(&generation->sampling);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- Text */
+
+/* Writes the first n bytes and keeps the others. */
+static void write_text(generator *g, size_t n_bytes)
+{
+    if (n_bytes == 0)
+        return;
+    if (g->options->write && !g->cancelled) {
+        char next = g->text.data[n_bytes];
+        g->text.data[n_bytes] = '\0';
+        g->cancelled = !g->options->write(g->options->context, g->text.data, n_bytes);
+        g->text.data[n_bytes] = next;
+    }
+    g->text.n_bytes -= n_bytes;
+    memmove(g->text.data, g->text.data + n_bytes, g->text.n_bytes + 1);
+    g->n_scanned -= n_bytes;
+}
+
+/* Writes what is decided. True when a stop string is complete: what stood before it is then
+ * written. */
+static bool show_text(generator *g)
+{
+    while (g->n_scanned < g->text.n_bytes) {
+        size_t n_stop = ink_stop_feed(&g->stops, g->text.data[g->n_scanned++]);
+        if (n_stop) {
+            write_text(g, g->n_scanned - n_stop);
+            return true;
+        }
+    }
+    write_text(g, g->text.n_bytes - ink_stop_held(&g->stops));
+    return false;
+}
+
+static ink_status show_token(generator *g, int32_t token, bool *stopped, ink_error *error)
+{
+    if (!g->speaks)
+        return INK_OK;
+    INK_TRY(ink_detokenizer_feed(&g->stream, token, &g->text, error));
+    *stopped = show_text(g);
+    return INK_OK;
+}
+
+/* A begun character, and what might have become a stop string. */
+static ink_status show_rest(generator *g, bool *stopped, ink_error *error)
+{
+    if (!g->speaks)
+        return INK_OK;
+    INK_TRY(ink_detokenizer_flush(&g->stream, &g->text, error));
+    *stopped = show_text(g);
+    if (!*stopped)
+        write_text(g, g->text.n_bytes);
+    return INK_OK;
+}
+
+/* Whether the tokens so far show any text: the space that a vocabulary puts first then belongs to
+ * what follows. */
+static bool has_text(const ink_session *session)
+{
+    for (size_t i = 0; i < session->position; i++) {
+        ink_token_type type = ink_vocab_token_type(session->model->vocab, session->tokens[i]);
+        if (type != INK_TOKEN_CONTROL && type != INK_TOKEN_UNKNOWN && type != INK_TOKEN_UNUSED)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Life */
+
+static ink_status check(const ink_session *session, size_t n_prompt, const ink_generation *options,
+                        ink_error *error)
+{
+    if (n_prompt == 0 && !session->has_logits)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "there is no prompt, and the session holds nothing to continue");
+    if (!session->model->vocab && (options->write || options->n_stop_strings))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s has no vocabulary (tokenizer.ggml.model): its tokens cannot be turned "
+                        "into text",
+                        ink_gguf_name(session->model->gguf));
+    return INK_OK;
+}
+
+static void deinit(generator *g)
+{
+    ink_sampler_deinit(&g->sampler);
+    ink_stop_deinit(&g->stops);
+    ink_buffer_deinit(&g->text);
+}
+
+/* On failure the caller deinits. */
+static ink_status init(generator *g, ink_session *session, const ink_generation *options,
+                       ink_error *error)
+{
+    const ink_allocator *allocator = session->allocator;
+    size_t n_vocab = session->model->hparams.n_vocab;
+    *g = (generator){.session = session, .options = options};
+    g->sampler.allocator = g->stops.allocator = allocator;
+    g->speaks = options->write || options->n_stop_strings;
+    ink_buffer_init(&g->text, allocator, SIZE_MAX);
+    INK_TRY(ink_sampler_init(&g->sampler, &options->sampling, n_vocab, session->n_context,
+                             allocator, error));
+    INK_TRY(
+        ink_stop_init(&g->stops, options->stop_strings, options->n_stop_strings, allocator, error));
+    if (g->speaks && !ink_buffer_reserve(&g->text, INK_MAX_STOP_BYTES + MAX_STEP_BYTES))
+        return ink_fail_memory(error, "generated text");
+    return INK_OK;
+}
+
+/* ---- The loop */
+
+static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_prompt,
+                                  ink_error *error)
+{
+    ink_session *session = g->session;
+    if (n_prompt > 0)
+        INK_TRY(ink_session_evaluate(session, prompt, n_prompt, NULL, g->options->progress, error));
+    for (size_t i = 0; i < session->position; i++)
+        ink_sampler_accept(&g->sampler, session->tokens[i]);
+    if (g->speaks)
+        ink_detokenizer_init(&g->stream, session->model->vocab,
+                             (ink_decode_options){.continues = has_text(session)});
+    return INK_OK;
+}
+
+/* One token: chosen, shown, evaluated. An end token that ends is not shown. */
+static ink_status step(generator *g, bool *ended, bool *stopped, ink_error *error)
+{
+    int32_t token;
+    INK_TRY(ink_sampler_pick(&g->sampler, g->session->logits, &token, error));
+    ink_sampler_accept(&g->sampler, token);
+    *ended = !g->options->ignore_end && ink_is_end_token(g->session->model, token);
+    if (!*ended)
+        INK_TRY(show_token(g, token, stopped, error));
+    return ink_session_evaluate(g->session, &token, 1, NULL, NULL, error);
+}
+
+static ink_status run(generator *g, ink_generated *result, ink_error *error)
+{
+    size_t max_tokens = g->options->max_tokens ? g->options->max_tokens : SIZE_MAX;
+    bool ended = false, stopped = false;
+    while (!ended && !stopped && !g->cancelled && result->n_tokens < max_tokens &&
+           g->session->position < g->session->n_context) {
+        INK_TRY(step(g, &ended, &stopped, error));
+        result->n_tokens++;
+    }
+    bool full = result->n_tokens < max_tokens;
+    result->stop = ended ? INK_STOP_END : full ? INK_STOP_CONTEXT : INK_STOP_TOKENS;
+    if (!stopped && !g->cancelled)
+        INK_TRY(show_rest(g, &stopped, error));
+    if (stopped)
+        result->stop = INK_STOP_STRING;
+    if (g->cancelled)
+        result->stop = INK_STOP_CANCELLED;
+    return INK_OK;
+}
+
+static ink_status generate(generator *g, const int32_t *prompt, size_t n_prompt,
+                           ink_generated *result, ink_error *error)
+{
+    double begin = seconds_now();
+    INK_TRY(evaluate_prompt(g, prompt, n_prompt, error));
+    double middle = seconds_now();
+    INK_TRY(run(g, result, error));
+    result->n_prompt = n_prompt;
+    result->prompt_seconds = middle - begin;
+    result->seconds = seconds_now() - middle;
+    result->seed = g->sampler.options.seed;
+    return INK_OK;
+}
+
+ink_status ink_generate(ink_session *session, const int32_t *prompt, size_t n_prompt,
+                        const ink_generation *generation, ink_generated *result, ink_error *error)
+{
+    generator g;
+    ink_generated made = {0};
+    INK_TRY(check(session, n_prompt, generation, error));
+    ink_status status = init(&g, session, generation, error);
+    if (status == INK_OK)
+        status = generate(&g, prompt, n_prompt, &made, error);
+    deinit(&g);
+    if (status == INK_OK && result)
+        *result = made;
+    return status;
+}

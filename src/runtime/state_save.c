@@ -1,0 +1,133 @@
+/* A session into a file, which appears whole or not at all. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/size.h"
+#include "kernel/kernel.h"
+#include "runtime/state.h"
+
+typedef struct saving {
+    const ink_session *session;
+    ink_file_writer *writer;
+    ink_sha256 sum;
+    char *page;        /* [largest page_bytes] */
+    char *zero_blocks; /* [widest row of keys] */
+} saving;
+
+static ink_status put(saving *s, const void *bytes, size_t n_bytes, ink_error *error)
+{
+    ink_sha256_add(&s->sum, bytes, n_bytes);
+    return ink_file_writer_write(s->writer, bytes, n_bytes, error);
+}
+
+/* The parts before the pages: small numbers, as bytes in a file's order. */
+static ink_status put_table(saving *s, const ink_state_header *header, ink_error *error)
+{
+    const ink_session *session = s->session;
+    uint8_t first[INK_STATE_HEADER_BYTES];
+    ink_state_header_encode(header, first);
+    INK_TRY(put(s, first, sizeof first, error));
+    for (size_t i = 0; i < session->cache.n_layers; i++) {
+        const ink_kv_layer *layer = &session->cache.layers[i];
+        uint8_t bytes[INK_STATE_LAYER_BYTES];
+        ink_state_put_u64(bytes, layer->first_page);
+        ink_state_put_u64(bytes + 8, layer->layout.page_bytes);
+        INK_TRY(put(s, bytes, sizeof bytes, error));
+    }
+    INK_TRY(put(s, session->tokens, session->position * sizeof *session->tokens, error));
+    return put(s, session->logits, (size_t)header->n_logits * sizeof *session->logits, error);
+}
+
+/* Rows that no position has written yet, or that were rewound, say nothing and are not for others
+ * to read. */
+static void blank_rows(const ink_kv_layout *layout, char *page, size_t first_row,
+                       const char *zero_blocks)
+{
+    size_t n_blocks = layout->k_dim / ink_formats[layout->k_format].block_elements;
+    size_t tile_bytes = layout->k_bytes / (INK_PAGE / INK_TILE_ROWS);
+    for (size_t head = 0; head < layout->n_heads; head++) {
+        char *keys = page + head * layout->head_bytes, *values = keys + layout->k_bytes;
+        for (size_t row = first_row; row < INK_PAGE; row++)
+            ink_tile_put_row(layout->k_format, keys + row / INK_TILE_ROWS * tile_bytes, zero_blocks,
+                             row % INK_TILE_ROWS, n_blocks);
+        memset(values + first_row * layout->v_row_bytes, 0,
+               (INK_PAGE - first_row) * layout->v_row_bytes);
+    }
+}
+
+static ink_status put_pages(saving *s, size_t index, ink_error *error)
+{
+    const ink_kv_cache *cache = &s->session->cache;
+    const ink_kv_layout *layout = &cache->layers[index].layout;
+    size_t position = s->session->position, n_full = position / INK_PAGE;
+    for (size_t i = cache->layers[index].first_page; i < n_full; i++)
+        INK_TRY(put(s, cache->pages[index][i], layout->page_bytes, error));
+    if (position % INK_PAGE == 0)
+        return INK_OK;
+    memcpy(s->page, cache->pages[index][n_full], layout->page_bytes);
+    blank_rows(layout, s->page, position % INK_PAGE, s->zero_blocks);
+    return put(s, s->page, layout->page_bytes, error);
+}
+
+/* Fills the header; the sizes in it cannot overflow, as all of it is in memory. */
+static ink_status describe(const ink_session *session, ink_state_header *header, ink_error *error)
+{
+    const ink_kv_cache *cache = &session->cache;
+    size_t n_pages = ink_size_groups(session->position, INK_PAGE);
+    *header = (ink_state_header){
+        .version = INK_STATE_VERSION,
+        .page_positions = INK_PAGE,
+        .n_context = session->n_context,
+        .n_layers = cache->n_layers,
+        .position = session->position,
+        .n_logits = session->has_logits ? session->model->hparams.n_vocab : 0,
+    };
+    header->file_bytes = INK_STATE_HEADER_BYTES + cache->n_layers * INK_STATE_LAYER_BYTES +
+                         header->position * sizeof *session->tokens +
+                         header->n_logits * sizeof *session->logits + INK_SHA256_BYTES;
+    for (size_t i = 0; i < cache->n_layers; i++)
+        header->file_bytes +=
+            (n_pages - cache->layers[i].first_page) * cache->layers[i].layout.page_bytes;
+    const char *name = ink_formats[session->cache_format].name;
+    memcpy(header->format, name, ink_size_min(strlen(name), sizeof header->format));
+    return ink_state_identify(session->model, header->model, error);
+}
+
+static ink_status take_memory(saving *s, ink_error *error)
+{
+    const ink_kv_cache *cache = &s->session->cache;
+    size_t page_bytes = 0, row_bytes = 0;
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        page_bytes = ink_size_max(page_bytes, cache->layouts[i].page_bytes);
+        row_bytes = ink_size_max(row_bytes, cache->layouts[i].k_bytes / INK_PAGE);
+    }
+    s->page = ink_new(s->session->allocator, page_bytes, 1);
+    s->zero_blocks = ink_new(s->session->allocator, row_bytes, 1);
+    return s->page && s->zero_blocks ? INK_OK : ink_fail_memory(error, "saving a session");
+}
+
+static ink_status save(saving *s, const char *path, ink_error *error)
+{
+    ink_state_header header;
+    uint8_t digest[INK_SHA256_BYTES];
+    INK_TRY(take_memory(s, error));
+    INK_TRY(describe(s->session, &header, error));
+    INK_TRY(ink_file_writer_open(&s->writer, path, s->session->allocator, error));
+    ink_sha256_init(&s->sum);
+    INK_TRY(put_table(s, &header, error));
+    for (size_t i = 0; i < s->session->cache.n_layers; i++)
+        INK_TRY(put_pages(s, i, error));
+    ink_sha256_finish(&s->sum, digest);
+    INK_TRY(ink_file_writer_write(s->writer, digest, sizeof digest, error));
+    return ink_file_writer_commit(s->writer, error);
+}
+
+ink_status ink_session_save(const ink_session *session, const char *path, ink_error *error)
+{
+    saving s = {.session = session};
+    ink_status status = save(&s, path, error);
+    ink_file_writer_close(s.writer);
+    ink_delete(session->allocator, s.page);
+    ink_delete(session->allocator, s.zero_blocks);
+    return status;
+}
