@@ -24,6 +24,8 @@ static bool present(const ink_weight *weight)
 /* x times a matrix, plus its bias. */
 static ink_array *linear(builder *b, const ink_weight *weight, ink_array *x)
 {
+    if (!x)
+        return NULL;
     ink_array *y = ink_linear(&weight->matrix, x);
     return weight->bias ? ink_add(y, ink_vector(b->graph, weight->bias, weight->matrix.n_rows)) : y;
 }
@@ -31,7 +33,7 @@ static ink_array *linear(builder *b, const ink_weight *weight, ink_array *x)
 /* The norm with this weight, or x where there is none. */
 static ink_array *norm(builder *b, const ink_weight *weight, ink_array *x)
 {
-    if (!weight->vector)
+    if (!weight->vector || !x)
         return x;
     return ink_norm(b->model->arch->norm, x, ink_vector(b->graph, weight->vector, weight->n),
                     ink_vector(b->graph, weight->bias, weight->n), b->h->epsilon);
@@ -118,7 +120,7 @@ static void rotate(builder *b, qkv *y)
     y->k = ink_rope(y->k, table, neighbors);
 }
 
-static ink_array *attention(builder *b, ink_array *x)
+static ink_array *plain_attention(builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
     ink_attention a = attention_of(b);
@@ -136,18 +138,65 @@ static ink_array *attention(builder *b, ink_array *x)
     return linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], seen);
 }
 
+/* ---- Latent attention (DeepSeek-V2, arXiv:2405.04434): keys and values of all heads come from one narrow vector; each
+ * head's own matrices are applied to its query and to its result instead, so the cache holds the narrow vector alone. */
+
+/* Each head times a matrix of its own: x[n, heads, k] -> [n, heads, n_rows]. */
+static ink_array *linear_heads(builder *b, const ink_weight *weight, ink_array *x)
+{
+    return x ? ink_linear_experts(&weight->matrix, x, ink_range(b->graph, x->shape[0], x->shape[1])) : NULL;
+}
+
+static ink_array *latent_queries(builder *b, ink_array *x, const ink_attention *a)
+{
+    const ink_weight *w = b->weights;
+    const ink_role direct = INK_WEIGHT_QUERY;
+    if (present(&w[INK_WEIGHT_QUERY_A]))
+        x = norm(b, &w[INK_WEIGHT_QUERY_A_NORM], linear(b, &w[INK_WEIGHT_QUERY_A], x));
+    x = linear(b, &w[present(&w[INK_WEIGHT_QUERY_B]) ? INK_WEIGHT_QUERY_B : direct], x);
+    return split_heads(x, a->n_heads, b->h->k_dim_latent);
+}
+
+static ink_array *latent_attention(builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights;
+    const ink_step *step = b->step;
+    ink_attention a = attention_of(b);
+    size_t rank = b->h->kv_rank, rotated = b->h->rope_dims, plain = b->h->k_dim_latent - rotated;
+    ink_array *q = latent_queries(b, x, &a), *kv = linear(b, &w[INK_WEIGHT_KV_A], x);
+    ink_array *shared = split_heads(norm(b, &w[INK_WEIGHT_KV_A_NORM], ink_slice(kv, 0, rank)), 1, rank);
+    ink_array *k_rotated = ink_rope(split_heads(ink_slice(kv, rank, rotated), 1, rotated), b->table, true);
+    ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
+    q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
+    ink_array *k = ink_concat(shared, k_rotated);
+    ink_array *stored = ink_output(ink_store(k, shared, step->positions, step->sequences, &a));
+    ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
+    return linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));
+}
+
 /* ---- Feed-forward ------------------------------------------------------------------------------------------- */
+
+/* activation(gate) * up, or the clamped form of gpt-oss. */
+static ink_array *gate_with(builder *b, ink_array *gate, ink_array *up)
+{
+    static const float one = 1;
+    float limit = b->model->arch->gate_limit;
+    if (limit == 0)
+        return ink_multiply(ink_activate(b->model->arch->activation, gate), up);
+    gate = ink_clamp(gate, -INFINITY, limit);
+    up = ink_add(ink_clamp(up, -limit, limit), ink_vector(b->graph, &one, 1));
+    return ink_multiply(ink_multiply(gate, ink_activate(INK_ACTIVATION_SIGMOID, ink_scale(gate, 1.702f))), up);
+}
 
 /* up, gated where there is a gate of its own or one fused before it. */
 static ink_array *gated(builder *b, const ink_weight *gate, const ink_weight *up, ink_array *x, size_t n_ff)
 {
-    ink_activation activation = b->model->arch->activation;
     ink_array *raised = linear(b, up, x);
     if (present(gate))
-        return ink_multiply(ink_activate(activation, linear(b, gate, x)), raised);
+        return gate_with(b, linear(b, gate, x), raised);
     if (raised && raised->shape[1] == 2 * n_ff)
-        return ink_multiply(ink_activate(activation, ink_slice(raised, 0, n_ff)), ink_slice(raised, n_ff, n_ff));
-    return ink_activate(activation, raised);
+        return gate_with(b, ink_slice(raised, 0, n_ff), ink_slice(raised, n_ff, n_ff));
+    return ink_activate(b->model->arch->activation, raised);
 }
 
 static ink_array *dense(builder *b, ink_array *x)
@@ -183,14 +232,37 @@ static routing route(builder *b, ink_array *x)
     return y;
 }
 
+/* x times the matrices of the chosen experts, plus their biases: [n, used, n_rows]. */
+static ink_array *linear_chosen(builder *b, const ink_weight *weight, ink_array *x, ink_array *ids)
+{
+    const ink_matrix *matrix = &weight->matrix;
+    ink_array *y = ink_linear_experts(matrix, x, ids);
+    if (!weight->bias || !y)
+        return y;
+    ink_matrix *biases = ink_arena_take(&b->graph->arena, 1, sizeof *biases);
+    if (!biases) {
+        ink_fail_memory(&b->graph->error, "the biases of experts");
+        return NULL;
+    }
+    *biases = (ink_matrix){.format = INK_FORMAT_F32, .n_rows = matrix->n_experts, .k = matrix->n_rows, .n_experts = 1};
+    biases->data = weight->bias;
+    return ink_add(y, ink_embed(biases, ids));
+}
+
 static ink_array *experts(builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
+    size_t n_ff = b->h->n_expert_ff;
     routing chosen = route(b, x);
-    ink_array *gate = ink_linear_experts(&w[INK_WEIGHT_EXPERTS_GATE].matrix, x, chosen.ids);
-    ink_array *up = ink_linear_experts(&w[INK_WEIGHT_EXPERTS_UP].matrix, x, chosen.ids);
-    ink_array *y = ink_multiply(ink_activate(b->model->arch->activation, gate), up);
-    y = ink_combine(ink_linear_experts(&w[INK_WEIGHT_EXPERTS_DOWN].matrix, y, chosen.ids), chosen.weights);
+    ink_array *y;
+    if (present(&w[INK_WEIGHT_EXPERTS_GATE_UP])) {
+        ink_array *both = linear_chosen(b, &w[INK_WEIGHT_EXPERTS_GATE_UP], x, chosen.ids);
+        y = gate_with(b, ink_slice(both, 0, n_ff), ink_slice(both, n_ff, n_ff));
+    } else {
+        ink_array *gate = linear_chosen(b, &w[INK_WEIGHT_EXPERTS_GATE], x, chosen.ids);
+        y = gate_with(b, gate, linear_chosen(b, &w[INK_WEIGHT_EXPERTS_UP], x, chosen.ids));
+    }
+    y = ink_combine(linear_chosen(b, &w[INK_WEIGHT_EXPERTS_DOWN], y, chosen.ids), chosen.weights);
     if (!present(&w[INK_WEIGHT_SHARED_DOWN]))
         return y;
     ink_array *shared = gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
@@ -214,6 +286,11 @@ static ink_array *residual(builder *b, ink_array *x, ink_array *part, ink_role p
     return y ? norm(b, &b->weights[out_norm], y) : NULL;
 }
 
+static ink_array *attention(builder *b, ink_array *x)
+{
+    return present(&b->weights[INK_WEIGHT_KV_A]) ? latent_attention(b, x) : plain_attention(b, x);
+}
+
 static ink_array *parallel_layer(builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
@@ -229,10 +306,12 @@ static ink_array *record_layer(builder *b, ink_array *x)
     if (b->h->parallel)
         return parallel_layer(b, x);
     ink_array *part = attention(b, norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
-    x = residual(b, x, part, INK_WEIGHT_ATTENTION_POST_NORM, INK_WEIGHT_ATTENTION_OUT_NORM);
+    ink_role ffn_norm = b->model->arch->ffn_norm ? (ink_role)b->model->arch->ffn_norm : INK_WEIGHT_FFN_NORM;
+    ink_role post_norm = INK_WEIGHT_ATTENTION_POST_NORM;
+    x = residual(b, x, part, ffn_norm == post_norm ? INK_WEIGHT_END : post_norm, INK_WEIGHT_ATTENTION_OUT_NORM);
     if (!x)
         return NULL;
-    part = feed_forward(b, norm(b, &w[INK_WEIGHT_FFN_NORM], x));
+    part = feed_forward(b, norm(b, &w[ffn_norm], x));
     return residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
 }
 

@@ -122,6 +122,8 @@ static void complete(const ink_arch *arch, ink_hparams *hparams)
         hparams->rope_dims = hparams->k_dim;
     if (hparams->n_context_original == 0)
         hparams->n_context_original = hparams->n_context;
+    if (hparams->n_shared_ff == 0)
+        hparams->n_shared_ff = hparams->n_shared_experts * hparams->n_expert_ff;
     if (hparams->n_expert_ff == 0)
         hparams->n_expert_ff = hparams->layers[0].n_ff;
     if (hparams->rope_factor == 0)
@@ -203,6 +205,23 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
     return INK_OK;
 }
 
+/* Latent attention has one head of keys and values, as wide as what it is made from. */
+static ink_status check_latent(reader *r, const ink_hparams *hparams)
+{
+    if (hparams->k_dim_latent == 0 && hparams->kv_rank == 0)
+        return INK_OK;
+    if (!width_ok(hparams->kv_rank) || hparams->k_dim != hparams->kv_rank + hparams->rope_dims ||
+        hparams->v_dim != hparams->kv_rank || hparams->layers[0].n_kv_heads != 1)
+        return refuse(r, "attention.kv_lora_rank", "does not fit the key and value lengths");
+    if (hparams->k_dim_latent <= hparams->rope_dims || !width_ok(hparams->k_dim_latent) ||
+        !width_ok(hparams->v_dim_latent))
+        return refuse(r, "attention.key_length_mla", "must be above rope.dimension_count");
+    if (hparams->n_expert_groups > 1)
+        return ink_fail(r->error, INK_UNSUPPORTED, 0, "%s: experts chosen by group (%u groups) are not supported",
+                        ink_gguf_name(r->gguf), hparams->n_expert_groups);
+    return INK_OK;
+}
+
 static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
@@ -217,6 +236,7 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
         return refuse(r, "pooling_type", "is unknown");
     INK_TRY(check_layers(r, hparams));
     INK_TRY(check_experts(r, hparams));
+    INK_TRY(check_latent(r, hparams));
     return check_floats(r, hparams);
 }
 
