@@ -13,10 +13,8 @@
 
 typedef struct ink_decode_options {
     bool render_special; /* control tokens as their text; otherwise they are skipped */
-    bool
-        continues; /* the tokens continue earlier text: the space a vocabulary puts first is kept */
-    bool clean_spaces; /* if the vocabulary asks for it, " ?" becomes "?" and " 's" "'s"; not for
-                          streams */
+    bool continues;      /* earlier text comes before: the space a vocabulary puts first is kept */
+    bool clean_spaces;   /* where the vocabulary asks, " ?" becomes "?"; streams ignore it */
 } ink_decode_options;
 
 /*

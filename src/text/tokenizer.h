@@ -25,8 +25,7 @@ bool ink_token_list_add(ink_token_list *list, int32_t token);
 
 typedef struct ink_encode_options {
     bool add_special;   /* BOS, EOS, CLS, SEP where the vocabulary asks for them */
-    bool parse_special; /* control tokens written out in the text become tokens: never for text from
-                           users */
+    bool parse_special; /* control tokens written out become tokens: never for a user's text */
 } ink_encode_options;
 
 /*

@@ -11,16 +11,18 @@
 
 #include "inkling.h"
 
-/* Limits of this folder; each is reported with what was found. */
+/*
+ * Limits of vocabularies and their use; each is reported with what was found. The longest token
+ * seen has 512 bytes. Control and user-defined tokens above MAX_SPECIAL_BYTES are not looked for in
+ * text. A hash look-up takes at most MAX_PROBES steps: token texts made to collide are refused. A
+ * single word of INK_ENCODE_MAX_BYTES needs 50 bytes of memory per byte, other texts far less.
+ */
 #define INK_VOCAB_MAX_TOKENS (1 << 22)
 #define INK_VOCAB_MAX_MERGES (1 << 22)
-#define INK_VOCAB_MAX_TOKEN_BYTES 1024 /* the longest seen is 512 */
-#define INK_VOCAB_MAX_SPECIAL_BYTES \
-    256 /* longer control and user-defined tokens are not looked for in text */
-#define INK_VOCAB_MAX_PROBES 1024 /* of one hash look-up: token texts made to collide are refused \
-                                   */
-#define INK_ENCODE_MAX_BYTES \
-    (64u << 20) /* one text; a word as long as that needs 50 bytes of memory per byte */
+#define INK_VOCAB_MAX_TOKEN_BYTES 1024
+#define INK_VOCAB_MAX_SPECIAL_BYTES 256
+#define INK_VOCAB_MAX_PROBES 1024
+#define INK_ENCODE_MAX_BYTES (64u << 20)
 
 /* A borrowed piece of text; may hold NULs and need not be valid UTF-8. */
 typedef struct ink_text {

@@ -24,13 +24,11 @@ typedef struct ink_vocab_kind {
     const char *name; /* as in tokenizer.ggml.model */
     ink_spelling spelling;
     const char *pretokenizer; /* NULL: has none; "": the file names it; else always this one */
-    const char *
-        plain_text; /* means the end of a turn elsewhere, but is a piece of text here; NULL: none */
+    const char *plain_text;   /* ends a turn elsewhere, but is a piece of text here; NULL: none */
     bool has_merges, has_scores, cleans_spaces;
     bool flags[INK_N_VOCAB_FLAGS];
     int32_t roles[INK_N_TOKEN_ROLES]; /* where the file names none: 1 + the id; 0 for none */
-    ink_vocab_flag
-        end_flag; /* what asks for end_role after the text; BOS is asked for by ADD_BOS */
+    ink_vocab_flag end_flag; /* asks for end_role after the text, as ADD_BOS asks for BOS before */
     ink_token_role end_role;
     ink_status (*encode)(ink_encoder *encoder, ink_text text);
 } ink_vocab_kind;
@@ -58,8 +56,7 @@ struct ink_vocab {
     ink_pair_map merges;
     size_t n_ignored_merges;
     int32_t bytes[256];    /* the token of each byte, or -1 */
-    bool splits_at_spaces; /* no token goes on behind its last leading space, so words encode apart
-                            */
+    bool splits_at_spaces; /* no token reaches over the space before a word: words encode apart */
     int32_t roles[INK_N_TOKEN_ROLES];
     bool flags[INK_N_VOCAB_FLAGS];
     bool cleans_spaces;

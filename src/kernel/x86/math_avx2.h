@@ -19,7 +19,7 @@ TEMPLATE __m256 fma_c(__m256 a, __m256 b, float c)
 }
 
 /* value where the comparison holds, else y. */
-TEMPLATE __m256 select(__m256 y, __m256 holds, __m256 value)
+TEMPLATE __m256 choose(__m256 y, __m256 holds, __m256 value)
 {
     return _mm256_blendv_ps(y, value, holds);
 }
@@ -73,9 +73,9 @@ static inline __m256 exp_lanes(__m256 x)
     p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
     __m256i power = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
     __m256 y = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), power));
-    y = select(y, above(x, INK_EXP_MAX), _mm256_set1_ps(INFINITY));
-    y = select(y, below(x, INK_EXP_MIN), _mm256_setzero_ps());
-    return select(y, _mm256_cmp_ps(x, x, _CMP_UNORD_Q), x);
+    y = choose(y, above(x, INK_EXP_MAX), _mm256_set1_ps(INFINITY));
+    y = choose(y, below(x, INK_EXP_MIN), _mm256_setzero_ps());
+    return choose(y, _mm256_cmp_ps(x, x, _CMP_UNORD_Q), x);
 }
 
 static inline __m256 log_normal_lanes(__m256 x)
@@ -113,7 +113,7 @@ static inline __m256 tanh_lanes(__m256 x)
     __m256 large = _mm256_div_ps(_mm256_set1_ps(2.0f), _mm256_add_ps(e, one));
     large = _mm256_sub_ps(one, large);
     large = _mm256_or_ps(_mm256_andnot_ps(sign, large), _mm256_and_ps(sign, x));
-    return select(large, below(size, INK_TANH_SMALL), small);
+    return choose(large, below(size, INK_TANH_SMALL), small);
 }
 
 static inline __m256 sigmoid_lanes(__m256 x)
@@ -142,7 +142,7 @@ static inline __m256 softplus_lanes(__m256 x)
     __m256 u = _mm256_add_ps(one, e);
     __m256 lost = _mm256_div_ps(_mm256_sub_ps(e, _mm256_sub_ps(u, one)), u);
     __m256 y = _mm256_add_ps(log_normal_lanes(u), lost);
-    return select(y, above(x, INK_SOFTPLUS_LINEAR), x);
+    return choose(y, above(x, INK_SOFTPLUS_LINEAR), x);
 }
 
 /* 0 > x ? 0 : x, which lets a NaN through. */
