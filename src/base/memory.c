@@ -89,40 +89,55 @@ void ink_arena_init(ink_arena *arena, const ink_allocator *allocator, size_t max
     *arena = (ink_arena){.allocator = allocator, .max_bytes = max_bytes};
 }
 
+static void delete_chunks(const ink_arena *arena, ink_arena_chunk *chunk)
+{
+    while (chunk) {
+        ink_arena_chunk *next = chunk->next;
+        ink_delete(arena->allocator, chunk);
+        chunk = next;
+    }
+}
+
 void ink_arena_deinit(ink_arena *arena)
 {
-    while (arena->chunk) {
-        ink_arena_chunk *next = arena->chunk->next;
-        ink_delete(arena->allocator, arena->chunk);
-        arena->chunk = next;
-    }
+    delete_chunks(arena, arena->chunk);
+    delete_chunks(arena, arena->kept);
+    arena->chunk = arena->kept = NULL;
     arena->used_bytes = 0;
 }
 
 void ink_arena_reset(ink_arena *arena)
 {
-    ink_arena_chunk *largest = arena->chunk;
-    for (ink_arena_chunk *chunk = arena->chunk; chunk; chunk = chunk->next)
-        if (chunk->capacity > largest->capacity)
-            largest = chunk;
     while (arena->chunk) {
-        ink_arena_chunk *next = arena->chunk->next;
-        if (arena->chunk != largest)
-            ink_delete(arena->allocator, arena->chunk);
-        arena->chunk = next;
+        ink_arena_chunk *chunk = arena->chunk;
+        arena->chunk = chunk->next;
+        chunk->next = arena->kept;
+        chunk->used = 0;
+        arena->kept = chunk;
     }
-    if (largest) {
-        largest->next = NULL;
-        largest->used = 0;
-    }
-    arena->chunk = largest;
     arena->used_bytes = 0;
+}
+
+/* The first kept chunk that holds `bytes`, no longer kept; or NULL. */
+static ink_arena_chunk *reuse_chunk(ink_arena *arena, size_t bytes)
+{
+    for (ink_arena_chunk **link = &arena->kept; *link; link = &(*link)->next) {
+        ink_arena_chunk *chunk = *link;
+        if (chunk->capacity < bytes)
+            continue;
+        *link = chunk->next;
+        chunk->next = arena->chunk;
+        return arena->chunk = chunk;
+    }
+    return NULL;
 }
 
 /* A chunk at least as large as all before it: few chunks however much is taken. */
 static ink_arena_chunk *new_chunk(ink_arena *arena, size_t bytes)
 {
     size_t capacity = ink_size_max(ink_size_max(bytes, arena->used_bytes), ARENA_CHUNK_BYTES), total;
+    if (reuse_chunk(arena, bytes))
+        return arena->chunk;
     if (!ink_size_add(capacity, sizeof(ink_arena_chunk), &total))
         return NULL;
     ink_arena_chunk *chunk = ink_resize(arena->allocator, NULL, total, 1);

@@ -33,6 +33,7 @@ typedef struct ink_arena_chunk ink_arena_chunk;
 typedef struct ink_arena {
     const ink_allocator *allocator;
     ink_arena_chunk *chunk; /* newest first */
+    ink_arena_chunk *kept;  /* by a reset, oldest first */
     size_t used_bytes;      /* over all chunks */
     size_t max_bytes;
 } ink_arena;
@@ -41,7 +42,7 @@ typedef struct ink_arena {
 void ink_arena_init(ink_arena *arena, const ink_allocator *allocator, size_t max_bytes);
 void ink_arena_deinit(ink_arena *arena);
 
-/* Keeps the largest chunk, so that the same work repeated needs no new memory. */
+/* Keeps the memory, so that the same work repeated needs no more. */
 void ink_arena_reset(ink_arena *arena);
 
 /* Zeroed, aligned for any type; NULL when memory or max_bytes is out. */

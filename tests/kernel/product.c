@@ -125,6 +125,10 @@ void check_product(size_t i, rng *r, finding *f)
     const ink_format_info *info = &ink_formats[i];
     p.format = (ink_format)i;
     p.takes_q8 = ink_format_takes_q8(p.format);
+    if (ink_group_readers[i].kind == INK_GROUP_DECODED) {
+        finding_skip(f, "no product of its own: it is decoded and multiplied as F32");
+        return;
+    }
     p.k = MAX_K;
     p.n_blocks = MAX_K / info->block_elements;
     p.row_bytes = p.n_blocks * info->block_bytes;

@@ -87,10 +87,10 @@ static void test_errors_name_the_line(void **state)
         size_t line;
         uint64_t offset;
     } cases[] = {
-        {"{{ 1 + none }}", 1, 5},
-        {"a\r\nb\r\n{{ nothing.x }}", 3, 14},
+        {"{{ 1 + none }}", 1, 7},
+        {"a\r\nb\r\n{{ nothing.x }}", 3, 15},
         {"{% if true %}\n\n{{ 1|nosuch }}\n{% endif %}", 3, 20},
-        {"{% macro f() %}\n{{ 1 / 0 }}\n{% endmacro %}\n{{ f() }}", 2, 21},
+        {"{% macro f() %}\n{{ 1 / 0 }}\n{% endmacro %}\n{{ f() }}", 2, 23},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -113,7 +113,7 @@ static const char everything[] =
     "~ i %}{% endfor %}"
     "{% for key, item in {'b': 1, 'a': [1, 2.5, none]}|dictsort %}{{ loop.index }}{{ key }}{{ item "
     "}}{% endfor %}"
-    "{{ {'y': 1, 'x': 'z'}|tojson(sort_keys=true, indent=2) }}{{ m(1, 2, 3, c=4) }}{{ "
+    "{{ {'y': 1, 'x': 'z'}|tojson(sort_keys=true, indent=2) }}{{ m(1, [2], 3, c=4) }}{{ "
     "ns.text|upper|length }}"
     "{{ 'a,b,c'.split(',')|map('upper')|list }}{{ '%5.1f'|format(2.25) }}{{ ns.text }}";
 
