@@ -62,7 +62,9 @@ static ink_status do_clear(console *c, const char *text, ink_error *error)
 {
     (void)text;
     (void)error;
-    ink_chat_truncate(&c->run->chat, c->run->system ? 1 : 0);
+    const ink_chat *chat = &c->run->chat;
+    bool told = chat->n_turns && strcmp(chat->turns[0].role, "system") == 0;
+    ink_chat_truncate(&c->run->chat, told ? 1 : 0);
     return INK_OK;
 }
 

@@ -63,7 +63,7 @@ bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const ch
     if (!model->arch)
         return false;
 #define HPARAM(type, field, name, fallback) \
-    if (i++ == index) {                     \
+    if (h->field != 0 && i++ == index) {    \
         *key = name;                        \
         print_##type(value, h->field);      \
         return true;                        \

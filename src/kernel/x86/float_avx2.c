@@ -32,7 +32,7 @@ typedef struct float_kernels {
     float_product_fn *wide[MAX_COLS];  /* one tile, by columns - 1 */
 } float_kernels;
 
-/* Tile t, column c. */
+/* Rows of tile t in column c, and how many there are. */
 TEMPLATE float *output(const float_stretch *s, int t, int c)
 {
     return s->y + (size_t)c * s->y_stride + (size_t)t * LANES;
@@ -44,34 +44,38 @@ TEMPLATE size_t output_rows(const float_stretch *s, int t)
 }
 
 TEMPLATE void add_k(load_fn *load, int n_tiles, int n_cols, __m256 acc[MAX_TILES][MAX_COLS][2],
-                    const float_stretch *s, size_t k)
+                    const uint8_t *const tile[MAX_TILES], const float *const x[MAX_COLS], size_t k)
 {
-    UNROLL for (int t = 0; t < n_tiles; t++) {
-        const uint8_t *tile = s->tiles + (size_t)t * s->tile_bytes;
-        const __m256 w[2] = {load(tile, k, 0), load(tile, k, 1)};
-        UNROLL for (int c = 0; c < n_cols; c++) {
-            __m256 x = _mm256_set1_ps(s->x[(size_t)c * s->x_stride + k]);
-            UNROLL for (int h = 0; h < 2; h++)
-                acc[t][c][h] = _mm256_fmadd_ps(w[h], x, acc[t][c][h]);
+    foreach (t, n_tiles) {
+        const __m256 w[2] = {load(tile[t], k, 0), load(tile[t], k, 1)};
+        foreach (c, n_cols) {
+            const __m256 one = _mm256_set1_ps(x[c][k]);
+            foreach (h, 2)
+                acc[t][c][h] = _mm256_fmadd_ps(w[h], one, acc[t][c][h]);
         }
     }
 }
 
-TEMPLATE void multiply_floats(load_fn *load, int n_tiles, int n_cols, const float_stretch *in)
+TEMPLATE void multiply_floats(load_fn *load, int n_tiles, int n_cols, const float_stretch *s)
 {
-    const float_stretch s = *in; /* a copy that no store to y can change */
     __m256 acc[MAX_TILES][MAX_COLS][2];
-    UNROLL for (int t = 0; t < n_tiles; t++)
-        UNROLL for (int c = 0; c < n_cols; c++)
-            UNROLL for (int h = 0; h < 2; h++)
-                acc[t][c][h] = s.resumes ? load_half(output(&s, t, c), output_rows(&s, t), h)
-                                         : _mm256_setzero_ps();
-    for (size_t k = 0; k < s.k; k++)
-        add_k(load, n_tiles, n_cols, acc, &s, k);
-    UNROLL for (int t = 0; t < n_tiles; t++)
-        UNROLL for (int c = 0; c < n_cols; c++)
-            UNROLL for (int h = 0; h < 2; h++)
-                store_half(output(&s, t, c), output_rows(&s, t), h, acc[t][c][h]);
+    const uint8_t *tile[MAX_TILES];
+    const float *x[MAX_COLS];
+    foreach (t, n_tiles)
+        tile[t] = s->tiles + (size_t)t * s->tile_bytes;
+    foreach (c, n_cols)
+        x[c] = s->x + (size_t)c * s->x_stride;
+    foreach (t, n_tiles)
+        foreach (c, n_cols)
+            foreach (h, 2)
+                acc[t][c][h] = s->resumes ? load_half(output(s, t, c), output_rows(s, t), h)
+                                          : _mm256_setzero_ps();
+    for (size_t k = 0; k < s->k; k++)
+        add_k(load, n_tiles, n_cols, acc, tile, x, k);
+    foreach (t, n_tiles)
+        foreach (c, n_cols)
+            foreach (h, 2)
+                store_half(output(s, t, c), output_rows(s, t), h, acc[t][c][h]);
 }
 
 static size_t at_most(size_t n, size_t limit)

@@ -82,18 +82,20 @@ TEMPLATE void store_scales(traits t, panel_group *panel, int half, row_scales sc
         _mm256_store_si256((__m256i *)panel->scale[8 * half], scales.scale);
 }
 
+TEMPLATE void unpack_group(expander f, panel_group *panel, place at)
+{
+    foreach (h, 2) {
+        store_scales(f.traits, panel, h, f.scales(at, h));
+        foreach (unit, N_UNITS)
+            _mm256_store_si256((__m256i *)(panel->code[unit] + 32 * h), f.code(at, unit, h));
+    }
+}
+
 TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block, size_t n_blocks)
 {
-    for (size_t b = 0; b < n_blocks; b++, block += f.block_bytes) {
-        UNROLL for (int group = 0; group < f.n_groups; group++, panel++) {
-            const place at = {block, group};
-            for (int h = 0; h < 2; h++) {
-                store_scales(f.traits, panel, h, f.scales(at, h));
-                UNROLL for (int unit = 0; unit < N_UNITS; unit++)
-                    _mm256_store_si256((__m256i *)(panel->code[unit] + 32 * h), f.code(at, unit, h));
-            }
-        }
-    }
+    for (size_t b = 0; b < n_blocks; b++, block += f.block_bytes)
+        foreach (group, f.n_groups)
+            unpack_group(f, panel++, (place){block, group});
 }
 
 #define COLUMNS(name, n)                       \

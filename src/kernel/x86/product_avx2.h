@@ -1,10 +1,9 @@
 /*
  * The product of one tile with a few columns of ink_q8, written once for every quantized format.
  *
- * A format is an `expander`: how to get one unit of codes (4 of k, 8 rows) and the scales of 8 rows. The functions here
- * are inlined with a constant expander and column count, so each use becomes straight-line code. Lanes are rows: a
- * broadcast of four activations meets one unit. All sums are exact integers, so that any order of adding them gives the
- * bits of reference.h; only add_scaled touches floats, in the order written there.
+ * A format is an expander: how to get one unit of codes (4 of k, 8 rows) and the scales of 8 rows.
+ * A broadcast of four activations meets one unit; lanes are rows. All sums are exact integers, so any
+ * order gives the bits of reference.h; only add_scaled touches floats, in the order written there.
  */
 #ifndef INK_KERNEL_X86_PRODUCT_AVX2_H
 #define INK_KERNEL_X86_PRODUCT_AVX2_H
@@ -33,9 +32,9 @@ typedef struct place {
 typedef __m256i code_fn(place at, int unit, int half);
 typedef row_scales scales_fn(place at, int half);
 
-/* How a format's codes are multiplied. `run` units' products, each two of 127 * the largest code, fit an int16. */
+/* How a format's codes are multiplied. */
 typedef struct traits {
-    int run;
+    int run;        /* units whose products fit an int16: each is twice 127 * the largest code */
     int offset;     /* codes are uint8 q + offset; 0 where q is not negative */
     bool is_signed; /* codes are int8 q, any value */
     bool is_scaled; /* scale[2] is not {1, 1} */
@@ -51,6 +50,13 @@ typedef struct expander {
     bool is_streamed;   /* from memory, not from a panel in the cache */
 } expander;
 
+/* A group of weights and the activations it meets. */
+typedef struct meeting {
+    place at;
+    row_scales scales[2];
+    const ink_q8 *x[MAX_COLS];
+} meeting;
+
 /* A tile times columns, over a stretch of k. */
 typedef struct stretch {
     const uint8_t *blocks;
@@ -65,7 +71,8 @@ typedef struct stretch {
 
 typedef void product_fn(const stretch *s);
 
-/* Computed here, in this order. Compilers turn exact integer sums into trees, whose many live values they then spill. */
+/* Computed here and in this order: left alone, compilers turn exact integer sums into trees, and
+ * spill most of their values. Without it prefill ran at half the speed. */
 TEMPLATE __m256i pin(__m256i value)
 {
     __asm__ volatile("" : "+x"(value));
@@ -79,7 +86,7 @@ TEMPLATE __m256i broadcast4(const void *bytes)
     return _mm256_set1_epi32(word);
 }
 
-/* Weights arrive from memory in order; asking two kilobytes early keeps the bus busy across pages. */
+/* Weights come from memory in order; asking early keeps the bus busy across pages. */
 #define PREFETCH_BYTES 2048
 
 TEMPLATE void prefetch_block(const uint8_t *block, size_t bytes)
@@ -95,7 +102,7 @@ TEMPLATE __m256i multiply_unit(traits t, __m256i code, __m256i x)
     return _mm256_maddubs_epi16(code, x);
 }
 
-/* What a run that begins with this unit is multiplied with while its pairs of int16 become int32. */
+/* What a run of units is multiplied with while its pairs of int16 become int32. */
 TEMPLATE __m256i pair_weight(traits t, const row_scales *scales, int unit)
 {
     if (!t.is_scaled)
@@ -118,23 +125,23 @@ TEMPLATE __m256i minus_offset(traits t, const row_scales *scales, const ink_q8 *
 }
 
 /* Adds the products of a run of units to sum[c][half]. */
-TEMPLATE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], place at, int first,
-                    const row_scales scales[2], const ink_q8 *const x[MAX_COLS])
+TEMPLATE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], const meeting *g, int first)
 {
     __m256i run[MAX_COLS][2];
-    UNROLL for (int unit = first; unit < first + f.traits.run; unit++) {
-        __m256i code[2] = {pin(f.code(at, unit, 0)), pin(f.code(at, unit, 1))};
-        UNROLL for (int c = 0; c < n_cols; c++) {
-            __m256i four = broadcast4(x[c]->q + 4 * unit);
-            UNROLL for (int h = 0; h < 2; h++) {
+    foreach (i, f.traits.run) {
+        const int unit = first + i;
+        const __m256i code[2] = {pin(f.code(g->at, unit, 0)), pin(f.code(g->at, unit, 1))};
+        foreach (c, n_cols) {
+            const __m256i four = broadcast4(g->x[c]->q + 4 * unit);
+            foreach (h, 2) {
                 __m256i product = multiply_unit(f.traits, code[h], four);
-                run[c][h] = pin(unit == first ? product : _mm256_add_epi16(run[c][h], product));
+                run[c][h] = pin(i == 0 ? product : _mm256_add_epi16(run[c][h], product));
             }
         }
     }
-    UNROLL for (int h = 0; h < 2; h++) {
-        __m256i weight = pair_weight(f.traits, &scales[h], first);
-        UNROLL for (int c = 0; c < n_cols; c++)
+    foreach (h, 2) {
+        const __m256i weight = pair_weight(f.traits, &g->scales[h], first);
+        foreach (c, n_cols)
             sum[c][h] = pin(_mm256_add_epi32(sum[c][h], _mm256_madd_epi16(run[c][h], weight)));
     }
 }
@@ -152,44 +159,51 @@ TEMPLATE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *
     return acc;
 }
 
-TEMPLATE void add_group(expander f, int n_cols, __m256 acc[MAX_COLS][2], place at, const ink_q8 *const x[MAX_COLS])
+TEMPLATE void add_group(expander f, int n_cols, __m256 acc[MAX_COLS][2], const meeting *g)
 {
-    const row_scales scales[2] = {f.scales(at, 0), f.scales(at, 1)};
     __m256i sum[MAX_COLS][2];
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int h = 0; h < 2; h++)
-            sum[c][h] = minus_offset(f.traits, &scales[h], x[c]);
-    UNROLL for (int unit = 0; unit < N_UNITS; unit += f.traits.run)
-        add_run(f, n_cols, sum, at, unit, scales, x);
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int h = 0; h < 2; h++)
-            acc[c][h] = add_scaled(f.traits, acc[c][h], sum[c][h], &scales[h], x[c]);
+    foreach (c, n_cols)
+        foreach (h, 2)
+            sum[c][h] = minus_offset(f.traits, &g->scales[h], g->x[c]);
+    foreach (i, N_UNITS / f.traits.run)
+        add_run(f, n_cols, sum, g, i * f.traits.run);
+    foreach (c, n_cols)
+        foreach (h, 2)
+            acc[c][h] = add_scaled(f.traits, acc[c][h], sum[c][h], &g->scales[h], g->x[c]);
+}
+
+TEMPLATE void add_block(expander f, int n_cols, __m256 acc[MAX_COLS][2], const uint8_t *block,
+                        const ink_q8 *x[MAX_COLS])
+{
+    foreach (group, f.n_groups) {
+        const place at = {block, group};
+        meeting g = {at, {f.scales(at, 0), f.scales(at, 1)}, {NULL}};
+        foreach (c, n_cols)
+            g.x[c] = x[c]++;
+        add_group(f, n_cols, acc, &g);
+    }
 }
 
 TEMPLATE void multiply_stretch(expander f, int n_cols, const stretch *s)
 {
     const ink_q8 *x[MAX_COLS];
+    float *y[MAX_COLS];
     __m256 acc[MAX_COLS][2];
-    UNROLL for (int c = 0; c < n_cols; c++)
-    {
+    foreach (c, n_cols) {
         x[c] = s->x + (size_t)c * s->x_stride;
-        UNROLL for (int h = 0; h < 2; h++)
-            acc[c][h] = s->resumes ? load_half(s->y + (size_t)c * s->y_stride, s->n_rows, h) : _mm256_setzero_ps();
+        y[c] = s->y + (size_t)c * s->y_stride;
+        foreach (h, 2)
+            acc[c][h] = s->resumes ? load_half(y[c], s->n_rows, h) : _mm256_setzero_ps();
     }
     const uint8_t *block = s->blocks;
     for (size_t b = 0; b < s->n_blocks; b++, block += f.block_bytes) {
         if (f.is_streamed)
             prefetch_block(block, f.block_bytes);
-        UNROLL for (int group = 0; group < f.n_groups; group++)
-        {
-            add_group(f, n_cols, acc, (place){block, group}, x);
-            UNROLL for (int c = 0; c < n_cols; c++)
-                x[c]++;
-        }
+        add_block(f, n_cols, acc, block, x);
     }
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int h = 0; h < 2; h++)
-            store_half(s->y + (size_t)c * s->y_stride, s->n_rows, h, acc[c][h]);
+    foreach (c, n_cols)
+        foreach (h, 2)
+            store_half(y[c], s->n_rows, h, acc[c][h]);
 }
 
 #endif

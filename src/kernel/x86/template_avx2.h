@@ -1,7 +1,8 @@
 /*
- * How the AVX2 files write one loop for many cases: a TEMPLATE is inlined wherever it is called, so that
- * its constant arguments, loops marked UNROLL and functions it is given become straight code. Results are
- * 16 lanes in two registers, `half` 0 and 1; a short end is masked, never read or written past.
+ * How the AVX2 files write one loop for many cases: a TEMPLATE is inlined wherever it is called, so
+ * that its constant arguments, its foreach loops and the functions it is given become straight code.
+ * Results are 16 lanes in two registers, `half` 0 and 1; a short end is masked, never read or
+ * written past.
  */
 #ifndef INK_KERNEL_X86_TEMPLATE_AVX2_H
 #define INK_KERNEL_X86_TEMPLATE_AVX2_H
@@ -11,10 +12,12 @@
 #include <stdint.h>
 
 #define TEMPLATE static inline __attribute__((always_inline))
+
+/* A loop of constant length over registers, unrolled. */
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define foreach(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
-#define UNROLL _Pragma("GCC unroll 32")
+#define foreach(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < (n); i++)
 #endif
 
 #define LANES 16

@@ -92,11 +92,11 @@ TEMPLATE void add_row(const values_format *f, const values_piece *v, int n_cols,
     const uint8_t *piece = v->first + row * v->row_bytes;
     const __m256 scale = _mm256_set1_ps(f->scale(piece));
     __m256 weight[MAX_COLS];
-    UNROLL for (int c = 0; c < n_cols; c++)
+    foreach (c, n_cols)
         weight[c] = _mm256_mul_ps(_mm256_set1_ps(v->p[(size_t)c * v->p_stride + row]), scale);
-    UNROLL for (int i = 0; i < VECTORS; i++) {
+    foreach (i, VECTORS) {
         __m256 value = f->load(piece, i, v->n);
-        UNROLL for (int c = 0; c < n_cols; c++)
+        foreach (c, n_cols)
             acc[c][i] = _mm256_fmadd_ps(weight[c], value, acc[c][i]);
     }
 }
@@ -104,16 +104,16 @@ TEMPLATE void add_row(const values_format *f, const values_piece *v, int n_cols,
 TEMPLATE void add_rows(const values_format *f, const values_piece *v, int n_cols)
 {
     __m256 acc[MAX_COLS][VECTORS];
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int i = 0; i < VECTORS; i++) {
+    foreach (c, n_cols)
+        foreach (i, VECTORS) {
             const float *from = v->acc + (size_t)c * v->acc_stride + HALF * i;
             acc[c][i] = _mm256_mul_ps(load_half(from, left_of(v->n, i), 0),
                                       _mm256_set1_ps(v->rescale[c]));
         }
     for (size_t row = 0; row < v->n_rows; row++)
         add_row(f, v, n_cols, row, acc);
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int i = 0; i < VECTORS; i++) {
+    foreach (c, n_cols)
+        foreach (i, VECTORS) {
             float *to = v->acc + (size_t)c * v->acc_stride + HALF * i;
             store_half(to, left_of(v->n, i), 0, acc[c][i]);
         }

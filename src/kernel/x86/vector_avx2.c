@@ -10,18 +10,33 @@
 typedef __m256 unary_fn(__m256 x);
 typedef __m256 binary_fn(__m256 a, __m256 b);
 
+/* Sixteen elements; n is constant but for a short end. */
+TEMPLATE void each_16(float *y, const float *x, size_t n, unary_fn *f)
+{
+    foreach (h, 2)
+        store_half(y, n, h, f(load_half(x, n, h)));
+}
+
 TEMPLATE void each(float *y, const float *x, size_t n, unary_fn *f)
 {
-    for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++)
-            store_half(y + i, n - i, h, f(load_half(x + i, n - i, h)));
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        each_16(y + i, x + i, LANES, f);
+    each_16(y + i, x + i, n - i, f);
+}
+
+TEMPLATE void each_pair_16(float *y, const float *a, const float *b, size_t n, binary_fn *f)
+{
+    foreach (h, 2)
+        store_half(y, n, h, f(load_half(a, n, h), load_half(b, n, h)));
 }
 
 TEMPLATE void each_pair(float *y, const float *a, const float *b, size_t n, binary_fn *f)
 {
-    for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++)
-            store_half(y + i, n - i, h, f(load_half(a + i, n - i, h), load_half(b + i, n - i, h)));
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        each_pair_16(y + i, a + i, b + i, LANES, f);
+    each_pair_16(y + i, a + i, b + i, n - i, f);
 }
 
 #define EACH(op)                                             \
@@ -58,12 +73,19 @@ void ink_multiply_avx2(float *y, const float *a, const float *b, size_t n)
     each_pair(y, a, b, n, multiply_lanes);
 }
 
+TEMPLATE void scale_16(float *y, const float *x, size_t n, __m256 factor)
+{
+    foreach (h, 2)
+        store_half(y, n, h, _mm256_mul_ps(load_half(x, n, h), factor));
+}
+
 void ink_scale_avx2(float *y, const float *x, float factor, size_t n)
 {
     const __m256 factors = _mm256_set1_ps(factor);
-    for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++)
-            store_half(y + i, n - i, h, _mm256_mul_ps(load_half(x + i, n - i, h), factors));
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        scale_16(y + i, x + i, LANES, factors);
+    scale_16(y + i, x + i, n - i, factors);
 }
 
 /* ---- Quantizing activations. */
@@ -76,7 +98,7 @@ static uint32_t max_magnitude(const __m256 x[GROUP_VECTORS])
 {
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     __m256i max = _mm256_setzero_si256();
-    UNROLL for (int i = 0; i < GROUP_VECTORS; i++)
+    foreach (i, GROUP_VECTORS)
         max = _mm256_max_epi32(max, _mm256_and_si256(_mm256_castps_si256(x[i]), magnitude));
     __m128i four = _mm_max_epi32(_mm256_castsi256_si128(max), _mm256_extracti128_si256(max, 1));
     __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
@@ -115,7 +137,7 @@ static void quantize_group(ink_q8 *y, const float *x)
 {
     __m256 values[GROUP_VECTORS];
     __m256i q[GROUP_VECTORS];
-    UNROLL for (int i = 0; i < GROUP_VECTORS; i++)
+    foreach (i, GROUP_VECTORS)
         values[i] = _mm256_loadu_ps(x + HALF * i);
     uint32_t max_bits = max_magnitude(values);
     float max = ink_float_from_bits(max_bits);
@@ -126,7 +148,7 @@ static void quantize_group(ink_q8 *y, const float *x)
         return;
     }
     const __m256 inverse = _mm256_set1_ps(127.0f / max);
-    UNROLL for (int i = 0; i < GROUP_VECTORS; i++)
+    foreach (i, GROUP_VECTORS)
         q[i] = quantize_lanes(values[i], inverse);
     __m256i codes = pack_codes(q);
     _mm256_storeu_si256((__m256i *)(void *)y->q, codes);
@@ -147,7 +169,7 @@ static float sum_squares(const float *x, size_t n, float center)
     const __m256 centers = _mm256_set1_ps(center);
     __m256 sums[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++) {
+        foreach (h, 2) {
             __m256 distance = _mm256_sub_ps(load_half(x + i, n - i, h), centers);
             __m256 sum = _mm256_fmadd_ps(distance, distance, sums[h]);
             sums[h] = where_half(n - i, h, sum, sums[h]);
@@ -159,7 +181,7 @@ static float sum_values(const float *x, size_t n)
 {
     __m256 sums[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++)
+        foreach (h, 2)
             sums[h] = _mm256_add_ps(sums[h], load_half(x + i, n - i, h));
     return lanes_sum(sums);
 }
@@ -174,7 +196,7 @@ void ink_rms_norm_avx2(float *y, const float *x, const float *weight, size_t n, 
 {
     const __m256 factor = _mm256_set1_ps(norm_factor(sum_squares(x, n, 0), n, epsilon));
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++) {
+        foreach (h, 2) {
             __m256 value = _mm256_mul_ps(load_half(x + i, n - i, h), factor);
             if (weight)
                 value = _mm256_mul_ps(value, load_half(weight + i, n - i, h));
@@ -189,7 +211,7 @@ void ink_layer_norm_avx2(float *y, const float *x, const float *weight, const fl
     const __m256 mean = _mm256_set1_ps(center);
     const __m256 factor = _mm256_set1_ps(norm_factor(sum_squares(x, n, center), n, epsilon));
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++) {
+        foreach (h, 2) {
             __m256 value = _mm256_sub_ps(load_half(x + i, n - i, h), mean);
             value = _mm256_mul_ps(value, factor);
             if (weight)
@@ -206,7 +228,7 @@ static float find_max(const float *x, size_t n)
 {
     __m256 max[2] = {_mm256_set1_ps(-INFINITY), _mm256_set1_ps(-INFINITY)};
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++) {
+        foreach (h, 2) {
             __m256 larger = _mm256_max_ps(load_half(x + i, n - i, h), max[h]);
             max[h] = where_half(n - i, h, larger, max[h]);
         }
@@ -218,7 +240,7 @@ static float exp_below(float *y, const float *x, size_t n, float max)
 {
     __m256 sums[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++) {
+        foreach (h, 2) {
             __m256 e = exp_lanes(_mm256_sub_ps(load_half(x + i, n - i, h), _mm256_set1_ps(max)));
             store_half(y + i, n - i, h, e);
             sums[h] = where_half(n - i, h, _mm256_add_ps(sums[h], e), sums[h]);
@@ -230,7 +252,7 @@ void ink_softmax_avx2(float *y, const float *x, size_t n)
 {
     const __m256 sum = _mm256_set1_ps(exp_below(y, x, n, find_max(x, n)));
     for (size_t i = 0; i < n; i += LANES)
-        UNROLL for (int h = 0; h < 2; h++)
+        foreach (h, 2)
             store_half(y + i, n - i, h, _mm256_div_ps(load_half(y + i, n - i, h), sum));
 }
 
@@ -245,20 +267,25 @@ float ink_softmax_page_avx2(float *p, const float *scores, size_t n, ink_softmax
 
 /* ---- Rope: each product is rounded before the sum. */
 
+/* Four angles of n, each twice. */
+TEMPLATE __m256 load_twice(const float *x, size_t n)
+{
+    const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+    if (n < HALF / 2)
+        return _mm256_permutevar8x32_ps(load_half(x, n, 0), twice);
+    return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), twice);
+}
+
 /* Lanes 2i and 2i + 1 are a pair: even ones get x0 cos - x1 sin, odd ones x1 cos + x0 sin. */
 void ink_rope_pairs_avx2(float *x, const float *cosine, const float *sine, size_t n_pairs)
 {
-    const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
-    const size_t step = HALF / 2;
-    for (size_t i = 0; i < n_pairs; i += step) {
-        const size_t n = n_pairs - i < step ? n_pairs - i : step;
-        __m256 angle_cos = _mm256_permutevar8x32_ps(load_half(cosine + i, n, 0), twice);
-        __m256 angle_sin = _mm256_permutevar8x32_ps(load_half(sine + i, n, 0), twice);
+    for (size_t i = 0; i < n_pairs; i += HALF / 2) {
+        const size_t n = n_pairs - i;
         __m256 value = load_half(x + 2 * i, 2 * n, 0);
         __m256 crossed = _mm256_permute_ps(value, _MM_SHUFFLE(2, 3, 0, 1));
-        crossed = _mm256_mul_ps(crossed, angle_sin);
-        value = _mm256_addsub_ps(_mm256_mul_ps(value, angle_cos), crossed);
-        store_half(x + 2 * i, 2 * n, 0, value);
+        crossed = _mm256_mul_ps(crossed, load_twice(sine + i, n));
+        value = _mm256_mul_ps(value, load_twice(cosine + i, n));
+        store_half(x + 2 * i, 2 * n, 0, _mm256_addsub_ps(value, crossed));
     }
 }
 
