@@ -19,7 +19,7 @@ static const char notes[] =
     "having seen at least half a window. A rest that fills no window is left out. This is the "
     "method\n"
     "of llama.cpp's perplexity tool, so that figures can be compared. With --all every token of a\n"
-    "window but the first is scored.";
+    "window but the first is scored. So is a text that fills no window: it is one by itself.";
 
 typedef struct measure {
     const char *path, *text_path;
@@ -105,14 +105,15 @@ static ink_status prepare(measure *m, ink_error *error)
     ink_model_info info;
     ink_model_get_info(m->model, &info);
     m->n_vocab = info.n_vocab;
-    m->n_windows = m->tokens.n_tokens / m->n_window;
+    if (m->tokens.n_tokens < m->n_window) {
+        m->n_window = m->tokens.n_tokens;
+        m->all = true;
+    }
+    m->n_windows = m->n_window ? m->tokens.n_tokens / m->n_window : 0;
     if (m->n_window < 4)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "a window of %zu tokens is too small: 4 at least", m->n_window);
-    if (m->n_windows == 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s has %zu tokens, less than one window of %zu; see --context",
-                        m->text_path, m->tokens.n_tokens, m->n_window);
+                        "%s: a window of %zu tokens is too small: 4 at least", m->text_path,
+                        m->n_window);
     m->n_piece = MAX_LOGITS_BYTES / sizeof *m->logits / m->n_vocab + 1;
     if (m->n_piece > m->n_window)
         m->n_piece = m->n_window;
