@@ -60,9 +60,11 @@ endif()
 file(GLOB ink_kernel_checker CONFIGURE_DEPENDS "${ink_tests_dir}/kernel/*.c")
 if(INK_BUILD_TESTS AND ink_kernel_checker)
     ink_add_executable(kernels . ${ink_kernel_checker})
-    # An emulator's times say nothing of the processor's.
-    ink_add_test(kernels ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:kernels>
-        $<$<BOOL:${CMAKE_CROSSCOMPILING_EMULATOR}>:--no-speed>)
+    set(ink_kernel_options)
+    if(CMAKE_CROSSCOMPILING_EMULATOR) # its times say nothing of the processor's
+        set(ink_kernel_options --no-speed)
+    endif()
+    ink_add_test(kernels ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:kernels> ${ink_kernel_options})
     set_tests_properties(kernels PROPERTIES RUN_SERIAL ON) # it measures time
 endif()
 

@@ -1,3 +1,4 @@
+/* Options first, then what the caller's JSON says, which goes before them. */
 #include "text/chat.h"
 
 #include <string.h>

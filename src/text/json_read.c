@@ -112,6 +112,7 @@ static ink_status read_character(reader *r, char *out, size_t *n)
     return INK_OK;
 }
 
+/* The end is looked for first, so that the copy is made once and at its final size. */
 static ink_status read_string(reader *r, ink_value *out)
 {
     if (!take(r, '"'))

@@ -1,3 +1,7 @@
+/*
+ * The life of a program, and the frame of a rendering: resolving the options, watching whose memory
+ * ran out, and putting the output buffer back as it was when something fails.
+ */
 #include "text/template.h"
 
 #include <stdarg.h>

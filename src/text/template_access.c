@@ -77,6 +77,7 @@ static size_t place(int64_t index, size_t n)
     return (uint64_t)index < n ? (size_t)index : SIZE_MAX;
 }
 
+/* Without an index over the text: a template that walks it by index pays for each look. */
 static ink_status character(ink_rendering *r, ink_value text, int64_t index, ink_value *out)
 {
     uint32_t code_point;

@@ -1,3 +1,7 @@
+/*
+ * Case by Unicode's simple mappings (utf8proc). Python's full mappings differ for some ligatures
+ * and for a sigma at the end of a word; chat templates change the case of role names and the like.
+ */
 #include "text/template_case.h"
 
 #include <string.h>

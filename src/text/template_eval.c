@@ -251,6 +251,8 @@ static ink_status eval_arithmetic(ink_rendering *r, const ink_node *node, ink_va
     return INK_OK;
 }
 
+/* The operands after the first gather behind the output, so that a chain copies each only once
+ * more, and a text that grows at its end not at all. */
 static ink_status eval_concat(ink_rendering *r, const ink_node *node, ink_value *out)
 {
     ink_value first, rest;

@@ -229,7 +229,8 @@ ink_status ink_filter_tojson(ink_call *call, ink_value *out)
     ink_json_style style = {0};
     ink_error error;
     INK_TRY(json_style(call, &style));
-    INK_TRY(ink_render_spend(r, ink_value_weight(call->subject)));
+    INK_TRY(
+        ink_render_spend(r, ink_value_weight(call->subject))); /* shared parts are written again */
     size_t mark = ink_render_mark(r);
     ink_status status = ink_json_write(&r->out, call->subject, &style, &error);
     if (r->out.failed)

@@ -25,6 +25,7 @@ static ink_status fail(lexer *l, size_t offset, const char *message)
     return ink_template_fail_at(l->program, l->error, INK_CORRUPT, (uint32_t)offset, "%s", message);
 }
 
+/* All tokens before any parsing: the parser may then look ahead as far as it likes. */
 static ink_status add(lexer *l, ink_token_kind kind, size_t from, size_t to)
 {
     if (l->n_tokens == l->capacity) {

@@ -1,3 +1,4 @@
+/* Stripping moves the ends of a string and copies nothing; padding pays for its width first. */
 #include "text/template_lines.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Tokens to values. What a literal unescapes to is never longer than what it is written as. */
 #include "text/template_literal.h"
 
 #include <string.h>

@@ -148,6 +148,7 @@ static ink_status select_items(ink_rendering *r, loop *l)
     return INK_OK;
 }
 
+/* One scope serves all iterations, unless a macro made in one still needs its variables. */
 static ink_status run_body(ink_rendering *r, loop *l)
 {
     ink_scope *scope = NULL;

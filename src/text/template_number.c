@@ -1,3 +1,7 @@
+/*
+ * Python writes a sign before the magnitude in every base where C writes two's complement, and
+ * never the locale's point: the C library converts, and this file puts both right.
+ */
 #include "text/template_number.h"
 
 #include <inttypes.h>

@@ -308,6 +308,7 @@ static ink_status parse_macro(ink_parser *p, ink_node *node)
     return parse_macro_body(p, macro, "endmacro");
 }
 
+/* The block after {% call %} is a macro without a name that only the called one can reach. */
 static ink_status parse_call_block(ink_parser *p, ink_node *node)
 {
     ink_macro *macro = &node->as.macro.macro;

@@ -1,3 +1,9 @@
+/*
+ * The ground of the interpreter: failing, paying, memory, text in the making, scopes.
+ *
+ * Scratch text is written behind the output rather than into buffers of its own: nothing has to be
+ * freed on the way out of an error, and one limit bounds both.
+ */
 #include "text/template_render.h"
 
 #include <stdarg.h>

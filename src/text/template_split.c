@@ -92,6 +92,7 @@ static ink_status split_at_back(ink_rendering *r, ink_value text, ink_value sepa
     return add_piece(r, text.as.text, end, list);
 }
 
+/* From the back, pieces are found last to first. */
 static void reverse(ink_value_list *list)
 {
     for (size_t low = 0, high = list->n_items; low + 1 < high; low++) {

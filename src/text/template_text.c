@@ -1,3 +1,7 @@
+/*
+ * Characters of UTF-8 as Python counts them. White space is what str.isspace() says: the Unicode
+ * property and the four ASCII separators from 0x1c on.
+ */
 #include "text/template_text.h"
 
 #include "base/utf8.h"

@@ -1,3 +1,7 @@
+/*
+ * Making and asking values. Each list and dict knows how deep and how heavy it is, kept up to date
+ * as it is filled: a walk over it can then be refused or paid for before it begins.
+ */
 #include "text/value.h"
 
 #include <string.h>

@@ -8,7 +8,7 @@
 
 #define MAX_TILES 4
 #define MAX_COLS 6
-#define STRETCH 512 /* of k: 16 to 32 KiB of weights */
+#define STRETCH 256 /* of k: 8 to 16 KiB of weights */
 
 /* Rows 8 * half on of a tile's k. */
 typedef __m256 load_fn(const uint8_t *tile, size_t k, int half);
@@ -32,50 +32,46 @@ typedef struct float_kernels {
     float_product_fn *wide[MAX_COLS];  /* one tile, by columns - 1 */
 } float_kernels;
 
-/* Rows of tile t in column c, and how many there are. */
-TEMPLATE float *output(const float_stretch *s, int t, int c)
+/* One tile and several columns, or several tiles and one column. */
+#define MAX_PRODUCTS MAX_COLS
+_Static_assert(MAX_TILES <= MAX_PRODUCTS, "either");
+
+/* What product i of these reads and writes. */
+TEMPLATE size_t tile_of(int n_tiles, int i)
 {
-    return s->y + (size_t)c * s->y_stride + (size_t)t * LANES;
+    return n_tiles > 1 ? (size_t)i : 0;
 }
 
-TEMPLATE size_t output_rows(const float_stretch *s, int t)
+TEMPLATE size_t column_of(int n_tiles, int i)
 {
-    return s->n_rows - (size_t)t * LANES;
-}
-
-TEMPLATE void add_k(load_fn *load, int n_tiles, int n_cols, __m256 acc[MAX_TILES][MAX_COLS][2],
-                    const uint8_t *const tile[MAX_TILES], const float *const x[MAX_COLS], size_t k)
-{
-    foreach (t, n_tiles) {
-        const __m256 w[2] = {load(tile[t], k, 0), load(tile[t], k, 1)};
-        foreach (c, n_cols) {
-            const __m256 one = _mm256_set1_ps(x[c][k]);
-            foreach (h, 2)
-                acc[t][c][h] = _mm256_fmadd_ps(w[h], one, acc[t][c][h]);
-        }
-    }
+    return n_tiles > 1 ? 0 : (size_t)i;
 }
 
 TEMPLATE void multiply_floats(load_fn *load, int n_tiles, int n_cols, const float_stretch *s)
 {
-    __m256 acc[MAX_TILES][MAX_COLS][2];
-    const uint8_t *tile[MAX_TILES];
-    const float *x[MAX_COLS];
-    foreach (t, n_tiles)
-        tile[t] = s->tiles + (size_t)t * s->tile_bytes;
-    foreach (c, n_cols)
-        x[c] = s->x + (size_t)c * s->x_stride;
-    foreach (t, n_tiles)
-        foreach (c, n_cols)
-            foreach (h, 2)
-                acc[t][c][h] = s->resumes ? load_half(output(s, t, c), output_rows(s, t), h)
-                                          : _mm256_setzero_ps();
+    const int n_products = n_tiles * n_cols;
+    const uint8_t *tile[MAX_PRODUCTS];
+    const float *x[MAX_PRODUCTS];
+    float *y[MAX_PRODUCTS];
+    __m256 acc[MAX_PRODUCTS][2];
+    foreach (i, n_products) {
+        const size_t t = tile_of(n_tiles, i), c = column_of(n_tiles, i);
+        tile[i] = s->tiles + t * s->tile_bytes;
+        x[i] = s->x + c * s->x_stride;
+        y[i] = s->y + c * s->y_stride + t * LANES;
+        foreach (h, 2)
+            acc[i][h] = s->resumes ? load_half(y[i], s->n_rows - t * LANES, h)
+                                   : _mm256_setzero_ps();
+    }
     for (size_t k = 0; k < s->k; k++)
-        add_k(load, n_tiles, n_cols, acc, tile, x, k);
-    foreach (t, n_tiles)
-        foreach (c, n_cols)
+        foreach (i, n_products) {
+            const __m256 value = _mm256_set1_ps(x[i][k]);
             foreach (h, 2)
-                store_half(output(s, t, c), output_rows(s, t), h, acc[t][c][h]);
+                acc[i][h] = _mm256_fmadd_ps(load(tile[i], k, h), value, acc[i][h]);
+        }
+    foreach (i, n_products)
+        foreach (h, 2)
+            store_half(y[i], s->n_rows - tile_of(n_tiles, i) * LANES, h, acc[i][h]);
 }
 
 static size_t at_most(size_t n, size_t limit)
