@@ -121,16 +121,20 @@ static ink_array *derive(ink_op op, ink_type type, int n_dims, const size_t *sha
     return y;
 }
 
-static ink_array *derive_alike(ink_op op, ink_array *x)
-{
-    return x ? derive(op, INK_F32, x->n_dims, x->shape, x) : NULL;
-}
 
 static void *mismatch(const ink_array *x, ink_op op)
 {
     FAIL(x->graph, INK_BAD_ARGUMENT, "%s: the shapes do not fit (first input: %d dimensions, %zu x ... x %zu)",
          ink_ops[op].name, x->n_dims, x->shape[0], x->shape[x->n_dims - 1]);
     return NULL;
+}
+
+/* Row by row: a vector alone has no rows. */
+static ink_array *derive_alike(ink_op op, ink_array *x)
+{
+    if (!x)
+        return NULL;
+    return x->n_dims < 2 ? mismatch(x, op) : derive(op, INK_F32, x->n_dims, x->shape, x);
 }
 
 static size_t last(const ink_array *x)
@@ -306,7 +310,8 @@ ink_array *ink_concat(ink_array *a, ink_array *b)
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, a->shape, sizeof shape);
     shape[a->n_dims - 1] += last(b);
-    if (a->n_dims != b->n_dims || memcmp(a->shape, b->shape, (size_t)(a->n_dims - 1) * sizeof *shape) != 0)
+    if (a->n_dims < 2 || a->n_dims != b->n_dims ||
+        memcmp(a->shape, b->shape, (size_t)(a->n_dims - 1) * sizeof *shape) != 0)
         return mismatch(a, INK_OP_CONCAT);
     ink_array *y = derive(INK_OP_CONCAT, INK_F32, a->n_dims, shape, a);
     if (y)

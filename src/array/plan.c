@@ -37,7 +37,7 @@ static void mark_needed(const ink_graph *graph, note *notes)
 /* ---- Stages ------------------------------------------------------------------------------------------------- */
 
 /* The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether joining the stage
- * before that one is possible: its inputs there are the same rows. */
+ * before that one is possible: its inputs there are the same rows. An input of fewer dimensions repeats for all rows. */
 static size_t earliest_stage(const ink_array *node, const note *notes, bool *row_wise)
 {
     size_t latest = NO_STAGE;
@@ -53,7 +53,7 @@ static size_t earliest_stage(const ink_array *node, const note *notes, bool *row
     for (int j = 0; latest != NO_STAGE && j < INK_MAX_INPUTS; j++) {
         const ink_array *input = node->inputs[j];
         if (input && notes[base_of(input)->index].stage == latest)
-            *row_wise = *row_wise && input->shape[0] == node->shape[0] &&
+            *row_wise = *row_wise && input->shape[0] == node->shape[0] && input->n_dims >= node->n_dims &&
                         base_of(input)->shape[0] == node->shape[0];
     }
     if (latest == NO_STAGE) {

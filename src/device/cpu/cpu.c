@@ -100,11 +100,21 @@ static void count_tasks(cpu_program *program, const ink_cpu *cpu)
     }
 }
 
+/* Other programs may have moved the memory since. */
+static void bind(cpu_program *program, const ink_cpu *cpu)
+{
+    if (program->bound == cpu->memory)
+        return;
+    ink_plan_bind(&program->plan, cpu->memory);
+    program->bound = cpu->memory;
+}
+
 static ink_status run(ink_program *base, ink_error *error)
 {
     cpu_program *program = (cpu_program *)base;
     ink_cpu *cpu = (ink_cpu *)base->device;
     (void)error;
+    bind(program, cpu);
     count_tasks(program, cpu);
     ink_pool_run(cpu->pool, &(ink_pool_work){run_task, program, program->n_tasks, program->plan.n_stages});
     return INK_OK;
@@ -112,12 +122,7 @@ static ink_status run(ink_program *base, ink_error *error)
 
 static void *data(ink_program *base, ink_array *array)
 {
-    cpu_program *program = (cpu_program *)base;
-    ink_cpu *cpu = (ink_cpu *)base->device;
-    if (program->bound != cpu->memory) {
-        ink_plan_bind(&program->plan, cpu->memory);
-        program->bound = cpu->memory;
-    }
+    bind((cpu_program *)base, (const ink_cpu *)base->device);
     return array->data;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Formats with blocks of 256 as AVX2 registers. place.group, 0..7, is constant wherever these are inlined, so the bit
- * positions below are too.
+ * Formats with blocks of 256 as AVX2 registers. place.group, 0..7, is constant wherever these are
+ * inlined, and so are the positions of bits below.
  */
 #ifndef INK_KERNEL_X86_EXPAND256_AVX2_H
 #define INK_KERNEL_X86_EXPAND256_AVX2_H
@@ -16,7 +16,8 @@ TEMPLATE __m256i nibbles_of_64(const uint8_t *field, int group, int unit, int ha
 /* 32 bytes hold four groups, two bits each. */
 TEMPLATE __m256i pairs_of_128(const uint8_t *field, int group, int unit, int half, int to)
 {
-    return take_bits(unit4(field, N_UNITS * (group / 4) + unit, half), 2 * (group & 3), to, 3 << to);
+    __m256i bytes = unit4(field, N_UNITS * (group / 4) + unit, half);
+    return take_bits(bytes, 2 * (group & 3), to, 3 << to);
 }
 
 /* 32 bytes hold one bit of every group. */
@@ -56,7 +57,8 @@ TEMPLATE __m256i code_q2_k(place at, int unit, int half)
 TEMPLATE row_scales scales_q2_k(place at, int half)
 {
     const uint8_t *scales = FIELD(at, ink_block_q2_k, scales);
-    __m128i first = unit1(scales, 2 * at.group, half), second = unit1(scales, 2 * at.group + 1, half);
+    __m128i first = unit1(scales, 2 * at.group, half);
+    __m128i second = unit1(scales, 2 * at.group + 1, half);
     __m256 minus_d_min = minus(halves(FIELD(at, ink_block_q2_k, d_min), half));
     return (row_scales){
         .d = halves(FIELD(at, ink_block_q2_k, d), half),
@@ -83,15 +85,18 @@ TEMPLATE __m128i scale_q3_k(place at, int i, int half)
 
 TEMPLATE row_scales scales_q3_k(place at, int half)
 {
+    __m128i first = scale_q3_k(at, 2 * at.group, half);
+    __m128i second = scale_q3_k(at, 2 * at.group + 1, half);
     return (row_scales){
         .d = halves(FIELD(at, ink_block_q3_k, d), half),
-        .scale = pair_scales(scale_q3_k(at, 2 * at.group, half), scale_q3_k(at, 2 * at.group + 1, half)),
+        .scale = pair_scales(first, second),
     };
 }
 
 /*
- * Q4_K and Q5_K begin alike. Eight scales and eight minima of six bits in twelve bytes: those of groups 0..3 fill bytes
- * 0..7, whose upper two bits belong to groups 4..7; the rest of these is in the halves of bytes 8..11.
+ * Q4_K and Q5_K begin alike. Eight scales and eight minima of six bits in twelve bytes: those of
+ * groups 0..3 fill bytes 0..7, whose upper two bits belong to groups 4..7; the rest of these is in
+ * the halves of bytes 8..11.
  */
 TEMPLATE row_scales scales_k(place at, int half)
 {
@@ -137,9 +142,11 @@ TEMPLATE __m256i code_q6_k(place at, int unit, int half)
 TEMPLATE row_scales scales_q6_k(place at, int half)
 {
     const uint8_t *scales = FIELD(at, ink_block_q6_k, scales);
+    __m128i first = unit1(scales, 2 * at.group, half);
+    __m128i second = unit1(scales, 2 * at.group + 1, half);
     return (row_scales){
         .d = halves(FIELD(at, ink_block_q6_k, d), half),
-        .scale = pair_scales(unit1(scales, 2 * at.group, half), unit1(scales, 2 * at.group + 1, half)),
+        .scale = pair_scales(first, second),
     };
 }
 
@@ -162,8 +169,8 @@ TEMPLATE row_scales scales_iq4_xs(place at, int half)
 }
 
 /*
- * Digit n of a byte is 3t >> 8 with t = byte * 3^n mod 256. There is no byte multiply: 256 t in 16 bits drops what mod
- * drops, and the high half of its triple is the digit.
+ * Digit n of a byte is 3t >> 8 with t = byte * 3^n mod 256. There is no byte multiply: 256 t in 16
+ * bits drops what mod drops, and the high half of its triple is the digit.
  */
 TEMPLATE __m256i trits(__m256i bytes, int n)
 {
@@ -175,7 +182,7 @@ TEMPLATE __m256i trits(__m256i bytes, int n)
     return _mm256_or_si256(_mm256_mulhi_epu16(even, three), odd);
 }
 
-/* Digit n of 32 bytes is group n; of 16 bytes more, ten halves of groups; of the last 4 bytes, a unit. */
+/* Digit n of 32 bytes is group n; of 16 bytes more, half a group; of the last 4 bytes, a unit. */
 TEMPLATE __m256i code_tq1_0(place at, int unit, int half)
 {
     const int half_group = 2 * (at.group - 5) + unit / 4;

@@ -1,8 +1,8 @@
 /*
  * Formats with blocks of 32 as AVX2 registers, and what all formats share.
  *
- * A format is a code_fn and a scales_fn. FIELD finds a member of the block in the tile; its units follow each other.
- * Codes stay unsigned wherever they fit, because vpmaddubsw wants one unsigned side.
+ * A format is a code_fn and a scales_fn. FIELD finds a member of the block in the tile; its units
+ * follow each other. Codes stay unsigned where they fit: vpmaddubsw wants one unsigned side.
  */
 #ifndef INK_KERNEL_X86_EXPAND32_AVX2_H
 #define INK_KERNEL_X86_EXPAND32_AVX2_H
@@ -34,10 +34,11 @@ TEMPLATE __m256 halves(const uint8_t *field, int half)
     return _mm256_cvtph_ps(unit2(field, half));
 }
 
-/* Bits `from` and up of each byte, moved to bit `to` and masked; what crosses into the next byte is masked off. */
+/* Bits `from` and up of each byte, moved to bit `to`; the mask also drops what crosses bytes. */
 TEMPLATE __m256i take_bits(__m256i bytes, int from, int to, int mask)
 {
-    __m256i moved = from > to ? _mm256_srli_epi16(bytes, from - to) : _mm256_slli_epi16(bytes, to - from);
+    __m256i moved =
+        from > to ? _mm256_srli_epi16(bytes, from - to) : _mm256_slli_epi16(bytes, to - from);
     return _mm256_and_si256(moved, _mm256_set1_epi8((char)mask));
 }
 
@@ -62,7 +63,8 @@ TEMPLATE row_scales scales_d(place at, int half)
 
 TEMPLATE row_scales scales_d_m(place at, int half)
 {
-    return (row_scales){.d = halves(at.block, half), .m = {halves(FIELD(at, ink_block_q4_1, m), half)}};
+    __m256 m = halves(FIELD(at, ink_block_q4_1, m), half);
+    return (row_scales){.d = halves(at.block, half), .m = {m}};
 }
 
 TEMPLATE __m256i code_q8_0(place at, int unit, int half)
@@ -109,7 +111,7 @@ TEMPLATE __m256i code_mxfp4(place at, int unit, int half)
     return look_up(ink_codes_mxfp4, 16, nibbles_of_32(FIELD(at, ink_block_mxfp4, q), unit, half));
 }
 
-/* 2^(e - 128) by its bits: normal from e = 2 on, below one of the two highest bits of a subnormal's fraction. */
+/* 2^(e - 128) by its bits: normal from e = 2 on, below that one bit of a subnormal's fraction. */
 TEMPLATE row_scales scales_mxfp4(place at, int half)
 {
     const __m256i one = _mm256_set1_epi32(1);

@@ -1,7 +1,7 @@
 /*
- * The matmuls of float weights: a fused multiply-add per weight and column, in increasing k. Its latency
- * is hidden by several tiles at once for one column, by several columns for more; these pass a stretch of
- * k of one tile while it stays in the cache, their sums waiting in y.
+ * The matmuls of float weights: a fused multiply-add per weight and column, in increasing k. Its
+ * latency is hidden by several tiles at once for one column, by several columns for more; these
+ * pass a stretch of k of one tile while it stays in the cache, their sums waiting in y.
  */
 #include "kernel/kernel.h"
 #include "kernel/x86/template_avx2.h"
@@ -32,11 +32,11 @@ typedef struct float_kernels {
     float_product_fn *wide[MAX_COLS];  /* one tile, by columns - 1 */
 } float_kernels;
 
-/* One tile and several columns, or several tiles and one column. */
+/* Several tiles and one column, or one tile and several columns: what product i reads and writes.
+ */
 #define MAX_PRODUCTS MAX_COLS
-_Static_assert(MAX_TILES <= MAX_PRODUCTS, "either");
+_Static_assert(MAX_TILES <= MAX_PRODUCTS, "the larger of both");
 
-/* What product i of these reads and writes. */
 TEMPLATE size_t tile_of(int n_tiles, int i)
 {
     return n_tiles > 1 ? (size_t)i : 0;
@@ -60,8 +60,8 @@ TEMPLATE void multiply_floats(load_fn *load, int n_tiles, int n_cols, const floa
         x[i] = s->x + c * s->x_stride;
         y[i] = s->y + c * s->y_stride + t * LANES;
         foreach (h, 2)
-            acc[i][h] = s->resumes ? load_half(y[i], s->n_rows - t * LANES, h)
-                                   : _mm256_setzero_ps();
+            acc[i][h] =
+                s->resumes ? load_half(y[i], s->n_rows - t * LANES, h) : _mm256_setzero_ps();
     }
     for (size_t k = 0; k < s->k; k++)
         foreach (i, n_products) {
@@ -151,24 +151,24 @@ TEMPLATE __m256 load_bf16(const uint8_t *tile, size_t k, int half)
         multiply_floats(load_##name, tiles, cols, s);           \
     }
 
-#define FORMAT(name, bytes)                                                      \
-    PRODUCT(name, 1, 1)                                                          \
-    PRODUCT(name, 2, 1)                                                          \
-    PRODUCT(name, 3, 1)                                                          \
-    PRODUCT(name, 4, 1)                                                          \
-    PRODUCT(name, 1, 2)                                                          \
-    PRODUCT(name, 1, 3)                                                          \
-    PRODUCT(name, 1, 4)                                                          \
-    PRODUCT(name, 1, 5)                                                          \
-    PRODUCT(name, 1, 6)                                                          \
-    static const float_kernels kernels_##name = {                                \
-        bytes,                                                                   \
-        {name##_1_1, name##_2_1, name##_3_1, name##_4_1},                        \
+#define KERNELS(name, bytes)                                                       \
+    PRODUCT(name, 1, 1)                                                            \
+    PRODUCT(name, 2, 1)                                                            \
+    PRODUCT(name, 3, 1)                                                            \
+    PRODUCT(name, 4, 1)                                                            \
+    PRODUCT(name, 1, 2)                                                            \
+    PRODUCT(name, 1, 3)                                                            \
+    PRODUCT(name, 1, 4)                                                            \
+    PRODUCT(name, 1, 5)                                                            \
+    PRODUCT(name, 1, 6)                                                            \
+    static const float_kernels kernels_##name = {                                  \
+        bytes,                                                                     \
+        {name##_1_1, name##_2_1, name##_3_1, name##_4_1},                          \
         {name##_1_1, name##_1_2, name##_1_3, name##_1_4, name##_1_5, name##_1_6}}; \
-    void ink_matmul_##name##_avx2(const ink_matmul *m)                           \
-    {                                                                            \
-        multiply(m, &kernels_##name);                                            \
+    void ink_matmul_##name##_avx2(const ink_matmul *m)                             \
+    {                                                                              \
+        multiply(m, &kernels_##name);                                              \
     }
-FORMAT(f32, 4)
-FORMAT(f16, 2)
-FORMAT(bf16, 2)
+KERNELS(f32, 4)
+KERNELS(f16, 2)
+KERNELS(bf16, 2)

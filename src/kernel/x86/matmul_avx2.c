@@ -1,6 +1,7 @@
 /*
- * The quantized matmuls. A few columns are multiplied straight from the tiles; for more, a stretch of k of one tile is
- * unpacked into a panel that stays in the L1 cache while all columns pass by, their sums waiting in y.
+ * The quantized matmuls. A few columns are multiplied straight from the tiles; for more, a stretch
+ * of k of one tile is unpacked into a panel that stays in the L1 cache while all columns pass by,
+ * their sums waiting in y.
  */
 #include "kernel/x86/expand256_avx2.h"
 #include "kernel/x86/matmul_avx2.h"
@@ -10,8 +11,7 @@
 typedef void unpack_fn(panel_group *panel, const uint8_t *block, size_t n_blocks);
 
 typedef struct format_kernels {
-    size_t block_bytes; /* of a tile */
-    size_t block_groups;
+    const expander *expand;
     product_fn *direct[MAX_DIRECT_COLS]; /* by columns - 1 */
     unpack_fn *unpack;
     const panel_products *panel;
@@ -22,14 +22,20 @@ static size_t at_most(size_t n, size_t limit)
     return n < limit ? n : limit;
 }
 
+/* Blocks in `k` elements of a row. */
+static size_t count_blocks(const format_kernels *format, size_t k)
+{
+    return k / INK_Q8_GROUP / (size_t)format->expand->n_groups;
+}
+
 static void multiply_direct(const ink_matmul *m, const format_kernels *format)
 {
-    const size_t n_blocks = m->k / INK_Q8_GROUP / format->block_groups;
+    const size_t n_blocks = count_blocks(format, m->k);
     stretch s = {m->tiles, n_blocks, m->x, m->x_stride, m->y, m->y_stride, 0, false};
     for (size_t row = 0; row < m->n_rows; row += INK_TILE_ROWS) {
         s.n_rows = at_most(m->n_rows - row, INK_TILE_ROWS);
         format->direct[m->n_cols - 1](&s);
-        s.blocks += n_blocks * format->block_bytes;
+        s.blocks += n_blocks * format->expand->block_bytes;
         s.y += INK_TILE_ROWS;
     }
 }
@@ -43,21 +49,27 @@ static void multiply_columns(const ink_matmul *m, stretch s, const panel_product
     }
 }
 
-/* Tiles within stretches of k: the columns' share of a stretch is small enough to stay in the L2 cache. */
+/* Stretches of k outside, tiles inside: a stretch of all columns stays in the L2 cache. */
 static void multiply_panels(const ink_matmul *m, const format_kernels *format)
 {
-    const size_t n_groups = m->k / INK_Q8_GROUP, row_bytes = n_groups / format->block_groups * format->block_bytes;
-    for (size_t group = 0; group < n_groups; group += PANEL_GROUPS) {
-        const size_t n = at_most(n_groups - group, PANEL_GROUPS);
-        const uint8_t *blocks = (const uint8_t *)m->tiles + group / format->block_groups * format->block_bytes;
-        stretch s = {m->scratch, n, (const ink_q8 *)m->x + group, m->x_stride, m->y, m->y_stride, 0, group > 0};
+    const size_t tile_bytes = count_blocks(format, m->k) * format->expand->block_bytes;
+    const uint8_t *start = m->tiles;
+    for (size_t k = 0; k < m->k; k += PANEL_K) {
+        const size_t n_k = at_most(m->k - k, PANEL_K), n_blocks = count_blocks(format, n_k);
+        stretch s = {.blocks = m->scratch,
+                     .n_blocks = n_k / INK_Q8_GROUP,
+                     .x = (const ink_q8 *)m->x + k / INK_Q8_GROUP,
+                     .x_stride = m->x_stride,
+                     .y = m->y,
+                     .y_stride = m->y_stride,
+                     .resumes = k > 0};
         for (size_t row = 0; row < m->n_rows; row += INK_TILE_ROWS) {
-            format->unpack(m->scratch, blocks, n / format->block_groups);
+            format->unpack(m->scratch, start + row / INK_TILE_ROWS * tile_bytes, n_blocks);
             s.n_rows = at_most(m->n_rows - row, INK_TILE_ROWS);
             multiply_columns(m, s, format->panel);
-            blocks += row_bytes;
             s.y += INK_TILE_ROWS;
         }
+        start += n_blocks * format->expand->block_bytes;
     }
 }
 
@@ -104,39 +116,39 @@ TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block
         multiply_stretch(expand_##name, n, s); \
     }
 
-/* name, groups of a block, traits of codes, kind of panel, scales */
-#define FORMATS(X)                                           \
-    X(q8_0, 1, BYTES, bytes, scales_d)                 \
-    X(q4_0, 1, NIBBLES, nibbles, scales_d)                   \
-    X(q4_1, 1, NIBBLES_M, nibbles_m, scales_d_m)             \
-    X(q5_0, 1, FIVE_BITS, five_bits, scales_d)               \
-    X(q5_1, 1, FIVE_BITS_M, five_bits_m, scales_d_m)         \
-    X(iq4_nl, 1, BYTES, bytes, scales_d)               \
-    X(mxfp4, 1, FIVE_BITS, five_bits, scales_mxfp4)          \
-    X(q2_k, 8, TWO_BITS_M16, two_bits_m16, scales_q2_k)      \
-    X(q3_k, 8, THREE_BITS_16, three_bits_16, scales_q3_k)    \
-    X(q4_k, 8, NIBBLES_M, nibbles_m, scales_k)               \
-    X(q5_k, 8, FIVE_BITS_M, five_bits_m, scales_k)           \
-    X(q6_k, 8, SIX_BITS_16, six_bits_16, scales_q6_k)        \
-    X(iq4_xs, 8, BYTES, bytes, scales_iq4_xs)          \
-    X(tq1_0, 8, TRITS, trits, scales_tq1_0)                  \
-    X(tq2_0, 8, TRITS, trits, scales_tq2_0)
+/* name, groups of a block, kind of codes, scales */
+#define FORMATS(X)                         \
+    X(q8_0, 1, bytes, scales_d)            \
+    X(q4_0, 1, nibbles, scales_d)          \
+    X(q4_1, 1, nibbles_m, scales_d_m)      \
+    X(q5_0, 1, five_bits, scales_d)        \
+    X(q5_1, 1, five_bits_m, scales_d_m)    \
+    X(iq4_nl, 1, bytes, scales_d)          \
+    X(mxfp4, 1, five_bits, scales_mxfp4)   \
+    X(q2_k, 8, two_bits_m16, scales_q2_k)  \
+    X(q3_k, 8, three_bits_16, scales_q3_k) \
+    X(q4_k, 8, nibbles_m, scales_k)        \
+    X(q5_k, 8, five_bits_m, scales_k)      \
+    X(q6_k, 8, six_bits_16, scales_q6_k)   \
+    X(iq4_xs, 8, bytes, scales_iq4_xs)     \
+    X(tq1_0, 8, trits, scales_tq1_0)       \
+    X(tq2_0, 8, trits, scales_tq2_0)
 
-#define BLOCK_BYTES(name) (INK_TILE_ROWS * sizeof(ink_block_##name))
-
-#define X(name, groups, codes, panel_kind, scales)                                                                 \
-    static const expander expand_##name = {codes, code_##name, scales, BLOCK_BYTES(name), groups, true};  \
-    COLUMNS(name, 1)                                                                                               \
-    COLUMNS(name, 2)                                                                                               \
-    COLUMNS(name, 3)                                                                                               \
-    static void unpack_##name(panel_group *panel, const uint8_t *block, size_t n_blocks)                           \
-    {                                                                                                              \
-        unpack_blocks(expand_##name, panel, block, n_blocks);                                                      \
-    }                                                                                                              \
-    static const format_kernels kernels_##name = {                                                                 \
-        BLOCK_BYTES(name), groups, {name##_1, name##_2, name##_3}, unpack_##name, &ink_panel_##panel_kind##_avx2}; \
-    void ink_matmul_##name##_avx2(const ink_matmul *m)                                                             \
-    {                                                                                                              \
-        multiply(m, &kernels_##name);                                                                              \
+#define X(name, groups, kind, scales)                                                             \
+    static const expander expand_##name =                                                         \
+        {TRAITS_##kind, code_##name, scales, INK_TILE_ROWS * sizeof(ink_block_##name),            \
+         groups,        true};                                                                    \
+    COLUMNS(name, 1)                                                                              \
+    COLUMNS(name, 2)                                                                              \
+    COLUMNS(name, 3)                                                                              \
+    static void unpack_##name(panel_group *panel, const uint8_t *block, size_t n_blocks)          \
+    {                                                                                             \
+        unpack_blocks(expand_##name, panel, block, n_blocks);                                     \
+    }                                                                                             \
+    static const format_kernels kernels_##name = {                                                \
+        &expand_##name, {name##_1, name##_2, name##_3}, unpack_##name, &ink_panel_##kind##_avx2}; \
+    void ink_matmul_##name##_avx2(const ink_matmul *m)                                            \
+    {                                                                                             \
+        multiply(m, &kernels_##name);                                                             \
     }
 FORMATS(X)

@@ -1,34 +1,55 @@
 /*
- * What the AVX2 files of the quantized matmul share: how codes of each kind are multiplied, and the panel, a stretch of
- * one tile's k expanded once for many columns. Every format unpacks to one of a few kinds, so panels need few kernels.
+ * What the AVX2 files of the quantized matmul share: the kinds of codes, and the panel, a stretch
+ * of one tile's k expanded once for many columns. Many formats have the same kind, so that panels
+ * need few kernels.
  */
 #ifndef INK_KERNEL_X86_MATMUL_AVX2_H
 #define INK_KERNEL_X86_MATMUL_AVX2_H
 
 #include "kernel/x86/product_avx2.h"
 
-/* How the codes of a kind are multiplied: run, offset, is_signed, is_scaled, kind. */
-#define TRITS {8, 1, false, false, INK_GROUP_PLAIN}
-#define NIBBLES {8, 8, false, false, INK_GROUP_PLAIN}
-#define NIBBLES_M {8, 0, false, false, INK_GROUP_M32}
-#define FIVE_BITS {4, 16, false, false, INK_GROUP_PLAIN}
-#define FIVE_BITS_M {4, 0, false, false, INK_GROUP_M32}
-#define TWO_BITS_M16 {4, 0, false, true, INK_GROUP_M16}
-#define THREE_BITS_16 {4, 4, false, true, INK_GROUP_PLAIN}
-#define SIX_BITS_16 {2, 32, false, true, INK_GROUP_PLAIN}
-#define BYTES {1, 0, true, false, INK_GROUP_PLAIN}
+/* By kind of codes: run, offset, is_signed, is_scaled, and what is added. */
+#define TRAITS_trits                        \
+    {                                       \
+        8, 1, false, false, INK_GROUP_PLAIN \
+    }
+#define TRAITS_nibbles                      \
+    {                                       \
+        8, 8, false, false, INK_GROUP_PLAIN \
+    }
+#define TRAITS_nibbles_m                  \
+    {                                     \
+        8, 0, false, false, INK_GROUP_M32 \
+    }
+#define TRAITS_five_bits                     \
+    {                                        \
+        4, 16, false, false, INK_GROUP_PLAIN \
+    }
+#define TRAITS_five_bits_m                \
+    {                                     \
+        4, 0, false, false, INK_GROUP_M32 \
+    }
+#define TRAITS_two_bits_m16              \
+    {                                    \
+        4, 0, false, true, INK_GROUP_M16 \
+    }
+#define TRAITS_three_bits_16               \
+    {                                      \
+        4, 4, false, true, INK_GROUP_PLAIN \
+    }
+#define TRAITS_six_bits_16                  \
+    {                                       \
+        2, 32, false, true, INK_GROUP_PLAIN \
+    }
+#define TRAITS_bytes                       \
+    {                                      \
+        1, 0, true, false, INK_GROUP_PLAIN \
+    }
 
-/* Kinds of codes in panels. */
-#define PANELS(X)                    \
-    X(trits, TRITS)                  \
-    X(nibbles, NIBBLES)              \
-    X(nibbles_m, NIBBLES_M)          \
-    X(five_bits, FIVE_BITS)          \
-    X(five_bits_m, FIVE_BITS_M)      \
-    X(two_bits_m16, TWO_BITS_M16)    \
-    X(three_bits_16, THREE_BITS_16)  \
-    X(six_bits_16, SIX_BITS_16)      \
-    X(bytes, BYTES)
+#define CODE_KINDS(X)                                                                    \
+    X(trits)                                                                             \
+    X(nibbles) X(nibbles_m) X(five_bits) X(five_bits_m) X(two_bits_m16) X(three_bits_16) \
+        X(six_bits_16) X(bytes)
 
 /* A group as its code_fn and scales_fn give it. */
 typedef struct panel_group {
@@ -39,14 +60,14 @@ typedef struct panel_group {
 
 _Static_assert(sizeof(panel_group) <= INK_PANEL_TILES * INK_PANEL_GROUP_BYTES, "scratch");
 
-/* Groups of a panel: 768 of k, 18 KiB, so that it and a few columns fit 32 KiB of L1 cache. */
-#define PANEL_GROUPS 24
+/* Elements of a panel: 18 KiB, so that it and a few columns fit 32 KiB of L1 cache. */
+#define PANEL_K 768
 
 /* By columns - 1. A stretch's blocks are panel_groups. */
 typedef product_fn *panel_products[MAX_COLS];
 
-#define X(name, traits) extern const panel_products ink_panel_##name##_avx2;
-PANELS(X)
+#define X(kind) extern const panel_products ink_panel_##kind##_avx2;
+CODE_KINDS(X)
 #undef X
 
 #endif

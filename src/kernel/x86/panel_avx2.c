@@ -1,6 +1,6 @@
 /*
- * The product over panels: a panel is a format of its own, whose codes need no unpacking. One kernel per kind of codes
- * and number of columns.
+ * The product over panels: a panel is a format of its own, whose codes need no unpacking. One
+ * kernel per kind of codes and number of columns.
  */
 #include "kernel/x86/matmul_avx2.h"
 
@@ -21,18 +21,19 @@ TEMPLATE row_scales scales_panel(place at, int half)
     };
 }
 
-#define COLUMNS(name, n)                            \
-    static void name##_##n(const stretch *s)        \
-    {                                               \
-        multiply_stretch(expand_##name, n, s);      \
+#define COLUMNS(kind, n)                       \
+    static void kind##_##n(const stretch *s)   \
+    {                                          \
+        multiply_stretch(expand_##kind, n, s); \
     }
 
-#define X(name, traits)                                                                                           \
-    static const expander expand_##name = {traits, code_panel, scales_panel, sizeof(panel_group), 1, false};      \
-    COLUMNS(name, 1)                                                                                              \
-    COLUMNS(name, 2)                                                                                              \
-    COLUMNS(name, 3)                                                                                              \
-    COLUMNS(name, 4)                                                                                              \
-    const panel_products ink_panel_##name##_avx2 = {name##_1, name##_2, name##_3, name##_4};
-PANELS(X)
+#define X(kind)                                                                           \
+    static const expander expand_##kind = {TRAITS_##kind,       code_panel, scales_panel, \
+                                           sizeof(panel_group), 1,          false};       \
+    COLUMNS(kind, 1)                                                                      \
+    COLUMNS(kind, 2)                                                                      \
+    COLUMNS(kind, 3)                                                                      \
+    COLUMNS(kind, 4)                                                                      \
+    const panel_products ink_panel_##kind##_avx2 = {kind##_1, kind##_2, kind##_3, kind##_4};
+CODE_KINDS(X)
 #undef X

@@ -2,8 +2,9 @@
  * The product of one tile with a few columns of ink_q8, written once for every quantized format.
  *
  * A format is an expander: how to get one unit of codes (4 of k, 8 rows) and the scales of 8 rows.
- * A broadcast of four activations meets one unit; lanes are rows. All sums are exact integers, so any
- * order gives the bits of reference.h; only add_scaled touches floats, in the order written there.
+ * A broadcast of four activations meets one unit; lanes are rows. All sums are exact integers, so
+ * any order gives the bits of reference.h; only add_scaled touches floats, in the order given
+ * there.
  */
 #ifndef INK_KERNEL_X86_PRODUCT_AVX2_H
 #define INK_KERNEL_X86_PRODUCT_AVX2_H
@@ -147,7 +148,8 @@ TEMPLATE void add_run(expander f, int n_cols, __m256i sum[MAX_COLS][2], const me
 }
 
 /* One column's step of the float accumulator, as reference.h writes it. */
-TEMPLATE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *scales, const ink_q8 *x)
+TEMPLATE __m256 add_scaled(traits t, __m256 acc, __m256i sum, const row_scales *scales,
+                           const ink_q8 *x)
 {
     __m256 d = _mm256_mul_ps(scales->d, _mm256_set1_ps(x->d));
     acc = _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(sum), acc);

@@ -1,6 +1,6 @@
 /*
  * How the AVX2 files write one loop for many cases: a TEMPLATE is inlined wherever it is called, so
- * that its constant arguments, its foreach loops and the functions it is given become straight code.
+ * that its constant arguments, foreach loops and the functions it is given become straight code.
  * Results are 16 lanes in two registers, `half` 0 and 1; a short end is masked, never read or
  * written past.
  */

@@ -1,7 +1,7 @@
 /*
- * The weighted sums of attention: 32 elements of one or two columns stay in registers while the rows of
- * the page pass, so that a row is widened once for two query heads. The arithmetic of an element is that
- * of row one: acc = acc * rescale, then fma(p * d, q, acc) in increasing row.
+ * The weighted sums of attention: 32 elements of one or two columns stay in registers while the
+ * rows of the page pass, so that a row is widened once for two query heads. The arithmetic of an
+ * element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in increasing row.
  */
 #include "kernel/kernel.h"
 #include "kernel/x86/template_avx2.h"
@@ -12,7 +12,7 @@
 #define PIECE INK_Q8_GROUP /* elements: a block of the quantized formats */
 #define VECTORS (PIECE / HALF)
 
-/* Elements 8 * i on of a piece as signed codes or values, n of the piece's exist; and the piece's d. */
+/* Elements 8 * i on of a piece of n, as signed codes or values; and the d of the piece. */
 typedef struct values_format {
     __m256 (*load)(const uint8_t *piece, int i, size_t n);
     float (*scale)(const uint8_t *piece);
@@ -29,7 +29,7 @@ typedef struct values_piece {
     size_t acc_stride;
 } values_piece;
 
-/* What load_half and store_half are to 16 elements, for 32. */
+/* How many elements of n are in vector i and later ones. */
 TEMPLATE size_t left_of(size_t n, int i)
 {
     return n > (size_t)(HALF * i) ? n - (size_t)(HALF * i) : 0;
@@ -107,8 +107,8 @@ TEMPLATE void add_rows(const values_format *f, const values_piece *v, int n_cols
     foreach (c, n_cols)
         foreach (i, VECTORS) {
             const float *from = v->acc + (size_t)c * v->acc_stride + HALF * i;
-            acc[c][i] = _mm256_mul_ps(load_half(from, left_of(v->n, i), 0),
-                                      _mm256_set1_ps(v->rescale[c]));
+            acc[c][i] =
+                _mm256_mul_ps(load_half(from, left_of(v->n, i), 0), _mm256_set1_ps(v->rescale[c]));
         }
     for (size_t row = 0; row < v->n_rows; row++)
         add_row(f, v, n_cols, row, acc);
@@ -154,11 +154,11 @@ TEMPLATE void add_values(const values_format *f, const ink_values *v)
     }
 }
 
-#define VALUES(name, scale, bytes)                                        \
+#define VALUES(name, scale, bytes)                                          \
     static const values_format format_##name = {load_##name, scale, bytes}; \
-    void ink_values_##name##_avx2(const ink_values *v)                    \
-    {                                                                     \
-        add_values(&format_##name, v);                                    \
+    void ink_values_##name##_avx2(const ink_values *v)                      \
+    {                                                                       \
+        add_values(&format_##name, v);                                      \
     }
 VALUES(f32, scale_1, PIECE * sizeof(float))
 VALUES(f16, scale_1, PIECE * sizeof(ink_half))

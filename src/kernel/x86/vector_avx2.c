@@ -1,6 +1,6 @@
 /*
- * The ops along a vector, 16 elements in two registers at a time; a short end is masked, so nothing past
- * it is read or written and reductions leave the upper lanes alone.
+ * The ops along a vector, 16 elements in two registers at a time; a short end is masked, so nothing
+ * past it is read or written and reductions leave the upper lanes alone.
  */
 #include "kernel/kernel.h"
 #include "kernel/x86/math_avx2.h"

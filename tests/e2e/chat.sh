@@ -1,0 +1,73 @@
+# `inkling run` as a conversation, at a terminal that script(1) provides.
+. "$(dirname "$0")/support.sh"
+need_shared
+if ! command -v script >/dev/null || [ ! -x "$python" ]; then
+    echo "script(1) or $python is missing"
+    exit 77
+fi
+
+# A model with a chat template: the stories model with one key more. The alignment of what follows is kept.
+"$python" - "$stories" "$scratch/chat.gguf" <<'EOT'
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+text = b"{{ bos_token }}{% for m in messages %}{{ m.content }}{% if not loop.last %} {% endif %}{% endfor %}"
+def pair(text):
+    key = b"tokenizer.chat_template"
+    return struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(text)) + text
+text += b"{#" + b"." * (-len(pair(text + b"{##}")) % 32) + b"#}"
+n_tensors, n_pairs = struct.unpack("<QQ", data[8:24])
+open(sys.argv[2], "wb").write(data[:8] + struct.pack("<QQ", n_tensors, n_pairs + 1) + pair(text) + data[24:])
+EOT
+
+# talk ARGUMENT...: types standard input, line by line, and prints what a person would see, without colors.
+talk() {
+    printf '%s' "stty -echo; NO_COLOR=1 TERM=dumb ${INK_EMULATOR:-} '$INK_BIN' run" >"$scratch/command"
+    for word in "$@"; do
+        printf " '%s'" "$word" >>"$scratch/command"
+    done
+    script -qec ". '$scratch/command'" /dev/null 2>&1 | tr -d '\r'
+}
+
+first=', there was a little girl named Lily. She loved'
+equal "an answer, with the template" "$first" \
+    "$(ink run "$scratch/chat.gguf" 'Once upon a time' --temperature 0 --max-tokens 15)"
+ink run "$scratch/chat.gguf" 'upon a time' --system Once --temperature 0 --max-tokens 15 >"$scratch/out"
+equal "--system comes first" "$first" "$(cat "$scratch/out")"
+fails "--system without a template" 1 'no chat template' run "$stories" x --system y
+
+printf '%s\n' 'Once upon a time' '/stats' "/save $scratch/saved.json" '/clear' '/save' '/sav' '/exit' |
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 15 >"$scratch/out"
+grep -qF "$first" "$scratch/out"
+report "an answer in a conversation" $? "$(cat "$scratch/out")"
+grep -q '^generated  15 tokens' "$scratch/out"
+report "/stats" $? "$(cat "$scratch/out")"
+grep -q '/save needs a FILE' "$scratch/out" && grep -q 'did you mean /save' "$scratch/out"
+report "wrong commands" $? "$(cat "$scratch/out")"
+"$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert [m["role"] for m in d] == ["user", "assistant"], d
+assert d[1]["content"] == sys.argv[2], d' "$scratch/saved.json" "$first"
+report "/save" $?
+
+printf '%s\n' "/load $scratch/saved.json" 'One\' 'day' "/save $scratch/more.json" '/exit' |
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 10 >"$scratch/out"
+"$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
+report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
+
+printf '%s\n' 'Once upon a time' '/save x' '/exit' |
+    talk "$stories" --temperature 0 --max-tokens 15 >"$scratch/out"
+grep -qF "$first" "$scratch/out" && grep -q 'no conversation' "$scratch/out"
+report "without a template a text is continued" $? "$(cat "$scratch/out")"
+
+# The whole conversation is what is read: in pieces as it grows, or at once when it is loaded.
+printf '%s\n' 'Once upon a time' 'She saw' "/save $scratch/grown.json" '/exit' |
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 15 >/dev/null
+"$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+print(" ".join(m["content"] for m in d[:3]), end="")
+open(sys.argv[2], "w").write(d[3]["content"])' "$scratch/grown.json" "$scratch/answer" >"$scratch/prompt"
+ink run "$scratch/chat.gguf" "$(cat "$scratch/prompt")" --raw --temperature 0 --max-tokens 15 >"$scratch/out"
+same "a turn goes on where the session stands" "$scratch/out" "$scratch/answer"
+finish
