@@ -154,9 +154,12 @@ void ink_pool_run(ink_pool *pool, const ink_pool_work *work)
     pthread_mutex_lock(&pool->lock);
     uint32_t run = atomic_load(&pool->run) + 1;
     for (size_t s = 0; s < work->n_stages; s++) {
-        atomic_store(&pool->stages[s].done, 0);
-        atomic_store(&pool->stages[s].n_tasks, work->n_tasks[s]);
-        atomic_store(&pool->stages[s].next, (uint64_t)run << 32);
+        stage *at = &pool->stages[s];
+        /* Closed before it changes: a late thread must not take the new count with the old run's number. */
+        atomic_store(&at->next, (uint64_t)run << 32 | UINT32_MAX);
+        atomic_store(&at->done, 0);
+        atomic_store(&at->n_tasks, work->n_tasks[s]);
+        atomic_store(&at->next, (uint64_t)run << 32);
     }
     pool->work = *work;
     atomic_store(&pool->run, run);

@@ -224,6 +224,7 @@ static ink_status check_latent(reader *r, const ink_hparams *hparams)
 
 static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
+    INK_TRY(check_layers(r, hparams));
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
     if (arch->rope != INK_ROPE_NONE && (hparams->rope_dims % 2 != 0 || hparams->rope_dims > hparams->k_dim))
@@ -234,7 +235,6 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
         return refuse(r, "attention.sliding_window", "is too large");
     if (hparams->pooling > 4)
         return refuse(r, "pooling_type", "is unknown");
-    INK_TRY(check_layers(r, hparams));
     INK_TRY(check_experts(r, hparams));
     INK_TRY(check_latent(r, hparams));
     return check_floats(r, hparams);

@@ -273,6 +273,7 @@ static void check_order(const ink_plan *plan, const life *lives)
                 continue;
             assert_int_equal(plan->stages[mine->stage].locality, INK_ROWS);
             assert_int_equal(base->shape[0], node->shape[0]);
+            assert_true(node->inputs[j]->n_dims >= node->n_dims);
         }
     }
 }
@@ -400,6 +401,28 @@ static void constants_alone_can_be_computed(void **state)
     ink_graph_run_deinit(&run);
 }
 
+/* As many elements as there are rows, but each row needs all of them. */
+static void a_vector_that_repeats_is_waited_for(void **state)
+{
+    (void)state;
+    ink_graph_run run;
+    ink_graph_run_init(&run, 1);
+    ink_array *x = ink_input(&run.graph, INK_F32, 2, (size_t[]){8, 1});
+    ink_array *a = ink_input(&run.graph, INK_F32, 2, (size_t[]){8, 8});
+    ink_array *vector = ink_reshape(ink_scale(x, 2), 1, (size_t[]){8});
+    ink_array *y = ink_output(ink_add(a, vector));
+    ink_graph_run_compile(&run);
+    float *from = ink_graph_run_data(&run, x), *zeros = ink_graph_run_data(&run, a);
+    memset(zeros, 0, 64 * sizeof *zeros);
+    for (int i = 0; i < 8; i++)
+        from[i] = (float)i;
+    ink_graph_run_go(&run);
+    const float *got = ink_graph_run_data(&run, y);
+    for (int i = 0; i < 64; i++)
+        assert_true(got[i] == (float)(2 * (i % 8)));
+    ink_graph_run_deinit(&run);
+}
+
 static void an_empty_graph_is_a_plan(void **state)
 {
     (void)state;
@@ -419,6 +442,7 @@ int main(void)
         cmocka_unit_test_prestate(runs_match_evaluation_one_by_one, (void *)(uintptr_t)&three),
         cmocka_unit_test(what_no_output_needs_does_not_run),
         cmocka_unit_test(constants_alone_can_be_computed),
+        cmocka_unit_test(a_vector_that_repeats_is_waited_for),
         cmocka_unit_test(an_empty_graph_is_a_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,8 +32,7 @@ typedef struct float_kernels {
     float_product_fn *wide[MAX_COLS];  /* one tile, by columns - 1 */
 } float_kernels;
 
-/* Several tiles and one column, or one tile and several columns: what product i reads and writes.
- */
+/* Product i is that of tile i with one column, or of one tile with column i. */
 #define MAX_PRODUCTS MAX_COLS
 _Static_assert(MAX_TILES <= MAX_PRODUCTS, "the larger of both");
 

@@ -116,7 +116,7 @@ TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block
         multiply_stretch(expand_##name, n, s); \
     }
 
-/* name, groups of a block, kind of codes, scales */
+/* name, groups of a block, kind of codes, scales_fn */
 #define FORMATS(X)                         \
     X(q8_0, 1, bytes, scales_d)            \
     X(q4_0, 1, nibbles, scales_d)          \
@@ -134,10 +134,15 @@ TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block
     X(tq1_0, 8, trits, scales_tq1_0)       \
     X(tq2_0, 8, trits, scales_tq2_0)
 
-#define X(name, groups, kind, scales)                                                             \
-    static const expander expand_##name =                                                         \
-        {TRAITS_##kind, code_##name, scales, INK_TILE_ROWS * sizeof(ink_block_##name),            \
-         groups,        true};                                                                    \
+#define X(name, groups, kind, scales_)                                                            \
+    static const expander expand_##name = {                                                       \
+        .traits = {TRAITS_##kind},                                                                \
+        .code = code_##name,                                                                      \
+        .scales = scales_,                                                                        \
+        .block_bytes = INK_TILE_ROWS * sizeof(ink_block_##name),                                  \
+        .n_groups = groups,                                                                       \
+        .is_streamed = true,                                                                      \
+    };                                                                                            \
     COLUMNS(name, 1)                                                                              \
     COLUMNS(name, 2)                                                                              \
     COLUMNS(name, 3)                                                                              \

@@ -9,47 +9,26 @@
 #include "kernel/x86/product_avx2.h"
 
 /* By kind of codes: run, offset, is_signed, is_scaled, and what is added. */
-#define TRAITS_trits                        \
-    {                                       \
-        8, 1, false, false, INK_GROUP_PLAIN \
-    }
-#define TRAITS_nibbles                      \
-    {                                       \
-        8, 8, false, false, INK_GROUP_PLAIN \
-    }
-#define TRAITS_nibbles_m                  \
-    {                                     \
-        8, 0, false, false, INK_GROUP_M32 \
-    }
-#define TRAITS_five_bits                     \
-    {                                        \
-        4, 16, false, false, INK_GROUP_PLAIN \
-    }
-#define TRAITS_five_bits_m                \
-    {                                     \
-        4, 0, false, false, INK_GROUP_M32 \
-    }
-#define TRAITS_two_bits_m16              \
-    {                                    \
-        4, 0, false, true, INK_GROUP_M16 \
-    }
-#define TRAITS_three_bits_16               \
-    {                                      \
-        4, 4, false, true, INK_GROUP_PLAIN \
-    }
-#define TRAITS_six_bits_16                  \
-    {                                       \
-        2, 32, false, true, INK_GROUP_PLAIN \
-    }
-#define TRAITS_bytes                       \
-    {                                      \
-        1, 0, true, false, INK_GROUP_PLAIN \
-    }
+#define TRAITS_trits 8, 1, false, false, INK_GROUP_PLAIN
+#define TRAITS_nibbles 8, 8, false, false, INK_GROUP_PLAIN
+#define TRAITS_nibbles_m 8, 0, false, false, INK_GROUP_M32
+#define TRAITS_five_bits 4, 16, false, false, INK_GROUP_PLAIN
+#define TRAITS_five_bits_m 4, 0, false, false, INK_GROUP_M32
+#define TRAITS_two_bits_m16 4, 0, false, true, INK_GROUP_M16
+#define TRAITS_three_bits_16 4, 4, false, true, INK_GROUP_PLAIN
+#define TRAITS_six_bits_16 2, 32, false, true, INK_GROUP_PLAIN
+#define TRAITS_bytes 1, 0, true, false, INK_GROUP_PLAIN
 
-#define CODE_KINDS(X)                                                                    \
-    X(trits)                                                                             \
-    X(nibbles) X(nibbles_m) X(five_bits) X(five_bits_m) X(two_bits_m16) X(three_bits_16) \
-        X(six_bits_16) X(bytes)
+#define CODE_KINDS(X) \
+    X(trits)          \
+    X(nibbles)        \
+    X(nibbles_m)      \
+    X(five_bits)      \
+    X(five_bits_m)    \
+    X(two_bits_m16)   \
+    X(three_bits_16)  \
+    X(six_bits_16)    \
+    X(bytes)
 
 /* A group as its code_fn and scales_fn give it. */
 typedef struct panel_group {

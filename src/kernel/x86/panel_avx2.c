@@ -27,13 +27,18 @@ TEMPLATE row_scales scales_panel(place at, int half)
         multiply_stretch(expand_##kind, n, s); \
     }
 
-#define X(kind)                                                                           \
-    static const expander expand_##kind = {TRAITS_##kind,       code_panel, scales_panel, \
-                                           sizeof(panel_group), 1,          false};       \
-    COLUMNS(kind, 1)                                                                      \
-    COLUMNS(kind, 2)                                                                      \
-    COLUMNS(kind, 3)                                                                      \
-    COLUMNS(kind, 4)                                                                      \
+#define X(kind)                             \
+    static const expander expand_##kind = { \
+        .traits = {TRAITS_##kind},          \
+        .code = code_panel,                 \
+        .scales = scales_panel,             \
+        .block_bytes = sizeof(panel_group), \
+        .n_groups = 1,                      \
+    };                                      \
+    COLUMNS(kind, 1)                        \
+    COLUMNS(kind, 2)                        \
+    COLUMNS(kind, 3)                        \
+    COLUMNS(kind, 4)                        \
     const panel_products ink_panel_##kind##_avx2 = {kind##_1, kind##_2, kind##_3, kind##_4};
 CODE_KINDS(X)
 #undef X

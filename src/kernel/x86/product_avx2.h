@@ -72,8 +72,10 @@ typedef struct stretch {
 
 typedef void product_fn(const stretch *s);
 
-/* Computed here and in this order: left alone, compilers turn exact integer sums into trees, and
- * spill most of their values. Without it prefill ran at half the speed. */
+/*
+ * Computed here and in this order: left alone, compilers turn exact integer sums into trees and
+ * spill most of their values, at half the speed.
+ */
 TEMPLATE __m256i pin(__m256i value)
 {
     __asm__ volatile("" : "+x"(value));
