@@ -30,16 +30,16 @@ talk() {
 
 first=', there was a little girl named Lily. She loved'
 equal "an answer, with the template" "$first" \
-    "$(ink run "$scratch/chat.gguf" 'Once upon a time' --temperature 0 --max-tokens 15)"
-ink run "$scratch/chat.gguf" 'upon a time' --system Once --temperature 0 --max-tokens 15 >"$scratch/out"
+    "$(ink run "$scratch/chat.gguf" 'Once upon a time' --temperature 0 --max-tokens 14)"
+ink run "$scratch/chat.gguf" 'upon a time' --system Once --temperature 0 --max-tokens 14 >"$scratch/out"
 equal "--system comes first" "$first" "$(cat "$scratch/out")"
 fails "--system without a template" 1 'no chat template' run "$stories" x --system y
 
 printf '%s\n' 'Once upon a time' '/stats' "/save $scratch/saved.json" '/clear' '/save' '/sav' '/exit' |
-    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 15 >"$scratch/out"
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 14 >"$scratch/out"
 grep -qF "$first" "$scratch/out"
 report "an answer in a conversation" $? "$(cat "$scratch/out")"
-grep -q '^generated  15 tokens' "$scratch/out"
+grep -q '^generated  14 tokens' "$scratch/out"
 report "/stats" $? "$(cat "$scratch/out")"
 grep -q '/save needs a FILE' "$scratch/out" && grep -q 'did you mean /save' "$scratch/out"
 report "wrong commands" $? "$(cat "$scratch/out")"
@@ -57,17 +57,17 @@ assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
 report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
 
 printf '%s\n' 'Once upon a time' '/save x' '/exit' |
-    talk "$stories" --temperature 0 --max-tokens 15 >"$scratch/out"
+    talk "$stories" --temperature 0 --max-tokens 14 >"$scratch/out"
 grep -qF "$first" "$scratch/out" && grep -q 'no conversation' "$scratch/out"
 report "without a template a text is continued" $? "$(cat "$scratch/out")"
 
 # The whole conversation is what is read: in pieces as it grows, or at once when it is loaded.
 printf '%s\n' 'Once upon a time' 'She saw' "/save $scratch/grown.json" '/exit' |
-    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 15 >/dev/null
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 14 >/dev/null
 "$python" -c 'import json, sys
 d = json.load(open(sys.argv[1]))
 print(" ".join(m["content"] for m in d[:3]), end="")
 open(sys.argv[2], "w").write(d[3]["content"])' "$scratch/grown.json" "$scratch/answer" >"$scratch/prompt"
-ink run "$scratch/chat.gguf" "$(cat "$scratch/prompt")" --raw --temperature 0 --max-tokens 15 >"$scratch/out"
+ink run "$scratch/chat.gguf" "$(cat "$scratch/prompt")" --raw --temperature 0 --max-tokens 14 >"$scratch/out"
 same "a turn goes on where the session stands" "$scratch/out" "$scratch/answer"
 finish

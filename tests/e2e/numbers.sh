@@ -5,28 +5,35 @@ models=$shared/golden/models
 llama=$models/llama-gqa-Q8_0.gguf
 story=$shared/weights/stories260K-greedy/heldout_story.txt
 
-# parses NAME EXPRESSION: standard input is JSON, and the expression over `d` holds.
+# parses NAME EXPRESSION ARGUMENT...: what the command prints is JSON, and the expression over `d` holds.
 parses() {
-    [ -x "$python" ] || { skip "$1" "no $python"; return; }
+    parses_name=$1 expression=$2
+    shift 2
+    [ -x "$python" ] || { skip "$parses_name" "no $python"; return; }
+    ink "$@" >"$scratch/json" 2>"$scratch/err" </dev/null
     "$python" -c 'import json, sys
-d = json.load(sys.stdin)
-assert eval(sys.argv[1]), d' "$2" 2>"$scratch/err"
-    report "$1" $? "$(cat "$scratch/err")"
+d = json.load(open(sys.argv[1]))
+assert eval("(" + sys.argv[2] + ")"), d' "$scratch/json" "$expression" 2>>"$scratch/err"
+    report "$parses_name" $? "$(cat "$scratch/err")"
 }
 
 # ---- show
-ink show "$llama" --json | parses "show --json" 'd["architecture"] == "llama" and d["parameters"] == 1000704
+parses "show --json" 'd["architecture"] == "llama" and d["parameters"] == 1000704
     and sum(f["bytes"] for f in d["formats"]) > 0 and {f["format"] for f in d["formats"]} == {"F32", "Q8_0"}
-    and d["hyperparameters"]["block_count"] == 2 and d["vocabulary"]["tokens"] == 544'
-ink show "$llama" --json --context 100 --cache q8_0 | parses "planned memory" 'd["memory"]["context"] == 100
-    and d["memory"]["cache"] == "q8_0" and d["memory"]["total_bytes"] ==
-    d["memory"]["weight_bytes"] + d["memory"]["cache_bytes"] + d["memory"]["work_bytes"]'
+    and d["hyperparameters"]["block_count"] == 2 and d["vocabulary"]["tokens"] == 544' show "$llama" --json
+parses "planned memory" 'd["memory"]["context"] == 100 and d["memory"]["cache"] == "q8_0"
+    and d["memory"]["total_bytes"] == d["memory"]["weight_bytes"] + d["memory"]["cache_bytes"]
+    + d["memory"]["work_bytes"]' show "$llama" --json --context 100 --cache q8_0
 ink show "$llama" | grep -q '^architecture  *llama$'
 report "show" $?
-fails "an unsupported format is named" 1 'NVFP4' show "$models/llama-types-NVFP4.gguf"
-ink version --json | parses "version --json" 'd["version"] and d["processors"] >= 1'
-printf 'Once upon a time' | ink tokenize "$stories" --json |
-    parses "tokenize --json" 'd["tokens"] == [1, 403, 407, 261, 378] and d["n_tokens"] == 5'
+sed 's/llama/zebra/g' "$stories" >"$scratch/zebra.gguf"
+fails "an unsupported architecture is named" 1 'architecture "zebra" is not supported' show "$scratch/zebra.gguf"
+fails "and not run" 1 'architecture "zebra" is not supported' run "$scratch/zebra.gguf" x
+head -c 100000 "$stories" >"$scratch/cut.gguf"
+fails "a file cut short is refused" 1 'cut.gguf' show "$scratch/cut.gguf"
+parses "version --json" 'd["version"] and d["processors"] >= 1' version --json
+printf 'Once upon a time' | ink tokenize "$stories" --json | tr -d ' \n' >"$scratch/json"
+equal "tokenize --json" '{"n_tokens":5,"tokens":[1,403,407,261,378]}' "$(cat "$scratch/json")"
 
 # ---- logits
 ids="1 425 478 319 466 542 422 285 374 441 464 488"
@@ -53,20 +60,20 @@ fails "a folder that is not there" 1 'No such file' logits "$llama" --tokens '1 
 fails "split behind the end" 1 'there are 2 tokens' logits "$llama" --tokens '1 2' --split 2 --out "$scratch/none"
 
 # The reference: mean nll 1.316119 over the 145 tokens behind BOS, in float32.
-ink perplexity "$stories" "$story" --context 146 --all --cache f32 --json |
-    parses "perplexity of the reference" 'abs(d["mean_nll"] - 1.316119) < 1e-5 and d["tokens_scored"] == 145
-    and abs(d["perplexity"] - 3.728921) < 1e-4'
-ink perplexity "$stories" "$story" --context 32 --json |
-    parses "second halves of windows" 'd["windows"] == 4 and d["tokens_scored"] == 4 * 15'
+parses "perplexity of the reference" 'abs(d["mean_nll"] - 1.316119) < 1e-5 and d["tokens_scored"] == 145
+    and abs(d["perplexity"] - 3.728921) < 1e-4' \
+    perplexity "$stories" "$story" --context 146 --all --cache f32 --json
+parses "second halves of windows" 'd["windows"] == 4 and d["tokens_scored"] == 4 * 15' \
+    perplexity "$stories" "$story" --context 32 --json
 ink perplexity "$stories" "$story" --context 64 2>"$scratch/err" | grep -Eq '^perplexity +[0-9.]+ \+/- [0-9.]+$'
 report "perplexity" $?
 equal "nothing on standard error" "" "$(cat "$scratch/err")"
 fails "a text that fills no window" 1 '146 tokens, less than one window of 512' perplexity "$stories" "$story"
 fails "no text file" 1 'nosuch.txt' perplexity "$stories" nosuch.txt
 
-ink bench "$stories" --prompt 20 --generate 5 --repeat 2 --threads 1 --json |
-    parses "bench --json" 'd["prefill_tokens_per_second"] > 0 and d["decode_tokens_per_second"] > 0
-    and d["threads"] == 1 and d["peak_bytes"] > 0 and d["decode_bytes_per_second"] > 0'
+parses "bench --json" 'd["prefill_tokens_per_second"] > 0 and d["decode_tokens_per_second"] > 0
+    and d["threads"] == 1 and d["peak_bytes"] > 0 and d["decode_bytes_per_second"] > 0' \
+    bench "$stories" --prompt 20 --generate 5 --repeat 2 --threads 1 --json
 ink bench "$stories" --prompt 20 --generate 5 --repeat 1 | grep -q '^generation .*tokens/s'
 report "bench" $?
 
@@ -75,7 +82,7 @@ bert=$models/bert-Q8_0.gguf
 equal "one vector" 128 "$(ink embed "$bert" "hello world" | wc -w)"
 equal "text on standard input" "$(ink embed "$bert" "hello world")" "$(echo "hello world" | ink embed "$bert")"
 equal "a vector a token" 3 "$(ink embed "$bert" --tokens "1 2 3" --each | wc -l)"
-ink embed "$bert" hello --json | parses "embed --json" 'len(d["embeddings"]) == 1 and len(d["embeddings"][0]) == 128'
+parses "embed --json" 'len(d["embeddings"]) == 1 and len(d["embeddings"][0]) == 128' embed "$bert" hello --json
 fails "embeddings of a model that generates" 1 'not for embeddings' embed "$stories" hello
-fails "texts of a model for embeddings" 1 'inkling' run "$bert" hello
+fails "texts of a model for embeddings" 1 'does not generate' run "$bert" hello
 finish

@@ -50,7 +50,7 @@ fails "flag of another command" 2 'unknown option --temperature' logits m --temp
 fails "logits without --out" 2 '--out FILE is missing' logits m --tokens 1
 fails "text and tokens" 2 'TEXT has no effect' embed m text --tokens 1
 fails "no such file" 1 'nosuch.gguf.*no such file' show nosuch.gguf
-fails "a folder" 1 'inkling' show /
+fails "a folder" 1 '/: not a regular file' show /
 fails "not a model" 1 'support.sh' show "$(dirname "$0")/support.sh"
 ink version >/dev/full 2>"$scratch/err"
 equal "a full disk is a failure" 1 "$?"

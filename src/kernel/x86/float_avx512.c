@@ -1,7 +1,7 @@
 /*
- * Float weights: acc = fma(w, x[k], acc) in increasing k, a lane is a row. One accumulator waits four
- * cycles for its last sum, so four tiles go side by side; with many columns these 64 rows by 6 columns
- * fill the registers, and k goes in chunks whose weights stay in the second cache.
+ * Float weights: acc = fma(w, x[k], acc) in increasing k, a lane is a row. One accumulator waits
+ * four cycles for its last sum, so four tiles go side by side; with many columns these 64 rows by 6
+ * columns fill the registers, and k goes in chunks whose weights stay in the second cache.
  */
 #include "kernel/x86/matmul_avx512.h"
 
@@ -46,33 +46,34 @@ TEMPLATE void multiply(const float_format *f, const float_product *p, int n_cols
     const uint8_t *w[MAX_TILES];
     const float *x[MAX_COLUMNS];
     __m512 acc[MAX_COLUMNS][MAX_TILES];
-    UNROLL for (int t = 0; t < MAX_TILES; t++)
+    foreach (t, MAX_TILES)
         w[t] = p->tile[t];
-    UNROLL for (int c = 0; c < n_cols; c++) {
+    foreach (c, n_cols) {
         x[c] = p->x + (size_t)c * p->x_stride;
-        UNROLL for (int t = 0; t < MAX_TILES; t++) {
+        foreach (t, MAX_TILES) {
             const float *y = p->y[t] + (size_t)c * p->y_stride;
             acc[c][t] = _mm512_maskz_loadu_ps(p->resume ? p->rows[t] : 0, y);
         }
     }
     for (size_t k = 0; k < p->n; k++) {
         __m512 value[MAX_TILES];
-        UNROLL for (int t = 0; t < MAX_TILES; t++)
+        foreach (t, MAX_TILES)
             value[t] = f->load(w[t] + k * f->bytes);
-        UNROLL for (int c = 0; c < n_cols; c++) {
+        foreach (c, n_cols) {
             __m512 activation = _mm512_set1_ps(x[c][k]);
-            UNROLL for (int t = 0; t < MAX_TILES; t++)
+            foreach (t, MAX_TILES)
                 acc[c][t] = _mm512_fmadd_ps(value[t], activation, acc[c][t]);
         }
     }
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int t = 0; t < MAX_TILES; t++)
+    foreach (c, n_cols)
+        foreach (t, MAX_TILES)
             _mm512_mask_storeu_ps(p->y[t] + (size_t)c * p->y_stride, p->rows[t], acc[c][t]);
 }
 
 typedef void float_product_fn(const float_product *p);
 
-/* Where fewer than four tiles are left the last stands in for the others, and none of its rows is stored. */
+/* Where fewer than four tiles are left the last stands in for the others, and none of its rows is
+ * stored. */
 static void set_tiles(float_product *p, const ink_matmul *m, size_t first_tile, size_t tile_bytes)
 {
     const size_t last = tiles_of(m->n_rows) - 1;
@@ -112,24 +113,24 @@ static void multiply_all(const ink_matmul *m, size_t bytes, float_product_fn *co
     }
 }
 
-#define PRODUCT(name, n_cols)                                                 \
-    INSTANCE static void name##_##n_cols(const float_product *p)              \
-    {                                                                         \
-        multiply(&name, p, n_cols);                                           \
+#define PRODUCT(name, n_cols)                                    \
+    INSTANCE static void name##_##n_cols(const float_product *p) \
+    {                                                            \
+        multiply(&name, p, n_cols);                              \
     }
-#define FLOATS(name)                                                          \
-    static const float_format name = {sizeof(ink_block_##name) * LANES, load_##name}; \
-    PRODUCT(name, 1)                                                          \
-    PRODUCT(name, 2)                                                          \
-    PRODUCT(name, 3)                                                          \
-    PRODUCT(name, 4)                                                          \
-    PRODUCT(name, 5)                                                          \
-    PRODUCT(name, 6)                                                          \
-    void ink_matmul_##name##_avx512(const ink_matmul *m)                      \
-    {                                                                         \
-        static float_product_fn *const products[MAX_COLUMNS] = {              \
-            name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};      \
-        multiply_all(m, name.bytes, products);                                \
+#define FLOATS(name)                                                                           \
+    static const float_format name = {sizeof(ink_block_##name) * LANES, load_##name};          \
+    PRODUCT(name, 1)                                                                           \
+    PRODUCT(name, 2)                                                                           \
+    PRODUCT(name, 3)                                                                           \
+    PRODUCT(name, 4)                                                                           \
+    PRODUCT(name, 5)                                                                           \
+    PRODUCT(name, 6)                                                                           \
+    void ink_matmul_##name##_avx512(const ink_matmul *m)                                       \
+    {                                                                                          \
+        static float_product_fn *const products[MAX_COLUMNS] = {name##_1, name##_2, name##_3,  \
+                                                                name##_4, name##_5, name##_6}; \
+        multiply_all(m, name.bytes, products);                                                 \
     }
 FLOATS(f32)
 FLOATS(f16)

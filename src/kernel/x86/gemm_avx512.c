@@ -1,9 +1,11 @@
 /*
- * Matrix times many columns: arithmetic is the limit. Four tiles at a time are expanded into a panel that stays in the
- * second cache, every format to the same unsigned bytes, and one product runs over it: 32 rows by 6 columns (12 sums
- * and 12 accumulators in registers), the columns staying in the first cache while the panel's tiles pass.
+ * Matrix times many columns: arithmetic is the limit. Four tiles at a time are expanded into a
+ * panel that stays in the second cache, every format to the same unsigned bytes, and one product
+ * runs over it: 32 rows by 6 columns (12 sums and 12 accumulators in registers), the columns
+ * staying in the first cache while the panel's tiles pass.
  *
- * Formats with scales for 16 values multiply them into the codes where the product fits a byte (Q2_K, Q3_K).
+ * Formats with scales for 16 values multiply them into the codes where the product fits a byte
+ * (Q2_K, Q3_K).
  */
 #include "kernel/x86/matmul_avx512.h"
 
@@ -24,7 +26,13 @@ typedef struct panel_group {
 _Static_assert(sizeof(panel_group) <= INK_PANEL_GROUP_BYTES, "fits the scratch that callers give");
 
 /* What the product must know of a format: the others are expanded to one of these. */
-typedef enum product_kind { PRODUCT_PLAIN, PRODUCT_M32, PRODUCT_M16, PRODUCT_SCALED, N_PRODUCTS } product_kind;
+typedef enum product_kind {
+    PRODUCT_PLAIN,
+    PRODUCT_M32,
+    PRODUCT_M16,
+    PRODUCT_SCALED,
+    N_PRODUCTS
+} product_kind;
 
 /* 32 rows of the panel times a few columns, for a chunk of k. */
 typedef struct product {
@@ -47,9 +55,11 @@ typedef struct product {
 TEMPLATE __m512i fold_scale(__m512i codes, int bias, __m512i scale, int folded_bias)
 {
     const __m512i low_bytes = _mm512_set1_epi16(0xff), minus_bias = _mm512_set1_epi16((short)-bias);
-    scale = _mm512_or_si512(_mm512_and_si512(scale, _mm512_set1_epi32(0xffff)), _mm512_slli_epi32(scale, 16));
+    scale = _mm512_or_si512(_mm512_and_si512(scale, _mm512_set1_epi32(0xffff)),
+                            _mm512_slli_epi32(scale, 16));
     __m512i even = _mm512_add_epi16(_mm512_and_si512(codes, low_bytes), minus_bias);
-    __m512i odd = _mm512_add_epi16(_mm512_and_si512(_mm512_srli_epi32(codes, 8), low_bytes), minus_bias);
+    __m512i odd =
+        _mm512_add_epi16(_mm512_and_si512(_mm512_srli_epi32(codes, 8), low_bytes), minus_bias);
     even = _mm512_and_si512(_mm512_mullo_epi16(even, scale), low_bytes);
     odd = _mm512_andnot_si512(low_bytes, _mm512_slli_epi32(_mm512_mullo_epi16(odd, scale), 8));
     return _mm512_add_epi8(_mm512_or_si512(even, odd), bytes(folded_bias));
@@ -65,9 +75,10 @@ TEMPLATE int folded_bias(const tile_format *f)
     return folds(f) && f->bias ? FOLDED_BIAS_Q3_K : f->bias;
 }
 
-TEMPLATE void expand_group(const tile_format *f, panel_group *out, const uint8_t *block, int g, const group_scales *s)
+TEMPLATE void expand_group(const tile_format *f, panel_group *out, const uint8_t *block, int g,
+                           const group_scales *s)
 {
-    UNROLL for (int u = 0; u < GROUP_UNITS; u++) {
+    foreach (u, GROUP_UNITS) {
         const int half = u / HALF_UNITS;
         __m512i codes = move_bits(f->codes(block, g, u), f->shift(g, half), 0);
         if (folds(f))
@@ -75,7 +86,7 @@ TEMPLATE void expand_group(const tile_format *f, panel_group *out, const uint8_t
         _mm512_store_si512(out->codes[u], codes);
     }
     _mm512_store_ps(out->d, s->d);
-    UNROLL for (int half = 0; half < 2; half++) {
+    foreach (half, 2) {
         if (f->kind == INK_GROUP_M16 || (f->kind == INK_GROUP_M32 && half == 0))
             _mm512_store_ps(out->more.m[half], s->m[half]);
         else if (f->sub == SUB_16)
@@ -88,7 +99,7 @@ TEMPLATE void expand(const tile_format *f, panel_group *out, const uint8_t *bloc
     for (size_t b = 0; b < n_blocks; b++, block += f->block_bytes, out += f->n_groups) {
         tile_scales scales;
         f->scales(&scales, block);
-        UNROLL for (int g = 0; g < f->n_groups; g++) {
+        foreach (g, f->n_groups) {
             group_scales s = scales_of_group(f, &scales, g);
             expand_group(f, out + g, block, g, &s);
         }
@@ -106,11 +117,14 @@ TEMPLATE __m512i start(product_kind kind, __m512i minus_bias, const ink_q8 *x)
 }
 
 /* Both tiles' codes of half a group meet every column. */
-TEMPLATE void add_codes(__m512i sum[][PAIR], const panel_group *const *w, const ink_q8 *const *x, int half, int n_cols)
+TEMPLATE void add_codes(__m512i sum[][PAIR], const panel_group *const *w, const ink_q8 *const *x,
+                        int half, int n_cols)
 {
-    UNROLL for (int u = HALF_UNITS * half; u < HALF_UNITS * (half + 1); u++) {
-        __m512i first = _mm512_load_si512(w[0]->codes[u]), second = _mm512_load_si512(w[1]->codes[u]);
-        UNROLL for (int c = 0; c < n_cols; c++) {
+    foreach (i, HALF_UNITS) {
+        const int u = HALF_UNITS * half + i;
+        __m512i first = _mm512_load_si512(w[0]->codes[u]);
+        __m512i second = _mm512_load_si512(w[1]->codes[u]);
+        foreach (c, n_cols) {
             __m512i activations = broadcast4(x[c]->q + 4 * u);
             sum[c][0] = _mm512_dpbusd_epi32(sum[c][0], first, activations);
             sum[c][1] = _mm512_dpbusd_epi32(sum[c][1], second, activations);
@@ -119,12 +133,13 @@ TEMPLATE void add_codes(__m512i sum[][PAIR], const panel_group *const *w, const 
 }
 
 /* The integer sums of a group: sum over k of scale * q * x.q. */
-TEMPLATE void sum_group(product_kind kind, __m512i sum[][PAIR], const panel_group *const *w, const ink_q8 *const *x,
-                        int bias, int n_cols)
+TEMPLATE void sum_group(product_kind kind, __m512i sum[][PAIR], const panel_group *const *w,
+                        const ink_q8 *const *x, int bias, int n_cols)
 {
     const bool scaled = kind == PRODUCT_SCALED;
-    const __m512i minus_bias = scaled ? _mm512_set1_epi32((uint16_t)-bias) : _mm512_set1_epi16((short)-bias);
-    UNROLL for (int c = 0; c < n_cols; c++)
+    const __m512i minus_bias =
+        scaled ? _mm512_set1_epi32((uint16_t)-bias) : _mm512_set1_epi16((short)-bias);
+    foreach (c, n_cols)
         sum[c][0] = sum[c][1] = start(kind, minus_bias, x[c]);
     add_codes(sum, w, x, 0, n_cols);
     if (!scaled) {
@@ -132,18 +147,21 @@ TEMPLATE void sum_group(product_kind kind, __m512i sum[][PAIR], const panel_grou
         return;
     }
     __m512i second[MAX_COLUMNS][PAIR];
-    UNROLL for (int c = 0; c < n_cols; c++)
+    foreach (c, n_cols)
         second[c][0] = second[c][1] = start(kind, _mm512_slli_epi32(minus_bias, 16), x[c]);
     add_codes(second, w, x, 1, n_cols);
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int t = 0; t < PAIR; t++)
-            sum[c][t] = _mm512_add_epi32(_mm512_mullo_epi32(sum[c][t], _mm512_load_si512(w[t]->more.scale[0])),
-                                         _mm512_mullo_epi32(second[c][t], _mm512_load_si512(w[t]->more.scale[1])));
+    foreach (c, n_cols)
+        foreach (t, PAIR)
+            sum[c][t] = _mm512_add_epi32(
+                _mm512_mullo_epi32(sum[c][t], _mm512_load_si512(w[t]->more.scale[0])),
+                _mm512_mullo_epi32(second[c][t], _mm512_load_si512(w[t]->more.scale[1])));
 }
 
 TEMPLATE ink_group_kind kind_of_sums(product_kind kind)
 {
-    return kind == PRODUCT_M32 ? INK_GROUP_M32 : kind == PRODUCT_M16 ? INK_GROUP_M16 : INK_GROUP_PLAIN;
+    return kind == PRODUCT_M32   ? INK_GROUP_M32
+           : kind == PRODUCT_M16 ? INK_GROUP_M16
+                                 : INK_GROUP_PLAIN;
 }
 
 TEMPLATE void multiply(product_kind kind, const product *p, int n_cols)
@@ -151,32 +169,33 @@ TEMPLATE void multiply(product_kind kind, const product *p, int n_cols)
     const panel_group *w[PAIR] = {p->tile[0], p->tile[1]};
     const ink_q8 *x[MAX_COLUMNS];
     __m512 acc[MAX_COLUMNS][PAIR];
-    UNROLL for (int c = 0; c < n_cols; c++) {
+    foreach (c, n_cols) {
         x[c] = p->x + (size_t)c * p->x_stride;
-        UNROLL for (int t = 0; t < PAIR; t++)
-            acc[c][t] = _mm512_maskz_loadu_ps(p->resume ? p->rows[t] : 0, p->y[t] + (size_t)c * p->y_stride);
+        foreach (t, PAIR)
+            acc[c][t] = _mm512_maskz_loadu_ps(p->resume ? p->rows[t] : 0,
+                                              p->y[t] + (size_t)c * p->y_stride);
     }
     for (size_t g = 0; g < p->n_groups; g++, w[0]++, w[1]++) {
         __m512i sum[MAX_COLUMNS][PAIR];
         sum_group(kind, sum, w, x, p->bias, n_cols);
-        UNROLL for (int t = 0; t < PAIR; t++) {
+        foreach (t, PAIR) {
             __m512 d = _mm512_load_ps(w[t]->d);
             __m512 m[2] = {_mm512_load_ps(w[t]->more.m[0]), _mm512_load_ps(w[t]->more.m[1])};
-            UNROLL for (int c = 0; c < n_cols; c++)
+            foreach (c, n_cols)
                 acc[c][t] = add_product(kind_of_sums(kind), d, m, x[c], sum[c][t], acc[c][t]);
         }
-        UNROLL for (int c = 0; c < n_cols; c++)
+        foreach (c, n_cols)
             x[c]++;
     }
-    UNROLL for (int c = 0; c < n_cols; c++)
-        UNROLL for (int t = 0; t < PAIR; t++)
+    foreach (c, n_cols)
+        foreach (t, PAIR)
             _mm512_mask_storeu_ps(p->y[t] + (size_t)c * p->y_stride, p->rows[t], acc[c][t]);
 }
 
-#define PRODUCT(kind, n_cols)                                       \
-    static void multiply_##kind##_##n_cols(const product *p)        \
-    {                                                               \
-        multiply(PRODUCT_##kind, p, n_cols);                        \
+#define PRODUCT(kind, n_cols)                                \
+    static void multiply_##kind##_##n_cols(const product *p) \
+    {                                                        \
+        multiply(PRODUCT_##kind, p, n_cols);                 \
     }
 #define PRODUCTS_4(kind) PRODUCT(kind, 1) PRODUCT(kind, 2) PRODUCT(kind, 3) PRODUCT(kind, 4)
 #define PRODUCTS_6(kind) PRODUCTS_4(kind) PRODUCT(kind, 5) PRODUCT(kind, 6)
@@ -185,9 +204,11 @@ PRODUCTS_6(M32)
 PRODUCTS_6(M16)
 PRODUCTS_4(SCALED)
 
-/* Per kind and number of columns. SCALED keeps the halves' sums apart, which leaves registers for four columns. */
+/* Per kind and number of columns. SCALED keeps the halves' sums apart, which leaves registers for
+ * four columns. */
 typedef void product_fn(const product *p);
-#define ROW_4(kind) multiply_##kind##_1, multiply_##kind##_2, multiply_##kind##_3, multiply_##kind##_4
+#define ROW_4(kind) \
+    multiply_##kind##_1, multiply_##kind##_2, multiply_##kind##_3, multiply_##kind##_4
 #define ROW_6(kind) ROW_4(kind), multiply_##kind##_5, multiply_##kind##_6
 static product_fn *const products[N_PRODUCTS][MAX_COLUMNS] = {
     [PRODUCT_PLAIN] = {ROW_6(PLAIN)},
@@ -208,7 +229,8 @@ typedef struct gemm_format {
     int bias;
 } gemm_format;
 
-/* Tiles `tile` .. tile + n_tiles of the matrix, groups first .. first + n_groups, expanded: the panel's rows times x. */
+/* Tiles `tile` .. tile + n_tiles of the matrix, groups first .. first + n_groups, expanded: the
+ * panel's rows times x. */
 typedef struct panel {
     panel_group *groups; /* [n_tiles][n_groups] */
     size_t tile, n_tiles, first, n_groups;
@@ -224,10 +246,13 @@ static void fill_panel(const gemm_format *f, const ink_matmul *m, const panel *p
     }
 }
 
-/* The last pair may lack its second tile: the first stands in for it, and no row of it is stored. */
-static void multiply_panel(const gemm_format *f, const ink_matmul *m, const panel *p, size_t col, size_t n_cols)
+/* The last pair may lack its second tile: the first stands in for it, and no row of it is stored.
+ */
+static void multiply_panel(const gemm_format *f, const ink_matmul *m, const panel *p, size_t col,
+                           size_t n_cols)
 {
-    product args = {.n_groups = p->n_groups, .x_stride = m->x_stride, .y_stride = m->y_stride, .bias = f->bias};
+    product args = {
+        .n_groups = p->n_groups, .x_stride = m->x_stride, .y_stride = m->y_stride, .bias = f->bias};
     args.x = (const ink_q8 *)m->x + col * m->x_stride + p->first;
     args.resume = p->first > 0;
     for (size_t t = 0; t < p->n_tiles; t += PAIR) {
@@ -277,15 +302,15 @@ TEMPLATE product_kind product_of(const tile_format *f)
     return f->sub == SUB_16 && !folds(f) ? PRODUCT_SCALED : PRODUCT_PLAIN;
 }
 
-#define GEMM(name, ...)                                                                          \
-    INSTANCE static void expand_##name(panel_group *out, const uint8_t *block, size_t n_blocks)  \
-    {                                                                                            \
-        expand(&name, out, block, n_blocks);                                                     \
-    }                                                                                            \
-    void ink_gemm_##name##_avx512(const ink_matmul *m)                                           \
-    {                                                                                            \
-        const gemm_format f = {name.block_bytes, (size_t)name.n_groups, expand_##name,           \
-                               product_of(&name), folded_bias(&name)};                           \
-        gemm(&f, m);                                                                             \
+#define GEMM(name, ...)                                                                         \
+    INSTANCE static void expand_##name(panel_group *out, const uint8_t *block, size_t n_blocks) \
+    {                                                                                           \
+        expand(&name, out, block, n_blocks);                                                    \
+    }                                                                                           \
+    void ink_gemm_##name##_avx512(const ink_matmul *m)                                          \
+    {                                                                                           \
+        const gemm_format f = {name.block_bytes, (size_t)name.n_groups, expand_##name,          \
+                               product_of(&name), folded_bias(&name)};                          \
+        gemm(&f, m);                                                                            \
     }
 TILE_FORMATS(GEMM)

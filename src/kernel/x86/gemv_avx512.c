@@ -1,125 +1,138 @@
 /*
- * Matrix times few columns, straight from the packed tiles: memory is the limit, so each vector of codes is loaded and
- * unpacked once and meets every column. A row's accumulator is a lane; its arithmetic is that of kernel/reference.h.
+ * Matrix times few columns, straight from the packed tiles: memory is the limit, so each vector of
+ * codes is loaded and unpacked once and meets up to four columns; more come back to the tile while
+ * it is still near. A row's accumulator is a lane; its arithmetic is that of kernel/reference.h.
  */
-#include <stdatomic.h>
-
 #include "kernel/x86/matmul_avx512.h"
-#include "kernel/x86/tile_avx512.h"
 
-#ifndef PREFETCH_BYTES
-#define PREFETCH_BYTES 4096 /* ahead in the tile, or into the next one */
-#endif
+#define MAX_COLUMNS 4
+#define GEMV_COLUMNS 12 /* with more, expanding a panel and reading it again is faster */
+
+/* Into the first cache just before use, and early enough from memory into the second. */
+#define PREFETCH_NEAR 4096
+#define PREFETCH_FAR 24576
 
 /*
- * A group's share of its block's cache lines. All at once they would fill the queue of misses that loads need too, and
- * compilers gather them unless a fence keeps them with their group: 6 GB/s so, 25 with it.
+ * A group's share of its block's cache lines. As volatile assembly, because compilers gather the
+ * intrinsics of a block at its start, where they fill the queue of misses that loads need too.
  */
 TEMPLATE void prefetch(const tile_format *f, const uint8_t *block, int group)
 {
-    const size_t n_lines = (f->block_bytes + 63) / 64, n_groups = (size_t)f->n_groups;
-    const char *ahead = (const char *)block + PREFETCH_BYTES;
-    UNROLL for (size_t i = n_lines * (size_t)group / n_groups; i < n_lines * ((size_t)group + 1) / n_groups; i++)
-        _mm_prefetch(ahead + 64 * i, _MM_HINT_T0);
-    atomic_signal_fence(memory_order_seq_cst);
+    const int n_lines = (int)(f->block_bytes + 63) / 64;
+    const int first = n_lines * group / f->n_groups, next = n_lines * (group + 1) / f->n_groups;
+    if (!f->prefetches)
+        return;
+    foreach (i, next - first) {
+        uintptr_t line = (uintptr_t)block + 64 * (uintptr_t)(first + i);
+        __asm__ volatile("prefetcht2 (%0)" : : "r"(line + PREFETCH_FAR));
+        __asm__ volatile("prefetcht0 (%0)" : : "r"(line + PREFETCH_NEAR));
+    }
 }
 
-/* What the bias added to both halves, taken back before it is added: -bias * (isum[0] + isum[1]), or one half's. */
+/* What the bias added, with its sign turned: to the sum over both halves, or over one of them. */
 TEMPLATE __m512i minus_bias(int bias, const ink_q8 *x, bool first, bool second)
 {
     if (bias == 0)
         return _mm512_setzero_si512();
-    uint32_t low = first ? (uint16_t)-bias : 0, high = second ? (uint32_t)(uint16_t)-bias << 16 : 0;
-    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), _mm512_set1_epi32((int)(low | high)), broadcast4(x->isum));
+    uint32_t low = first ? (uint16_t)-bias : 0;
+    uint32_t high = second ? (uint32_t)(uint16_t)-bias << 16 : 0;
+    __m512i factors = _mm512_set1_epi32((int)(low | high));
+    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), factors, broadcast4(x->isum));
 }
 
-/* sum over k of scale * q * x.q, from what the halves' codes gave. */
-TEMPLATE __m512i combine(const tile_format *f, int group, const group_scales *s, __m512i first, __m512i second)
+/* sum over k of scale * q * x.q, from what the codes of the halves gave. */
+TEMPLATE __m512i combine(const tile_format *f, int group, const group_scales *s,
+                         const __m512i sum[2])
 {
-    int shift = f->shift(group, 0);
+    const int shift[2] = {f->shift(group, 0), f->shift(group, 1)};
+    __m512i first = sum[0], second = sum[1];
     if (f->sub == SUB_16) {
         first = _mm512_mullo_epi32(first, s->scale[0]);
         second = _mm512_mullo_epi32(second, s->scale[1]);
     }
-    if (shift == f->shift(group, 1))
-        return shift_right(_mm512_add_epi32(first, second), shift);
-    return _mm512_add_epi32(shift_right(first, shift), shift_right(second, f->shift(group, 1)));
+    if (shift[0] == shift[1])
+        return shift_right(_mm512_add_epi32(first, second), shift[0]);
+    return _mm512_add_epi32(shift_right(first, shift[0]), shift_right(second, shift[1]));
 }
 
-TEMPLATE void add_group(const tile_format *f, const uint8_t *block, int group, const group_scales *s,
-                        const ink_q8 *const *x, __m512 *acc, int n_cols)
+TEMPLATE void add_group(const tile_format *f, const uint8_t *block, int group,
+                        const group_scales *s, const ink_q8 *const *x, __m512 *acc, int n_cols)
 {
-    const int shift = f->shift(group, 0);
-    const bool halves = f->sub == SUB_16;
-    __m512i sum[GEMV_COLUMNS][2];
-    UNROLL for (int c = 0; c < n_cols; c++) {
-        sum[c][0] = minus_bias(f->bias << shift, x[c] + group, true, !halves);
-        sum[c][1] = halves ? minus_bias(f->bias << shift, x[c] + group, false, true) : _mm512_setzero_si512();
+    const bool apart = f->sub == SUB_16;
+    const int bias = f->bias << f->shift(group, 0);
+    __m512i sum[MAX_COLUMNS][2];
+    foreach (c, n_cols) {
+        sum[c][0] = minus_bias(bias, x[c] + group, true, !apart);
+        sum[c][1] = minus_bias(apart ? bias : 0, x[c] + group, false, true);
     }
-    UNROLL for (int u = 0; u < GROUP_UNITS; u++) {
+    foreach (u, GROUP_UNITS) {
         __m512i codes = f->codes(block, group, u);
-        UNROLL for (int c = 0; c < n_cols; c++)
-            sum[c][u / HALF_UNITS] =
-                _mm512_dpbusd_epi32(sum[c][u / HALF_UNITS], codes, broadcast4(x[c][group].q + 4 * u));
+        foreach (c, n_cols) {
+            __m512i *to = &sum[c][u / HALF_UNITS];
+            *to = _mm512_dpbusd_epi32(*to, codes, broadcast4(x[c][group].q + 4 * u));
+        }
     }
-    UNROLL for (int c = 0; c < n_cols; c++)
-        acc[c] = add_product(f->kind, s->d, s->m, x[c] + group, combine(f, group, s, sum[c][0], sum[c][1]), acc[c]);
+    foreach (c, n_cols) {
+        __m512i total = combine(f, group, s, sum[c]);
+        acc[c] = add_product(f->kind, s->d, s->m, x[c] + group, total, acc[c]);
+    }
 }
 
-TEMPLATE void multiply_tile(const tile_format *f, const ink_matmul *m, size_t tile, int n_cols)
+TEMPLATE void multiply_tile(const tile_format *f, const ink_matmul *m, size_t tile, size_t col,
+                            int n_cols)
 {
     const size_t n_blocks = m->k / (size_t)(f->n_groups * INK_Q8_GROUP);
     const uint8_t *block = (const uint8_t *)m->tiles + tile * n_blocks * f->block_bytes;
-    const ink_q8 *x[GEMV_COLUMNS];
-    __m512 acc[GEMV_COLUMNS];
-    UNROLL for (int c = 0; c < n_cols; c++) {
-        x[c] = (const ink_q8 *)m->x + (size_t)c * m->x_stride;
+    const ink_q8 *x[MAX_COLUMNS];
+    __m512 acc[MAX_COLUMNS];
+    foreach (c, n_cols) {
+        x[c] = (const ink_q8 *)m->x + (col + (size_t)c) * m->x_stride;
         acc[c] = _mm512_setzero_ps();
     }
     for (size_t b = 0; b < n_blocks; b++, block += f->block_bytes) {
         tile_scales scales;
         f->scales(&scales, block);
-        UNROLL for (int g = 0; g < f->n_groups; g++) {
+        foreach (g, f->n_groups) {
             group_scales s = scales_of_group(f, &scales, g);
             prefetch(f, block, g);
             add_group(f, block, g, &s, x, acc, n_cols);
         }
-        UNROLL for (int c = 0; c < n_cols; c++)
+        foreach (c, n_cols)
             x[c] += f->n_groups;
     }
-    UNROLL for (int c = 0; c < n_cols; c++)
-        store_rows(m->y + (size_t)c * m->y_stride, tile, m->n_rows, acc[c]);
+    foreach (c, n_cols) {
+        float *y = m->y + (col + (size_t)c) * m->y_stride + tile * INK_TILE_ROWS;
+        _mm512_mask_storeu_ps(y, rows_of_tile(tile, m->n_rows), acc[c]);
+    }
 }
 
-TEMPLATE void multiply(const tile_format *f, const ink_matmul *m, int n_cols)
+typedef void tile_fn(const ink_matmul *m, size_t tile, size_t col);
+
+static void multiply(const ink_matmul *m, tile_fn *const widths[MAX_COLUMNS])
 {
     for (size_t tile = 0; tile < tiles_of(m->n_rows); tile++)
-        multiply_tile(f, m, tile, n_cols);
+        for (size_t col = 0, n; col < m->n_cols; col += n) {
+            n = even_run(m->n_cols - col, MAX_COLUMNS);
+            widths[n - 1](m, tile, col);
+        }
 }
 
-#define GEMV(name, ...)\
-    INSTANCE static void name##_1(const ink_matmul *m)             \
-    {                                                              \
-        multiply(&name, m, 1);                                     \
-    }                                                              \
-    INSTANCE static void name##_2(const ink_matmul *m)             \
-    {                                                              \
-        multiply(&name, m, 2);                                     \
-    }                                                              \
-    INSTANCE static void name##_3(const ink_matmul *m)             \
-    {                                                              \
-        multiply(&name, m, 3);                                     \
-    }                                                              \
-    INSTANCE static void name##_4(const ink_matmul *m)             \
-    {                                                              \
-        multiply(&name, m, 4);                                     \
-    }                                                              \
-    void ink_matmul_##name##_avx512(const ink_matmul *m)           \
-    {                                                              \
-        static ink_matmul_fn *const few[] = {name##_1, name##_2, name##_3, name##_4}; \
-        if (m->n_cols - 1 < GEMV_COLUMNS)                          \
-            few[m->n_cols - 1](m);                                 \
-        else                                                       \
-            ink_gemm_##name##_avx512(m);                           \
+#define WIDTH(name, n_cols)                                                            \
+    INSTANCE static void name##_##n_cols(const ink_matmul *m, size_t tile, size_t col) \
+    {                                                                                  \
+        multiply_tile(&name, m, tile, col, n_cols);                                    \
     }
-TILE_FORMATS(GEMV)
+#define MATMUL(name, ...)                                                          \
+    WIDTH(name, 1)                                                                 \
+    WIDTH(name, 2)                                                                 \
+    WIDTH(name, 3)                                                                 \
+    WIDTH(name, 4)                                                                 \
+    void ink_matmul_##name##_avx512(const ink_matmul *m)                           \
+    {                                                                              \
+        static tile_fn *const widths[] = {name##_1, name##_2, name##_3, name##_4}; \
+        if (m->n_cols <= GEMV_COLUMNS)                                             \
+            multiply(m, widths);                                                   \
+        else                                                                       \
+            ink_gemm_##name##_avx512(m);                                           \
+    }
+TILE_FORMATS(MATMUL)

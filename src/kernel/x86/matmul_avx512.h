@@ -1,14 +1,13 @@
 /*
- * What the matmuls of AVX-512 share: the product of one group (kernel/reference.h) and the edges of a matrix.
+ * What the matmuls of AVX-512 share: the product of one group (kernel/reference.h) and the edges of
+ * a matrix.
  */
 #ifndef INK_KERNEL_X86_MATMUL_AVX512_H
 #define INK_KERNEL_X86_MATMUL_AVX512_H
 
 #include "kernel/x86/tile_avx512.h"
 
-#define GEMV_COLUMNS 4 /* with more, expanding a tile once and reading it again pays */
-
-#define GEMM(name, ...) ink_matmul_fn ink_gemm_##name##_avx512;
+#define GEMM(name, ...) ink_matmul_fn ink_gemm_##name##_avx512; /* many columns */
 TILE_FORMATS(GEMM)
 #undef GEMM
 
@@ -24,11 +23,13 @@ TEMPLATE __m512i shift_right(__m512i v, int n)
     return n ? _mm512_srai_epi32(v, (unsigned)n) : v;
 }
 
-TEMPLATE __m512 add_product(ink_group_kind kind, __m512 d, const __m512 m[2], const ink_q8 *x, __m512i s, __m512 acc)
+TEMPLATE __m512 add_product(ink_group_kind kind, __m512 d, const __m512 m[2], const ink_q8 *x,
+                            __m512i s, __m512 acc)
 {
     acc = _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(x->d)), _mm512_cvtepi32_ps(s), acc);
     if (kind == INK_GROUP_M32)
-        acc = _mm512_fmadd_ps(m[0], _mm512_add_ps(_mm512_set1_ps(x->sum[0]), _mm512_set1_ps(x->sum[1])), acc);
+        acc = _mm512_fmadd_ps(
+            m[0], _mm512_add_ps(_mm512_set1_ps(x->sum[0]), _mm512_set1_ps(x->sum[1])), acc);
     if (kind == INK_GROUP_M16) {
         acc = _mm512_fmadd_ps(m[0], _mm512_set1_ps(x->sum[0]), acc);
         acc = _mm512_fmadd_ps(m[1], _mm512_set1_ps(x->sum[1]), acc);
@@ -46,11 +47,6 @@ static inline __mmask16 rows_of_tile(size_t tile, size_t n_rows)
 {
     size_t first = tile * INK_TILE_ROWS;
     return n_rows > first ? first_lanes(n_rows - first) : 0;
-}
-
-TEMPLATE void store_rows(float *y, size_t tile, size_t n_rows, __m512 acc)
-{
-    _mm512_mask_storeu_ps(y + tile * INK_TILE_ROWS, rows_of_tile(tile, n_rows), acc);
 }
 
 /* How many of `left` columns to take at once: at most max, and as even runs as that allows. */

@@ -1,7 +1,7 @@
 /*
- * How the AVX-512 files write one loop for many cases: a TEMPLATE is inlined wherever it is called, so
- * that its constant arguments, loops marked UNROLL and functions it is given become straight code; an
- * INSTANCE is a function that takes such templates in.
+ * How the AVX-512 files write one loop for many cases: a TEMPLATE is inlined wherever it is called,
+ * so that its constant arguments and foreach loops become straight code; an INSTANCE takes in the
+ * functions that its templates are given.
  */
 #ifndef INK_KERNEL_X86_TEMPLATE_AVX512_H
 #define INK_KERNEL_X86_TEMPLATE_AVX512_H
@@ -12,10 +12,12 @@
 
 #define TEMPLATE static inline __attribute__((always_inline))
 #define INSTANCE __attribute__((flatten))
+
+/* A loop of constant length over registers, unrolled. */
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define foreach(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
-#define UNROLL _Pragma("GCC unroll 32")
+#define foreach(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < (n); i++)
 #endif
 
 #define LANES 16 /* floats in a vector */

@@ -1,7 +1,8 @@
 /*
- * The weighted sums of attention: 64 elements of up to four columns stay in registers while the rows of
- * the page pass, so a row is read and widened once for the query heads that share it. The arithmetic of
- * an element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in increasing row.
+ * The weighted sums of attention: 64 elements of up to four columns stay in registers while the
+ * rows of the page pass, so a row is read and widened once for the query heads that share it. The
+ * arithmetic of an element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in
+ * increasing row.
  */
 #include "base/half.h"
 #include "kernel/kernel.h"
@@ -74,27 +75,27 @@ TEMPLATE void add_rows(const values_format *f, const ink_values *v, size_t first
 {
     const __mmask16 lanes = first_lanes(v->head_dim - first * LANES);
     __m512 acc[MAX_COLUMNS][MAX_VECTORS];
-    UNROLL for (int c = 0; c < n_cols; c++) {
+    foreach (c, n_cols) {
         const float *from = v->acc + (col + (size_t)c) * v->acc_stride + first * LANES;
         __m512 rescale = _mm512_set1_ps(v->rescale[col + (size_t)c]);
-        UNROLL for (int i = 0; i < n_vectors; i++)
+        foreach (i, n_vectors)
             acc[c][i] = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, from + LANES * i), rescale);
     }
     for (size_t row = 0; row < v->n_rows; row++) {
         const uint8_t *data = (const uint8_t *)v->rows + row * v->row_bytes;
         const float *p = v->p + col * v->p_stride + row;
-        UNROLL for (int i = 0; i < n_vectors; i++) {
+        foreach (i, n_vectors) {
             __m512 value = f->load(data, first + (size_t)i, lanes);
             __m512 scale = _mm512_set1_ps(f->scale(data, first + (size_t)i));
-            UNROLL for (int c = 0; c < n_cols; c++) {
+            foreach (c, n_cols) {
                 __m512 weight = _mm512_mul_ps(_mm512_set1_ps(p[(size_t)c * v->p_stride]), scale);
                 acc[c][i] = _mm512_fmadd_ps(weight, value, acc[c][i]);
             }
         }
     }
-    UNROLL for (int c = 0; c < n_cols; c++) {
+    foreach (c, n_cols) {
         float *to = v->acc + (col + (size_t)c) * v->acc_stride + first * LANES;
-        UNROLL for (int i = 0; i < n_vectors; i++)
+        foreach (i, n_vectors)
             _mm512_mask_storeu_ps(to + LANES * i, lanes, acc[c][i]);
     }
 }
@@ -109,29 +110,29 @@ TEMPLATE void add_columns(const values_format *f, const ink_values *v, size_t co
         add_rows(f, v, i, 1, col, n_cols);
 }
 
-#define VALUES(name, scale_)                                            \
-    static const values_format name = {load_##name, scale_};            \
-    INSTANCE static void name##_4(const ink_values *v, size_t col)      \
-    {                                                                   \
-        add_columns(&name, v, col, 4);                                  \
-    }                                                                   \
-    INSTANCE static void name##_2(const ink_values *v, size_t col)      \
-    {                                                                   \
-        add_columns(&name, v, col, 2);                                  \
-    }                                                                   \
-    INSTANCE static void name##_1(const ink_values *v, size_t col)      \
-    {                                                                   \
-        add_columns(&name, v, col, 1);                                  \
-    }                                                                   \
-    void ink_values_##name##_avx512(const ink_values *v)                \
-    {                                                                   \
-        size_t col = 0;                                                 \
-        for (; col + 4 <= v->n_cols; col += 4)                          \
-            name##_4(v, col);                                           \
-        for (; col + 2 <= v->n_cols; col += 2)                          \
-            name##_2(v, col);                                           \
-        for (; col < v->n_cols; col++)                                  \
-            name##_1(v, col);                                           \
+#define VALUES(name, scale_)                                       \
+    static const values_format name = {load_##name, scale_};       \
+    INSTANCE static void name##_4(const ink_values *v, size_t col) \
+    {                                                              \
+        add_columns(&name, v, col, 4);                             \
+    }                                                              \
+    INSTANCE static void name##_2(const ink_values *v, size_t col) \
+    {                                                              \
+        add_columns(&name, v, col, 2);                             \
+    }                                                              \
+    INSTANCE static void name##_1(const ink_values *v, size_t col) \
+    {                                                              \
+        add_columns(&name, v, col, 1);                             \
+    }                                                              \
+    void ink_values_##name##_avx512(const ink_values *v)           \
+    {                                                              \
+        size_t col = 0;                                            \
+        for (; col + 4 <= v->n_cols; col += 4)                     \
+            name##_4(v, col);                                      \
+        for (; col + 2 <= v->n_cols; col += 2)                     \
+            name##_2(v, col);                                      \
+        for (; col < v->n_cols; col++)                             \
+            name##_1(v, col);                                      \
     }
 VALUES(f32, no_scale)
 VALUES(f16, no_scale)

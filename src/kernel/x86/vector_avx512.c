@@ -33,10 +33,10 @@ TEMPLATE void each_pair(float *y, const float *a, const float *b, size_t n, bina
     }
 }
 
-#define EACH(op)                                                         \
-    INSTANCE void ink_##op##_avx512(float *y, const float *x, size_t n)  \
-    {                                                                    \
-        each(y, x, n, op##_lanes);                                       \
+#define EACH(op)                                                        \
+    INSTANCE void ink_##op##_avx512(float *y, const float *x, size_t n) \
+    {                                                                   \
+        each(y, x, n, op##_lanes);                                      \
     }
 EACH(silu)
 EACH(gelu)
