@@ -1,0 +1,381 @@
+/*
+ * Attention over cache pages against its definition in double precision over what the cache format keeps, in all
+ * variants that models have; and what a token gets does not depend on the batch, the threads, or other sequences.
+ */
+#include "graph_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_HEADS 8
+
+/* Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6: derived as in test_ops. */
+#define TOLERANCE 1e-5
+
+typedef struct variant {
+    const char *name;
+    ink_format format;
+    size_t n_heads, n_kv_heads, k_dim, v_dim;
+    size_t n_tokens, n_checked; /* the last n_checked are compared with the definition */
+    float soft_cap;
+    size_t window;
+    bool looks_ahead, sinks;
+} variant;
+
+static const variant variants[] = {
+    {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false},
+    {"groups", INK_FORMAT_F32, 8, 2, 32, 32, 70, 70, 0, 0, false, false},
+    {"narrow_values", INK_FORMAT_F32, 4, 4, 24, 7, 70, 70, 0, 0, false, false},
+    {"odd_heads", INK_FORMAT_F16, 6, 3, 5, 11, 70, 70, 0, 0, false, false},
+    {"f16", INK_FORMAT_F16, 4, 2, 32, 32, 130, 130, 0, 0, false, false},
+    {"q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 32, 130, 130, 0, 0, false, false},
+    {"q4_0", INK_FORMAT_Q4_0, 4, 2, 32, 64, 130, 130, 0, 0, false, false},
+    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 2.5f, 0, false, false},
+    {"window_of_one", INK_FORMAT_F32, 2, 1, 16, 16, 70, 70, 0, 1, false, false},
+    {"window", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 16, false, false},
+    {"window_of_a_page", INK_FORMAT_F16, 4, 2, 16, 16, 200, 200, 0, 64, false, false},
+    {"window_and_sinks", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 65, false, true},
+    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 0, 0, false, true},
+    {"both_ways", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 0, true, false},
+    {"both_ways_in_a_window", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 16, true, false},
+    {"chunks", INK_FORMAT_F32, 2, 1, 16, 16, 1100, 90, 0, 0, false, false},
+    {"chunks_in_a_window", INK_FORMAT_F16, 2, 1, 16, 16, 1200, 90, 0, 1050, false, true},
+    {"three_chunks_q8_0", INK_FORMAT_Q8_0, 2, 1, 32, 32, 2100, 40, 0, 0, false, false},
+};
+
+#define N_VARIANTS (sizeof variants / sizeof *variants)
+
+/* ---- A sequence: its pages, and what its tokens ask. */
+
+typedef struct timeline {
+    const variant *v;
+    ink_kv_layout layout;
+    ink_kv_sequence sequence;
+    void **pages, *const *layers[1];
+    float *q, *k, *val; /* [n_tokens][heads][dim] */
+    float sinks[MAX_HEADS];
+} timeline;
+
+static float *random_floats(size_t n, uint64_t *seed)
+{
+    float *x = calloc(n, sizeof *x);
+    assert_non_null(x);
+    ink_fill_random(x, n, seed);
+    return x;
+}
+
+static void clear_pages(timeline *t)
+{
+    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
+        memset(t->pages[i], 0xff, t->layout.page_bytes); /* not a number where nothing was stored */
+}
+
+static void timeline_init(timeline *t, const variant *v, uint64_t seed)
+{
+    size_t n_pages = (v->n_tokens + INK_PAGE - 1) / INK_PAGE;
+    *t = (timeline){.v = v};
+    t->layout = (ink_kv_layout){
+        .k_format = v->format, .v_format = v->format, .n_heads = v->n_kv_heads, .k_dim = v->k_dim, .v_dim = v->v_dim};
+    assert_true(ink_kv_layout_init(&t->layout));
+    t->pages = calloc(n_pages, sizeof *t->pages);
+    assert_non_null(t->pages);
+    for (size_t i = 0; i < n_pages; i++) {
+        t->pages[i] = malloc(t->layout.page_bytes);
+        assert_non_null(t->pages[i]);
+    }
+    clear_pages(t);
+    t->layers[0] = t->pages;
+    t->sequence = (ink_kv_sequence){.n_layers = 1, .layouts = &t->layout, .pages = t->layers};
+    t->q = random_floats(v->n_tokens * v->n_heads * v->k_dim, &seed);
+    t->k = random_floats(v->n_tokens * v->n_kv_heads * v->k_dim, &seed);
+    t->val = random_floats(v->n_tokens * v->n_kv_heads * v->v_dim, &seed);
+    ink_fill_random(t->sinks, v->n_heads, &seed);
+    for (size_t i = 0; i < v->n_tokens * v->n_heads * v->k_dim; i++)
+        t->q[i] *= 4; /* scores with some contrast */
+}
+
+static void timeline_deinit(timeline *t)
+{
+    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
+        free(t->pages[i]);
+    free(t->pages);
+    free(t->q);
+    free(t->k);
+    free(t->val);
+}
+
+static ink_attention attention_of(const variant *v)
+{
+    return (ink_attention){
+        .n_heads = v->n_heads,
+        .n_kv_heads = v->n_kv_heads,
+        .k_dim = v->k_dim,
+        .v_dim = v->v_dim,
+        .scale = 1 / sqrtf((float)v->k_dim),
+        .soft_cap = v->soft_cap,
+        .window = v->window,
+        .causal = !v->looks_ahead,
+    };
+}
+
+/* ---- Running: one batch is a list of (timeline, position). */
+
+typedef struct place {
+    timeline *of;
+    size_t position;
+} place;
+
+typedef struct step {
+    ink_graph_run run;
+    ink_array *q, *k, *v, *positions, *sequences, *y;
+} step;
+
+static void record(step *s, const variant *v, float *sinks, size_t n, int n_threads)
+{
+    ink_graph_run_init(&s->run, n_threads);
+    ink_graph *graph = &s->run.graph;
+    const ink_attention attention = attention_of(v);
+    s->q = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_heads, v->k_dim});
+    s->k = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->k_dim});
+    s->v = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->v_dim});
+    s->positions = ink_input(graph, INK_I32, 1, &n);
+    s->sequences = ink_input(graph, INK_POINTER, 1, &n);
+    ink_array *stored = ink_store(s->k, s->v, s->positions, s->sequences, &attention);
+    ink_array *by_head = ink_vector(graph, v->sinks ? sinks : NULL, v->n_heads);
+    s->y = ink_output(ink_attend(s->q, stored, s->positions, s->sequences, by_head, &attention));
+    ink_graph_run_compile(&s->run);
+}
+
+/* Returns [n][n_heads][v_dim]; ended by free(). */
+static float *attend(const place *places, size_t n, int n_threads)
+{
+    step s;
+    const variant *v = places->of->v;
+    size_t q_size = v->n_heads * v->k_dim, k_size = v->n_kv_heads * v->k_dim, v_size = v->n_kv_heads * v->v_dim;
+    size_t y_size = v->n_heads * v->v_dim;
+    record(&s, v, places->of->sinks, n, n_threads);
+    float *q = ink_graph_run_data(&s.run, s.q), *k = ink_graph_run_data(&s.run, s.k);
+    float *val = ink_graph_run_data(&s.run, s.v);
+    int32_t *positions = ink_graph_run_data(&s.run, s.positions);
+    const ink_kv_sequence **sequences = ink_graph_run_data(&s.run, s.sequences);
+    for (size_t i = 0; i < n; i++) {
+        timeline *t = places[i].of;
+        size_t at = places[i].position;
+        memcpy(q + i * q_size, t->q + at * q_size, q_size * sizeof *q);
+        memcpy(k + i * k_size, t->k + at * k_size, k_size * sizeof *k);
+        memcpy(val + i * v_size, t->val + at * v_size, v_size * sizeof *val);
+        positions[i] = (int32_t)at;
+        sequences[i] = &t->sequence;
+        if (t->sequence.n_positions < at + 1)
+            t->sequence.n_positions = at + 1;
+    }
+    ink_graph_run_go(&s.run);
+    float *out = malloc(n * y_size * sizeof *out);
+    assert_non_null(out);
+    memcpy(out, ink_graph_run_data(&s.run, s.y), n * y_size * sizeof *out);
+    ink_graph_run_deinit(&s.run);
+    return out;
+}
+
+/* All tokens of a timeline in batches. */
+static float *attend_all(timeline *t, size_t batch, int n_threads)
+{
+    size_t n = t->v->n_tokens, y_size = t->v->n_heads * t->v->v_dim;
+    float *out = calloc(n * y_size, sizeof *out);
+    place *places = calloc(n, sizeof *places);
+    assert_true(out && places);
+    t->sequence.n_positions = 0;
+    clear_pages(t);
+    for (size_t i = 0; i < n; i++)
+        places[i] = (place){t, i};
+    for (size_t first = 0; first < n; first += batch) {
+        size_t n_batch = batch < n - first ? batch : n - first;
+        float *part = attend(places + first, n_batch, n_threads);
+        memcpy(out + first * y_size, part, n_batch * y_size * sizeof *out);
+        free(part);
+    }
+    free(places);
+    return out;
+}
+
+/* ---- The definition. */
+
+static void as_stored(ink_format format, double *y, const float *x, size_t n)
+{
+    float blocks[256], floats[256];
+    assert_true(n <= 256 && ink_encode(format, blocks, x, n));
+    ink_decode(format, floats, blocks, n / ink_formats[format].block_elements);
+    for (size_t i = 0; i < n; i++)
+        y[i] = floats[i];
+}
+
+/* Queries meet quantized keys quantized. */
+static void as_asked(ink_format format, double *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i];
+    for (size_t group = 0; ink_format_takes_q8(format) && group < n / INK_Q8_GROUP; group++) {
+        ink_q8 q;
+        ink_quantize_q8_c(&q, x + group * INK_Q8_GROUP, 1);
+        for (size_t i = 0; i < INK_Q8_GROUP; i++)
+            y[group * INK_Q8_GROUP + i] = (double)q.d * q.q[i];
+    }
+}
+
+static bool sees(const variant *v, size_t from, size_t to)
+{
+    size_t distance = from > to ? from - to : to - from;
+    if (v->looks_ahead)
+        return !v->window || distance <= v->window / 2;
+    return to <= from && (!v->window || distance < v->window);
+}
+
+static double score_of(const timeline *t, size_t head, const double *query, size_t position)
+{
+    const variant *v = t->v;
+    size_t kv_head = head / (v->n_heads / v->n_kv_heads);
+    double key[256], score = 0;
+    as_stored(v->format, key, t->k + (position * v->n_kv_heads + kv_head) * v->k_dim, v->k_dim);
+    for (size_t i = 0; i < v->k_dim; i++)
+        score += query[i] * key[i];
+    score /= sqrt((double)v->k_dim);
+    return v->soft_cap > 0 ? v->soft_cap * tanh(score / v->soft_cap) : score;
+}
+
+static void define(const timeline *t, size_t token, size_t head, double *y)
+{
+    const variant *v = t->v;
+    size_t kv_head = head / (v->n_heads / v->n_kv_heads);
+    double query[256], value[256], sum = v->sinks ? exp(t->sinks[head]) : 0; /* scores are small: no maximum needed */
+    as_asked(v->format, query, t->q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
+    memset(y, 0, v->v_dim * sizeof *y);
+    for (size_t position = 0; position < v->n_tokens; position++) {
+        if (!sees(v, token, position))
+            continue;
+        double p = exp(score_of(t, head, query, position));
+        as_stored(v->format, value, t->val + (position * v->n_kv_heads + kv_head) * v->v_dim, v->v_dim);
+        for (size_t i = 0; i < v->v_dim; i++)
+            y[i] += p * value[i];
+        sum += p;
+    }
+    for (size_t i = 0; i < v->v_dim; i++)
+        y[i] /= sum;
+}
+
+static void a_variant(void **state)
+{
+    const variant *v = *state;
+    timeline t;
+    timeline_init(&t, v, 0x2545f4914f6cdd1d);
+    size_t batch = v->n_tokens < 600 ? v->n_tokens : 512;
+    float *got = attend_all(&t, v->looks_ahead ? v->n_tokens : batch, 2);
+    for (size_t token = v->n_tokens - v->n_checked; token < v->n_tokens; token++) {
+        for (size_t head = 0; head < v->n_heads; head++) {
+            double wanted[256];
+            define(&t, token, head, wanted);
+            ink_assert_close(got + (token * v->n_heads + head) * v->v_dim, wanted, v->v_dim, TOLERANCE, v->name);
+        }
+    }
+    free(got);
+    timeline_deinit(&t);
+}
+
+/* ---- Independence. */
+
+static void batches_and_threads_change_no_bit(void **state)
+{
+    static const size_t batches[] = {1, 7, 64, 100};
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        const variant *v = &variants[i];
+        timeline t;
+        if (v->looks_ahead || v->n_tokens > 1200)
+            continue;
+        timeline_init(&t, v, 0x9e3779b97f4a7c15);
+        size_t n_bytes = v->n_tokens * v->n_heads * v->v_dim * sizeof(float);
+        float *wanted = attend_all(&t, 512, 1);
+        for (size_t b = v->n_tokens > 600 ? 1 : 0; b < 4; b++) {
+            float *got = attend_all(&t, batches[b], 1 + (int)b % 3);
+            if (memcmp(wanted, got, n_bytes) != 0)
+                fail_msg("%s: a batch of %zu gives other bits", v->name, batches[b]);
+            free(got);
+        }
+        free(wanted);
+        timeline_deinit(&t);
+    }
+}
+
+/* Three sequences of different age, their tokens mixed in one batch: every other order of turns. */
+static void sequences_in_one_batch_do_not_see_each_other(void **state)
+{
+    enum { N = 3, LAST = 12 };
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        const variant *v = &variants[i];
+        variant ages[N] = {*v, *v, *v};
+        timeline t[N];
+        float *alone[N];
+        place places[N * LAST];
+        size_t y_size = v->n_heads * v->v_dim, n_places = 0;
+        if (v->looks_ahead || v->n_tokens < 70 || v->n_tokens > 600)
+            continue;
+        for (size_t s = 0; s < N; s++) {
+            ages[s].n_tokens -= s * 15;
+            timeline_init(&t[s], &ages[s], 77 + s);
+            memcpy(t[s].sinks, t[0].sinks, sizeof t[s].sinks); /* of the layer, so the same for all */
+            alone[s] = attend_all(&t[s], 512, 1);
+            t[s].sequence.n_positions = ages[s].n_tokens - LAST;
+        }
+        for (size_t j = 0; j < N * LAST; j++) {
+            size_t s = j / 4 % N, turn = j / (4 * N) * 4 + j % 4;
+            places[n_places++] = (place){&t[s], ages[s].n_tokens - LAST + turn};
+        }
+        float *got = attend(places, n_places, 2);
+        for (size_t j = 0; j < n_places; j++) {
+            size_t s = (size_t)(places[j].of - t);
+            if (memcmp(got + j * y_size, alone[s] + places[j].position * y_size, y_size * sizeof *got) != 0)
+                fail_msg("%s: token %zu of sequence %zu is another than alone", v->name, places[j].position, s);
+        }
+        for (size_t s = 0; s < N; s++) {
+            free(alone[s]);
+            timeline_deinit(&t[s]);
+        }
+        free(got);
+    }
+}
+
+/* Pages that have left the window are gone: nothing may read them. */
+static void windows_do_not_read_what_was_given_back(void **state)
+{
+    (void)state;
+    const variant v = {"given back", INK_FORMAT_F16, 4, 2, 16, 16, 300, 0, 0, 40, false, false};
+    timeline t;
+    timeline_init(&t, &v, 0xda3e39cb94b95bdb);
+    size_t y_size = v.n_heads * v.v_dim, n_last = 20;
+    float *wanted = attend_all(&t, 512, 1);
+    place places[20];
+    for (size_t i = 0; i < n_last; i++)
+        places[i] = (place){&t, v.n_tokens - n_last + i};
+    void *kept[3] = {t.pages[0], t.pages[1], t.pages[2]};
+    t.pages[0] = t.pages[1] = t.pages[2] = NULL; /* token 280 sees 241 to 280; page 3 begins at 192 */
+    float *got = attend(places, n_last, 2);
+    assert_memory_equal(got, wanted + (v.n_tokens - n_last) * y_size, n_last * y_size * sizeof *got);
+    memcpy(t.pages, kept, sizeof kept);
+    free(got);
+    free(wanted);
+    timeline_deinit(&t);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[N_VARIANTS + 3] = {
+        cmocka_unit_test(batches_and_threads_change_no_bit),
+        cmocka_unit_test(sequences_in_one_batch_do_not_see_each_other),
+        cmocka_unit_test(windows_do_not_read_what_was_given_back),
+    };
+    for (size_t i = 0; i < N_VARIANTS; i++)
+        tests[3 + i] = (struct CMUnitTest){
+            .name = variants[i].name, .test_func = a_variant, .initial_state = (void *)(uintptr_t)&variants[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
