@@ -1,11 +1,12 @@
 /*
  * Inkling: small language models where people are.
  *
- * The public API: opaque handles, every name begins ink_. A handle is created by *_open or *_new and ended by
- * *_free, which accepts NULL. Every fallible function returns an ink_status and fills the caller's ink_error, which
- * may be NULL; outputs are written only on success. The library never prints, exits, aborts or installs signal
- * handlers. A model is immutable after it is opened and may be shared by threads; a session is one mutable timeline
- * and belongs to one thread at a time.
+ * The public API: opaque handles, every name begins ink_. A handle is created by *_open or *_new
+ * and ended by
+ * *_free, which accepts NULL. Every fallible function returns an ink_status and fills the caller's
+ * ink_error, which may be NULL; outputs are written only on success. The library never prints,
+ * exits, aborts or installs signal handlers. A model is immutable after it is opened and may be
+ * shared by threads; a session is one mutable timeline and belongs to one thread at a time.
  */
 #ifndef INKLING_H
 #define INKLING_H
@@ -28,18 +29,18 @@ extern "C" {
 #define INK_PRINTF(format_, first_)
 #endif
 
-/* ---- Errors ------------------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* One row per failure a caller can act on. */
-#define INK_STATUS_TABLE(X)                                       \
-    X(OK, 0, "success")                                           \
-    X(NO_MEMORY, 1, "out of memory")                              \
-    X(IO, 2, "input or output failed")                            \
-    X(CORRUPT, 3, "the input is malformed")                       \
-    X(UNSUPPORTED, 4, "valid, but not supported")                 \
-    X(LIMIT, 5, "a limit was reached")                            \
+#define INK_STATUS_TABLE(X)                                      \
+    X(OK, 0, "success")                                          \
+    X(NO_MEMORY, 1, "out of memory")                             \
+    X(IO, 2, "input or output failed")                           \
+    X(CORRUPT, 3, "the input is malformed")                      \
+    X(UNSUPPORTED, 4, "valid, but not supported")                \
+    X(LIMIT, 5, "a limit was reached")                           \
     X(BAD_ARGUMENT, 6, "an argument is outside what is allowed") \
-    X(CANCELLED, 7, "cancelled by the caller")                    \
+    X(CANCELLED, 7, "cancelled by the caller")                   \
     X(DEVICE, 8, "the device failed")
 
 typedef enum ink_status {
@@ -58,12 +59,13 @@ typedef struct ink_error {
 /* The row's text, for instance "out of memory"; never NULL. */
 INK_API const char *ink_status_text(ink_status status);
 
-/* ---- Memory and logging ------------------------------------------------------------------------------------- */
+/* ---- Memory and logging ---------------------------------------------------------------------- */
 
 /*
- * Where memory comes from. `resize` is realloc with a context: a NULL pointer allocates, zero bytes free and return
- * NULL, failure returns NULL and leaves the old block as it was. It must be callable from several threads. The
- * struct must outlive every handle made with it. A NULL allocator means the C library's.
+ * Where memory comes from. `resize` is realloc with a context: a NULL pointer allocates, zero bytes
+ * free and return NULL, failure returns NULL and leaves the old block as it was. It must be
+ * callable from several threads. The struct must outlive every handle made with it. A NULL
+ * allocator means the C library's.
  */
 typedef struct ink_allocator {
     void *(*resize)(void *context, void *pointer, size_t bytes);
@@ -78,7 +80,8 @@ typedef struct ink_log {
     void *context;
 } ink_log;
 
-/* Called now and then with the part done, 0 to 1, by the thread that called the function; false cancels it. */
+/* Called now and then with the part done, 0 to 1, by the thread that called the function; false
+ * cancels it. */
 typedef struct ink_progress {
     bool (*report)(void *context, float part);
     void *context;
@@ -86,7 +89,7 @@ typedef struct ink_progress {
 
 INK_API const char *ink_version(void);
 
-/* ---- Results that grow -------------------------------------------------------------------------------------- */
+/* ---- Results that grow ----------------------------------------------------------------------- */
 
 /* Begin with {0}; filled by the functions below, which replace what was there. */
 typedef struct ink_tokens {
@@ -104,17 +107,20 @@ typedef struct ink_string {
 INK_API void ink_tokens_free(ink_tokens *tokens);
 INK_API void ink_string_free(ink_string *string);
 
-/* ---- Models ------------------------------------------------------------------------------------------------- */
+/* ---- Models ---------------------------------------------------------------------------------- */
 
 typedef struct ink_model ink_model;
 
 typedef enum ink_load {
     INK_LOAD_ALL,
-    INK_LOAD_METADATA,  /* hyperparameters and the table of weights, checked, but no weights: to show and to plan */
-    INK_LOAD_VOCABULARY /* only what turns text into tokens and back; the file needs no weights at all */
+    INK_LOAD_METADATA, /* hyperparameters and the table of weights, checked, but no weights: to show
+                          and to plan */
+    INK_LOAD_VOCABULARY /* only what turns text into tokens and back; the file needs no weights at
+                           all */
 } ink_load;
 
-/* Zero means the default of every field. The allocator, and what log and progress point to, outlive the model. */
+/* Zero means the default of every field. The allocator, and what log and progress point to, outlive
+ * the model. */
 typedef struct ink_model_options {
     const ink_allocator *allocator;
     ink_log log;
@@ -123,17 +129,19 @@ typedef struct ink_model_options {
     int n_threads; /* to load with; 0: as many as there are processors */
 } ink_model_options;
 
-/* A GGUF file, or the first part of a split set. UNSUPPORTED names the architecture or format that is not known. */
-INK_MUST_USE INK_API ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,
-                                               ink_error *error);
+/* A GGUF file, or the first part of a split set. UNSUPPORTED names the architecture or format that
+ * is not known. */
+INK_MUST_USE INK_API ink_status ink_model_open(ink_model **out, const char *path,
+                                               const ink_model_options *options, ink_error *error);
 /* Not before every session of the model is freed. */
 INK_API void ink_model_free(ink_model *model);
 
 typedef struct ink_model_info {
-    const char *path, *architecture, *name; /* name: general.name or "" */
-    bool embedding;                         /* for embeddings: it does not generate text */
+    const char *path, *architecture, *name;          /* name: general.name or "" */
+    bool embedding;                                  /* for embeddings: it does not generate text */
     uint64_t n_parameters, file_bytes, weight_bytes; /* weight_bytes: in memory */
-    uint32_t n_layers, n_embedding, n_heads, n_kv_heads, k_dim, v_dim, n_ff, n_experts, n_experts_used;
+    uint32_t n_layers, n_embedding, n_heads, n_kv_heads, k_dim, v_dim, n_ff, n_experts,
+        n_experts_used;
     uint32_t n_vocab, n_context; /* n_context: what it was trained for */
     bool has_vocabulary, has_chat_template;
 } ink_model_info;
@@ -141,8 +149,10 @@ typedef struct ink_model_info {
 /* Strings live as long as the model. */
 INK_API void ink_model_get_info(const ink_model *model, ink_model_info *info);
 
-/* The i-th hyperparameter that is not zero: its metadata key without the architecture, its value. False at the end. */
-INK_API bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key, char value[48]);
+/* The i-th hyperparameter that is not zero: its metadata key without the architecture, its value.
+ * False at the end. */
+INK_API bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
+                                          char value[48]);
 
 /* The i-th weight format in use. False at the end. */
 typedef struct ink_model_format {
@@ -152,40 +162,45 @@ typedef struct ink_model_format {
 
 INK_API bool ink_model_get_format(const ink_model *model, size_t index, ink_model_format *format);
 
-/* ---- Text --------------------------------------------------------------------------------------------------- */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 /* Which special tokens take part. */
 typedef enum ink_special {
     INK_SPECIAL_NONE = 0,
-    INK_SPECIAL_ADD = 1,  /* tokenize: the BOS, EOS, CLS that the vocabulary asks for */
-    INK_SPECIAL_PARSE = 2 /* tokenize: special tokens written out in the text; detokenize: write them out */
+    INK_SPECIAL_ADD = 1, /* tokenize: the BOS, EOS, CLS that the vocabulary asks for */
+    INK_SPECIAL_PARSE =
+        2 /* tokenize: special tokens written out in the text; detokenize: write them out */
 } ink_special;
 
 /* text may hold NULs and need not be valid UTF-8. `special` is a sum of ink_special. */
-INK_MUST_USE INK_API ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes,
-                                             unsigned special, ink_tokens *out, ink_error *error);
-INK_MUST_USE INK_API ink_status ink_detokenize(const ink_model *model, const int32_t *tokens, size_t n_tokens,
-                                               unsigned special, ink_string *out, ink_error *error);
+INK_MUST_USE INK_API ink_status ink_tokenize(const ink_model *model, const char *text,
+                                             size_t n_bytes, unsigned special, ink_tokens *out,
+                                             ink_error *error);
+INK_MUST_USE INK_API ink_status ink_detokenize(const ink_model *model, const int32_t *tokens,
+                                               size_t n_tokens, unsigned special, ink_string *out,
+                                               ink_error *error);
 
 /* Generation ends with it: end of text, of turn, of message. */
 INK_API bool ink_is_end_token(const ink_model *model, int32_t token);
 
 /*
- * The model's chat template, rendered. `variables` is JSON: an array of messages ({"role": ..., "content": ...}), or
- * an object of all variables (messages, tools, enable_thinking, ...). bos_token, eos_token and
- * add_generation_prompt = true are filled in where absent. `now` is the time, in seconds since 1970 UTC, for
- * templates that print a date.
+ * The model's chat template, rendered. `variables` is JSON: an array of messages ({"role": ...,
+ * "content": ...}), or an object of all variables (messages, tools, enable_thinking, ...).
+ * bos_token, eos_token and add_generation_prompt = true are filled in where absent. `now` is the
+ * time, in seconds since 1970 UTC, for templates that print a date.
  */
-INK_MUST_USE INK_API ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes,
-                                                int64_t now, ink_string *out, ink_error *error);
+INK_MUST_USE INK_API ink_status ink_chat_render(const ink_model *model, const char *variables,
+                                                size_t n_bytes, int64_t now, ink_string *out,
+                                                ink_error *error);
 
-/* ---- Sessions ----------------------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------- */
 
 typedef struct ink_session ink_session;
 
 /* Zero means the default of every field. */
 typedef struct ink_session_options {
-    size_t n_context;  /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
+    size_t
+        n_context; /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
     const char *cache; /* format of keys and values: "f32", "f16" (default), "q8_0", "q4_0" */
     size_t n_batch;    /* tokens evaluated together; 0: 512 */
     int n_threads;     /* 0: as many as there are processors */
@@ -193,17 +208,21 @@ typedef struct ink_session_options {
 
 #define INK_DEFAULT_CONTEXT 4096
 
-/* The model outlives the session. A cache format that the model's heads do not fit is BAD_ARGUMENT. */
+/* The model outlives the session. A cache format that the model's heads do not fit is BAD_ARGUMENT.
+ */
 INK_MUST_USE INK_API ink_status ink_session_new(ink_session **out, const ink_model *model,
-                                                const ink_session_options *options, ink_error *error);
+                                                const ink_session_options *options,
+                                                ink_error *error);
 INK_API void ink_session_free(ink_session *session);
 
-/* Bytes that a session with these options needs at most: cache when full, and work space. Loads nothing. */
+/* Bytes that a session with these options needs at most: cache when full, and work space. Loads
+ * nothing. */
 typedef struct ink_session_plan {
     size_t n_context, cache_bytes, work_bytes;
 } ink_session_plan;
 
-INK_MUST_USE INK_API ink_status ink_session_plan_memory(const ink_model *model, const ink_session_options *options,
+INK_MUST_USE INK_API ink_status ink_session_plan_memory(const ink_model *model,
+                                                        const ink_session_options *options,
                                                         ink_session_plan *plan, ink_error *error);
 
 INK_API size_t ink_session_n_context(const ink_session *session);
@@ -215,44 +234,54 @@ INK_API size_t ink_session_position(const ink_session *session);
 INK_API size_t ink_session_cache_bytes(const ink_session *session);
 
 /*
- * Evaluates tokens at the end of the session. What does not fit into the context is LIMIT, with both counts, and
- * nothing is evaluated. When `logits` is not NULL it receives [n_tokens][n_vocab]. CANCELLED when progress says so:
- * the session then ends with the last batch that was done.
+ * Evaluates tokens at the end of the session. What does not fit into the context is LIMIT, with
+ * both counts, and nothing is evaluated. When `logits` is not NULL it receives [n_tokens][n_vocab].
+ * CANCELLED when progress says so: the session then ends with the last batch that was done.
  */
-INK_MUST_USE INK_API ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens,
-                                                     float *logits, const ink_progress *progress, ink_error *error);
+INK_MUST_USE INK_API ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens,
+                                                     size_t n_tokens, float *logits,
+                                                     const ink_progress *progress,
+                                                     ink_error *error);
 
-/* [n_vocab] after the last token evaluated; NULL before the first. Valid until the session changes. */
+/* [n_vocab] after the last token evaluated; NULL before the first. Valid until the session changes.
+ */
 INK_API const float *ink_session_logits(const ink_session *session);
 
-/* Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it back. */
-INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error);
+/* Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it
+ * back. */
+INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position,
+                                                   ink_error *error);
 
-/* An embedding model's vectors for one text: [n_embedding] pooled as the model says, or [n_tokens][n_embedding]. */
-INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t n_tokens,
-                                                  bool pooled, float *out, ink_error *error);
+/* An embedding model's vectors for one text: [n_embedding] pooled as the model says, or
+ * [n_tokens][n_embedding]. */
+INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const int32_t *tokens,
+                                                  size_t n_tokens, bool pooled, float *out,
+                                                  ink_error *error);
 
 /* The whole state in a file, and back into a new session of the same model; bit for bit. */
-INK_MUST_USE INK_API ink_status ink_session_save(const ink_session *session, const char *path, ink_error *error);
-INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const char *path, ink_error *error);
+INK_MUST_USE INK_API ink_status ink_session_save(const ink_session *session, const char *path,
+                                                 ink_error *error);
+INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const char *path,
+                                                    ink_error *error);
 
-/* ---- Generation --------------------------------------------------------------------------------------------- */
+/* ---- Generation ------------------------------------------------------------------------------ */
 
 /*
- * How the next token is chosen: type, C field and JSON key (the flag has '-' for '_'), default, lowest, highest, help.
- * The penalties come first, then temperature 0 takes the best token; otherwise top_k, typical_p, top_p, min_p,
- * temperature, and a draw.
+ * How the next token is chosen: type, C field and JSON key (the flag has '-' for '_'), default,
+ * lowest, highest, help. The penalties come first, then temperature 0 takes the best token;
+ * otherwise top_k, typical_p, top_p, min_p, temperature, and a draw.
  */
-#define INK_SAMPLING_TABLE(X)                                                                                    \
-    X(float, temperature, 0.8f, 0, 100, "randomness of the choice; 0 always takes the best token")              \
-    X(int32_t, top_k, 40, 0, 10000000, "choose among the K best tokens; 0: all")                                 \
-    X(float, top_p, 0.95f, 0, 1, "choose among the best tokens that have probability P together; 1: all")        \
-    X(float, min_p, 0.05f, 0, 1, "drop tokens less than P times as likely as the best; 0: none")                 \
-    X(float, typical_p, 1, 0, 1, "keep the P most typical probability mass; 1: all")                             \
-    X(float, repeat_penalty, 1, 0.01f, 100, "divide the logits of recent tokens; 1: off")                        \
-    X(int32_t, repeat_last_n, 64, 0, 1000000, "how many recent tokens the penalties look at")                    \
-    X(float, frequency_penalty, 0, -100, 100, "lower a token for each time it occurred")                         \
-    X(float, presence_penalty, 0, -100, 100, "lower a token that occurred")                                      \
+#define INK_SAMPLING_TABLE(X)                                                                      \
+    X(float, temperature, 0.8f, 0, 100, "randomness of the choice; 0 always takes the best token") \
+    X(int32_t, top_k, 40, 0, 10000000, "choose among the K best tokens; 0: all")                   \
+    X(float, top_p, 0.95f, 0, 1,                                                                   \
+      "choose among the best tokens that have probability P together; 1: all")                     \
+    X(float, min_p, 0.05f, 0, 1, "drop tokens less than P times as likely as the best; 0: none")   \
+    X(float, typical_p, 1, 0, 1, "keep the P most typical probability mass; 1: all")               \
+    X(float, repeat_penalty, 1, 0.01f, 100, "divide the logits of recent tokens; 1: off")          \
+    X(int32_t, repeat_last_n, 64, 0, 1000000, "how many recent tokens the penalties look at")      \
+    X(float, frequency_penalty, 0, -100, 100, "lower a token for each time it occurred")           \
+    X(float, presence_penalty, 0, -100, 100, "lower a token that occurred")                        \
     X(int64_t, seed, -1, -1, INT64_MAX, "of the random numbers; -1: a new one each time")
 
 typedef struct ink_logit_bias {
@@ -281,11 +310,12 @@ typedef enum ink_stop {
 
 typedef struct ink_generation {
     ink_sampling sampling;
-    size_t max_tokens;              /* 0: until the model ends or the context is full */
+    size_t max_tokens;               /* 0: until the model ends or the context is full */
     const char *const *stop_strings; /* [n_stop_strings], none empty */
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
-    /* Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind n_bytes. */
+    /* Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind
+     * n_bytes. */
     bool (*write)(void *context, const char *text, size_t n_bytes);
     void *context;
     const ink_progress *progress; /* of the prompt; NULL: none */
@@ -302,12 +332,13 @@ typedef struct ink_generated {
 INK_API void ink_generation_init(ink_generation *generation);
 
 /*
- * Evaluates the prompt at the end of the session and generates. The session then holds the prompt and the generated
- * tokens. A prompt that does not fit is LIMIT with both counts. Logits that are not numbers are CORRUPT.
+ * Evaluates the prompt at the end of the session and generates. The session then holds the prompt
+ * and the generated tokens. A prompt that does not fit is LIMIT with both counts. Logits that are
+ * not numbers are CORRUPT.
  */
-INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t *prompt, size_t n_prompt,
-                                             const ink_generation *generation, ink_generated *result,
-                                             ink_error *error);
+INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t *prompt,
+                                             size_t n_prompt, const ink_generation *generation,
+                                             ink_generated *result, ink_error *error);
 
 #ifdef __cplusplus
 }

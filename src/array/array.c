@@ -55,17 +55,19 @@ size_t ink_elements(const ink_array *x)
     return n;
 }
 
-/* ---- Recording ---------------------------------------------------------------------------------------------- */
+/* ---- Recording ------------------------------------------------------------------------------- */
 
 /* Keeps the first failure. */
-#define FAIL(graph, code, ...) \
-    ((graph)->error.status == INK_OK ? (void)ink_fail(&(graph)->error, code, 0, __VA_ARGS__) : (void)0)
+#define FAIL(graph, code, ...)                                                               \
+    ((graph)->error.status == INK_OK ? (void)ink_fail(&(graph)->error, code, 0, __VA_ARGS__) \
+                                     : (void)0)
 
 static bool append(ink_graph *graph, ink_array *array)
 {
     if (graph->n_nodes == graph->capacity) {
         size_t capacity = graph->capacity ? graph->capacity * 2 : 256;
-        ink_array **grown = ink_resize(graph->arena.allocator, graph->nodes, capacity, sizeof *grown);
+        ink_array **grown =
+            ink_resize(graph->arena.allocator, graph->nodes, capacity, sizeof *grown);
         if (!grown)
             return false;
         graph->nodes = grown;
@@ -89,7 +91,8 @@ static bool set_shape(ink_array *array, int n_dims, const size_t *shape)
     return ink_size_mul(stride, ink_type_bytes(array->type), &bytes);
 }
 
-static ink_array *record(ink_graph *graph, ink_op op, ink_type type, int n_dims, const size_t *shape)
+static ink_array *record(ink_graph *graph, ink_op op, ink_type type, int n_dims,
+                         const size_t *shape)
 {
     if (graph->error.status != INK_OK)
         return NULL;
@@ -121,10 +124,10 @@ static ink_array *derive(ink_op op, ink_type type, int n_dims, const size_t *sha
     return y;
 }
 
-
 static void *mismatch(const ink_array *x, ink_op op)
 {
-    FAIL(x->graph, INK_BAD_ARGUMENT, "%s: the shapes do not fit (first input: %d dimensions, %zu x ... x %zu)",
+    FAIL(x->graph, INK_BAD_ARGUMENT,
+         "%s: the shapes do not fit (first input: %d dimensions, %zu x ... x %zu)",
          ink_ops[op].name, x->n_dims, x->shape[0], x->shape[x->n_dims - 1]);
     return NULL;
 }
@@ -174,7 +177,7 @@ ink_array *ink_vector(ink_graph *graph, const float *data, size_t n)
     return data ? ink_constant(graph, data, 1, (size_t[]){n}) : NULL;
 }
 
-/* ---- Views -------------------------------------------------------------------------------------------------- */
+/* ---- Views ----------------------------------------------------------------------------------- */
 
 ink_array *ink_reshape(ink_array *x, int n_dims, const size_t *shape)
 {
@@ -214,7 +217,7 @@ ink_array *ink_slice(ink_array *x, size_t begin, size_t n)
     return y;
 }
 
-/* ---- Ops ---------------------------------------------------------------------------------------------------- */
+/* ---- Ops ------------------------------------------------------------------------------------- */
 
 ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids)
 {
@@ -287,7 +290,8 @@ ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array 
     return y;
 }
 
-ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias, float epsilon)
+ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias,
+                    float epsilon)
 {
     if (!x)
         return NULL;
@@ -421,7 +425,8 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
 {
     if (!k || !v || !positions || !sequences)
         return NULL;
-    if (k->n_dims != 3 || v->n_dims != 3 || last(k) != attention->k_dim || last(v) != attention->v_dim)
+    if (k->n_dims != 3 || v->n_dims != 3 || last(k) != attention->k_dim ||
+        last(v) != attention->v_dim)
         return mismatch(k, INK_OP_STORE);
     ink_array *y = derive(INK_OP_STORE, INK_I32, 1, (size_t[]){k->shape[0]}, k);
     if (y) {
@@ -433,8 +438,8 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
     return y;
 }
 
-ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences, ink_array *sinks,
-                      const ink_attention *attention)
+ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
+                      ink_array *sinks, const ink_attention *attention)
 {
     if (!q || !stored || !positions || !sequences)
         return NULL;

@@ -1,12 +1,14 @@
 /*
- * Lazy arrays. ink_add(a, b) records an op in a graph and returns its result, an array without values; nothing runs
- * until the graph is planned and a device runs the plan. One graph serves inference and training.
+ * Lazy arrays. ink_add(a, b) records an op in a graph and returns its result, an array without
+ * values; nothing runs until the graph is planned and a device runs the plan. One graph serves
+ * inference and training.
  *
- * Shapes are row-major, the first dimension outermost, up to four dimensions; for a decoder's arrays the first is the
- * token. Elements of the last dimension are contiguous. Arrays belong to their graph and end with it.
+ * Shapes are row-major, the first dimension outermost, up to four dimensions; for a decoder's
+ * arrays the first is the token. Elements of the last dimension are contiguous. Arrays belong to
+ * their graph and end with it.
  *
- * Recording never fails halfway: a mistake or lack of memory is kept in the graph (the first one wins), the op returns
- * NULL, ops on NULL return NULL, and ink_plan reports it.
+ * Recording never fails halfway: a mistake or lack of memory is kept in the graph (the first one
+ * wins), the op returns NULL, ops on NULL return NULL, and ink_plan reports it.
  */
 #ifndef INK_ARRAY_ARRAY_H
 #define INK_ARRAY_ARRAY_H
@@ -52,7 +54,8 @@ typedef enum ink_activation {
 
 typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 
-/* A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per expert. */
+/* A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
+ * expert. */
 typedef struct ink_matrix {
     ink_format format;
     bool packed;
@@ -72,14 +75,19 @@ typedef struct ink_attention {
 } ink_attention;
 
 typedef union ink_parameters {
-    const ink_matrix *matrix;                                /* EMBED, LINEAR, LINEAR_EXPERTS */
-    size_t offset;                                           /* VIEW, in elements */
-    struct { ink_norm_kind kind; float epsilon; } norm;      /* NORM */
-    float factor;                                            /* SCALE, ROPE_TABLE: magnitude */
-    struct { float low, high; } clamp;                       /* CLAMP */
-    ink_activation activation;                               /* ACTIVATE */
-    bool rope_pairs;                                         /* ROPE: neighbors, else halves */
-    ink_attention attention;                                 /* STORE, ATTEND */
+    const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
+    size_t offset;            /* VIEW, in elements */
+    struct {
+        ink_norm_kind kind;
+        float epsilon;
+    } norm;       /* NORM */
+    float factor; /* SCALE, ROPE_TABLE: magnitude */
+    struct {
+        float low, high;
+    } clamp;                   /* CLAMP */
+    ink_activation activation; /* ACTIVATE */
+    bool rope_pairs;           /* ROPE: neighbors, else halves */
+    ink_attention attention;   /* STORE, ATTEND */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -91,9 +99,9 @@ struct ink_array {
     ink_type type;
     int n_dims;
     size_t shape[INK_MAX_DIMS], stride[INK_MAX_DIMS]; /* stride in elements; the last is 1 */
-    ink_array *inputs[INK_MAX_INPUTS];                 /* NULL where optional and absent */
+    ink_array *inputs[INK_MAX_INPUTS];                /* NULL where optional and absent */
     ink_parameters parameters;
-    void *data; /* CONSTANT: the caller's; others: set when the plan is bound to memory */
+    void *data;           /* CONSTANT: the caller's; others: set when the plan is bound to memory */
     ink_array *quantized; /* the QUANTIZE of this array, once some matmul needed it */
     size_t index;         /* in graph->nodes */
     bool output;
@@ -119,7 +127,8 @@ ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const s
 /* [n_rows, n] int32: 0, 1, ... n - 1 in every row. */
 ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n);
 
-/* A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional weight). */
+/* A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional
+ * weight). */
 ink_array *ink_vector(ink_graph *graph, const float *data, size_t n);
 
 /* ---- Views share memory with x. */
@@ -138,16 +147,19 @@ ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids);
 /* x[n, ...], ids[m] -> [m, ...] */
 ink_array *ink_pick(ink_array *x, ink_array *ids);
 
-/* x[n, k] -> [n, n_rows]. Quantized formats quantize x first; arrays that share x share that work. */
+/* x[n, k] -> [n, n_rows]. Quantized formats quantize x first; arrays that share x share that work.
+ */
 ink_array *ink_linear(const ink_matrix *matrix, ink_array *x);
 
 /*
- * For each token and each of its experts: x[n, k] or x[n, used, k], ids[n, used] -> [n, used, n_rows].
+ * For each token and each of its experts: x[n, k] or x[n, used, k], ids[n, used] -> [n, used,
+ * n_rows].
  */
 ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array *ids);
 
 /* Over the last dimension; weight and bias [last] or NULL. */
-ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias, float epsilon);
+ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias,
+                    float epsilon);
 
 /* a[..., n], b[..., m] of the same leading dimensions -> [..., n + m] */
 ink_array *ink_concat(ink_array *a, ink_array *b);
@@ -161,24 +173,28 @@ ink_array *ink_clamp(ink_array *x, float low, float high);
 ink_array *ink_activate(ink_activation activation, ink_array *x);
 ink_array *ink_softmax(ink_array *x);
 
-/* positions[n], frequencies[n_pairs] (radians a position) -> [n, 2, n_pairs]: magnitude * cos, magnitude * sin */
+/* positions[n], frequencies[n_pairs] (radians a position) -> [n, 2, n_pairs]: magnitude * cos,
+ * magnitude * sin */
 ink_array *ink_rope_table(ink_array *positions, ink_array *frequencies, float magnitude);
 
-/* x[n, n_heads, dim], the first 2 * n_pairs of each head rotated; pairs are neighbors, or i and i + n_pairs */
+/* x[n, n_heads, dim], the first 2 * n_pairs of each head rotated; pairs are neighbors, or i and i +
+ * n_pairs */
 ink_array *ink_rope(ink_array *x, ink_array *table, bool neighbors);
 
 /*
- * Puts k[n, n_kv_heads, k_dim] and v[n, n_kv_heads, v_dim] where positions[n] stand in sequences[n] (pointers to
- * ink_kv_sequence). The result has no values; it is what ink_attend waits for.
+ * Puts k[n, n_kv_heads, k_dim] and v[n, n_kv_heads, v_dim] where positions[n] stand in sequences[n]
+ * (pointers to ink_kv_sequence). The result has no values; it is what ink_attend waits for.
  */
 ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array *sequences,
                      const ink_attention *attention);
 
-/* q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in the sum, or NULL */
-ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences, ink_array *sinks,
-                      const ink_attention *attention);
+/* q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in
+ * the sum, or NULL */
+ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
+                      ink_array *sinks, const ink_attention *attention);
 
-/* The indices of the k largest of each row, largest first, lower index first among equals: x[n, m] -> [n, k]. */
+/* The indices of the k largest of each row, largest first, lower index first among equals: x[n, m]
+ * -> [n, k]. */
 ink_array *ink_top_k(ink_array *x, size_t k);
 
 /* x[n, m], ids[n, k] -> [n, k] */

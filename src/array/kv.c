@@ -7,7 +7,8 @@ bool ink_kv_layout_init(ink_kv_layout *layout)
     uint64_t k_bytes, v_row_bytes, v_bytes, head_bytes, page_bytes;
     bool fits = ink_format_packed_bytes(layout->k_format, INK_PAGE, layout->k_dim, &k_bytes) &&
                 ink_format_row_bytes(layout->v_format, layout->v_dim, &v_row_bytes) &&
-                ink_u64_mul(v_row_bytes, INK_PAGE, &v_bytes) && ink_u64_add(k_bytes, v_bytes, &head_bytes) &&
+                ink_u64_mul(v_row_bytes, INK_PAGE, &v_bytes) &&
+                ink_u64_add(k_bytes, v_bytes, &head_bytes) &&
                 ink_u64_mul(head_bytes, layout->n_heads, &page_bytes) && page_bytes <= SIZE_MAX;
     if (!fits)
         return false;

@@ -1,8 +1,10 @@
 /*
- * What a cache of keys and values looks like to the ops that use it. The runtime owns pages and tables.
+ * What a cache of keys and values looks like to the ops that use it. The runtime owns pages and
+ * tables.
  *
- * A page holds INK_PAGE positions of one layer. For each head: the keys, packed as four row tiles (a position is a
- * row), so that scores are a product with a weight matrix; then the values, one row a position in file order.
+ * A page holds INK_PAGE positions of one layer. For each head: the keys, packed as four row tiles
+ * (a position is a row), so that scores are a product with a weight matrix; then the values, one
+ * row a position in file order.
  */
 #ifndef INK_ARRAY_KV_H
 #define INK_ARRAY_KV_H
@@ -12,8 +14,8 @@
 #define INK_PAGE 64 /* positions */
 
 /*
- * Scores are summed up within chunks of pages, and chunks are merged in order, so that a long context may be split
- * over threads without changing a bit.
+ * Scores are summed up within chunks of pages, and chunks are merged in order, so that a long
+ * context may be split over threads without changing a bit.
  */
 #define INK_CHUNK_PAGES 16
 

@@ -10,7 +10,7 @@
 /* What planning knows of each array, by node index. */
 typedef struct note {
     bool needed;
-    size_t stage;                  /* where it runs, NO_STAGE for leaves */
+    size_t stage;                   /* where it runs, NO_STAGE for leaves */
     size_t first_stage, last_stage; /* while its memory is in use */
     size_t bytes;
 } note;
@@ -27,17 +27,19 @@ static void mark_needed(const ink_graph *graph, note *notes)
 {
     for (size_t i = graph->n_nodes; i-- > 0;) {
         const ink_array *node = graph->nodes[i];
-        notes[i].needed = notes[i].needed || node->output || node->op == INK_OP_INPUT; /* callers fill those */
+        notes[i].needed =
+            notes[i].needed || node->output || node->op == INK_OP_INPUT; /* callers fill those */
         for (int j = 0; notes[i].needed && j < INK_MAX_INPUTS; j++)
             if (node->inputs[j])
                 notes[node->inputs[j]->index].needed = true;
     }
 }
 
-/* ---- Stages ------------------------------------------------------------------------------------------------- */
+/* ---- Stages ---------------------------------------------------------------------------------- */
 
-/* The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether joining the stage
- * before that one is possible: its inputs there are the same rows. An input of fewer dimensions repeats for all rows. */
+/* The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether
+ * joining the stage before that one is possible: its inputs there are the same rows. An input of
+ * fewer dimensions repeats for all rows. */
 static size_t earliest_stage(const ink_array *node, const note *notes, bool *row_wise)
 {
     size_t latest = NO_STAGE;
@@ -53,8 +55,8 @@ static size_t earliest_stage(const ink_array *node, const note *notes, bool *row
     for (int j = 0; latest != NO_STAGE && j < INK_MAX_INPUTS; j++) {
         const ink_array *input = node->inputs[j];
         if (input && notes[base_of(input)->index].stage == latest)
-            *row_wise = *row_wise && input->shape[0] == node->shape[0] && input->n_dims >= node->n_dims &&
-                        base_of(input)->shape[0] == node->shape[0];
+            *row_wise = *row_wise && input->shape[0] == node->shape[0] &&
+                        input->n_dims >= node->n_dims && base_of(input)->shape[0] == node->shape[0];
     }
     if (latest == NO_STAGE) {
         *row_wise = false;
@@ -107,7 +109,7 @@ static void assign_stages(ink_plan *plan, note *notes)
     }
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static bool owns_memory(const ink_array *node)
 {
@@ -123,7 +125,8 @@ static ink_status measure_lives(ink_plan *plan, note *notes, ink_error *error)
         bool pinned = node->op == INK_OP_INPUT;
         mine->first_stage = pinned ? 0 : mine->stage;
         mine->last_stage = pinned ? plan->n_stages : mine->stage;
-        if (!ink_size_align(ink_elements(node) * ink_type_bytes(node->type), ALIGNMENT, &mine->bytes))
+        if (!ink_size_align(ink_elements(node) * ink_type_bytes(node->type), ALIGNMENT,
+                            &mine->bytes))
             return ink_fail(error, INK_LIMIT, 0, "an array of the step is too large");
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
@@ -173,19 +176,22 @@ static ink_status place(ink_plan *plan, const note *notes, span *busy, ink_error
             continue;
         size_t n_busy = 0, end;
         for (size_t j = 0; j < i; j++)
-            if (notes[j].needed && owns_memory(graph->nodes[j]) && notes[j].first_stage <= notes[i].last_stage &&
+            if (notes[j].needed && owns_memory(graph->nodes[j]) &&
+                notes[j].first_stage <= notes[i].last_stage &&
                 notes[i].first_stage <= notes[j].last_stage)
                 busy[n_busy++] = (span){plan->offsets[j], plan->offsets[j] + notes[j].bytes};
         qsort(busy, n_busy, sizeof *busy, by_begin);
         plan->offsets[i] = lowest_gap(busy, n_busy, notes[i].bytes);
         if (!ink_size_add(plan->offsets[i], notes[i].bytes, &end))
-            return ink_fail(error, INK_LIMIT, 0, "the step needs more memory than can be addressed");
+            return ink_fail(error, INK_LIMIT, 0,
+                            "the step needs more memory than can be addressed");
         plan->bytes = ink_size_max(plan->bytes, end);
     }
     return INK_OK;
 }
 
-ink_status ink_plan_init(ink_plan *plan, ink_graph *graph, const ink_allocator *allocator, ink_error *error)
+ink_status ink_plan_init(ink_plan *plan, ink_graph *graph, const ink_allocator *allocator,
+                         ink_error *error)
 {
     *plan = (ink_plan){.allocator = allocator, .graph = graph};
     if (graph->error.status != INK_OK) {
@@ -230,7 +236,8 @@ void ink_plan_bind(ink_plan *plan, void *memory)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         ink_array *node = graph->nodes[i];
         if (node->op == INK_OP_VIEW)
-            node->data = (char *)node->inputs[0]->data + node->parameters.offset * ink_type_bytes(node->type);
+            node->data = (char *)node->inputs[0]->data +
+                         node->parameters.offset * ink_type_bytes(node->type);
         else if (node->op != INK_OP_CONSTANT)
             node->data = (char *)memory + plan->offsets[i];
     }

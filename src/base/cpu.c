@@ -39,7 +39,8 @@ static uint32_t detect(void)
     uint32_t features = INK_CPU_NEON;
     if (getauxval(AT_HWCAP) >> HWCAP_ASIMDDP_BIT & 1)
         features |= INK_CPU_DOTPROD;
-    if ((features & INK_CPU_DOTPROD) == INK_CPU_DOTPROD && getauxval(AT_HWCAP2) >> HWCAP2_I8MM_BIT & 1)
+    if ((features & INK_CPU_DOTPROD) == INK_CPU_DOTPROD &&
+        getauxval(AT_HWCAP2) >> HWCAP2_I8MM_BIT & 1)
         features |= INK_CPU_I8MM;
     return features;
 }
@@ -81,13 +82,13 @@ ink_status ink_cpu_select(uint32_t *features, ink_error *error)
         if (strcmp(rows[i].name, wanted) != 0)
             continue;
         if (rows[i].features & ~found)
-            return ink_fail(error, INK_BAD_ARGUMENT, 0, "INK_CPU=%s: this processor has %s at most", wanted,
-                            ink_cpu_name(found));
+            return ink_fail(error, INK_BAD_ARGUMENT, 0, "INK_CPU=%s: this processor has %s at most",
+                            wanted, ink_cpu_name(found));
         *features = rows[i].features;
         return INK_OK;
     }
-    return ink_fail(error, INK_BAD_ARGUMENT, 0, "INK_CPU=%s: unknown; use c, avx2, avx512, neon, dotprod or i8mm",
-                    wanted);
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "INK_CPU=%s: unknown; use c, avx2, avx512, neon, dotprod or i8mm", wanted);
 }
 
 const char *ink_cpu_name(uint32_t features)

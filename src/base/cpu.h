@@ -1,6 +1,7 @@
 /*
- * What this processor can run. A feature stands for all that its kernels use: AVX2 means AVX2, FMA and F16C; AVX512
- * means F, BW, VL, DQ and VNNI. The operating system's support for the registers is part of the question.
+ * What this processor can run. A feature stands for all that its kernels use: AVX2 means AVX2, FMA
+ * and F16C; AVX512 means F, BW, VL, DQ and VNNI. The operating system's support for the registers
+ * is part of the question.
  */
 #ifndef INK_BASE_CPU_H
 #define INK_BASE_CPU_H
@@ -8,12 +9,12 @@
 #include "base/status.h"
 
 /* One row per instruction set: name as in INK_CPU=, feature bit, what it contains. */
-#define INK_CPU_TABLE(X)                      \
-    X(c, C, 0u)                               \
-    X(avx2, AVX2, 1u << 0)                    \
-    X(avx512, AVX512, 1u << 0 | 1u << 1)      \
-    X(neon, NEON, 1u << 8)                    \
-    X(dotprod, DOTPROD, 1u << 8 | 1u << 9)    \
+#define INK_CPU_TABLE(X)                   \
+    X(c, C, 0u)                            \
+    X(avx2, AVX2, 1u << 0)                 \
+    X(avx512, AVX512, 1u << 0 | 1u << 1)   \
+    X(neon, NEON, 1u << 8)                 \
+    X(dotprod, DOTPROD, 1u << 8 | 1u << 9) \
     X(i8mm, I8MM, 1u << 8 | 1u << 9 | 1u << 10)
 
 enum {
@@ -26,8 +27,8 @@ enum {
 uint32_t ink_cpu_features(void);
 
 /*
- * The features to use: those found, masked down by the environment variable INK_CPU (c, avx2, avx512, ...). A name
- * that is unknown, or that this processor lacks, is INK_BAD_ARGUMENT.
+ * The features to use: those found, masked down by the environment variable INK_CPU (c, avx2,
+ * avx512, ...). A name that is unknown, or that this processor lacks, is INK_BAD_ARGUMENT.
  */
 ink_status ink_cpu_select(uint32_t *features, ink_error *error);
 

@@ -1,6 +1,7 @@
 /*
- * Half (IEEE 754 binary16) and bfloat16 to and from float, by their definitions: widening is exact, narrowing rounds
- * to nearest, ties to even; NaN stays NaN (quiet), what is too large becomes infinity.
+ * Half (IEEE 754 binary16) and bfloat16 to and from float, by their definitions: widening is exact,
+ * narrowing rounds to nearest, ties to even; NaN stays NaN (quiet), what is too large becomes
+ * infinity.
  */
 #ifndef INK_BASE_HALF_H
 #define INK_BASE_HALF_H
@@ -24,9 +25,11 @@ static inline float ink_float_from_bits(uint32_t bits)
 
 static inline float ink_half_to_float(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 0x1fu,
+             fraction = half & 0x3ffu;
     if (exponent == 0x1f) /* hardware makes a NaN quiet when it widens one */
-        return ink_float_from_bits(sign | 0x7f800000u | fraction << 13 | (fraction ? 0x400000u : 0));
+        return ink_float_from_bits(sign | 0x7f800000u | fraction << 13 |
+                                   (fraction ? 0x400000u : 0));
     if (exponent == 0) { /* zero and subnormals: fraction * 2^-24 is exact */
         uint32_t magnitude = ink_float_bits((float)fraction * 0x1p-24f);
         return ink_float_from_bits(sign | magnitude);
@@ -43,12 +46,14 @@ static inline uint32_t ink_round_shift(uint32_t value, unsigned shift)
 
 static inline uint16_t ink_half_from_float(float value)
 {
-    uint32_t bits = ink_float_bits(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+    uint32_t bits = ink_float_bits(value), sign = bits >> 16 & 0x8000u,
+             magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u)
         return (uint16_t)(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
     if (magnitude >= 0x47800000u) /* 2^16 and more */
         return (uint16_t)(sign | 0x7c00u);
-    if (magnitude >= 0x38800000u) /* normal; a carry out of the fraction raises the exponent, up to infinity */
+    if (magnitude >=
+        0x38800000u) /* normal; a carry out of the fraction raises the exponent, up to infinity */
         return (uint16_t)(sign | (ink_round_shift(magnitude, 13) - (112u << 10)));
     unsigned exponent = magnitude >> 23;
     if (exponent < 102) /* below half of the smallest subnormal */

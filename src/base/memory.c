@@ -16,7 +16,8 @@ void *ink_resize(const ink_allocator *allocator, void *pointer, size_t count, si
         return NULL;
     if (bytes == 0)
         bytes = 1; /* zero would free */
-    return allocator ? allocator->resize(allocator->context, pointer, bytes) : realloc(pointer, bytes);
+    return allocator ? allocator->resize(allocator->context, pointer, bytes)
+                     : realloc(pointer, bytes);
 }
 
 void *ink_new(const ink_allocator *allocator, size_t count, size_t size)
@@ -49,7 +50,8 @@ void *ink_new_aligned(const ink_allocator *allocator, size_t bytes, size_t align
     char *block = ink_resize(allocator, NULL, total, 1);
     if (!block)
         return NULL;
-    uintptr_t address = ((uintptr_t)block + sizeof(void *) + alignment - 1) & ~(uintptr_t)(alignment - 1);
+    uintptr_t address =
+        ((uintptr_t)block + sizeof(void *) + alignment - 1) & ~(uintptr_t)(alignment - 1);
     char *aligned = block + (address - (uintptr_t)block);
     memcpy(aligned - sizeof(void *), &block, sizeof(void *));
     return aligned;
@@ -135,7 +137,8 @@ static ink_arena_chunk *reuse_chunk(ink_arena *arena, size_t bytes)
 /* A chunk at least as large as all before it: few chunks however much is taken. */
 static ink_arena_chunk *new_chunk(ink_arena *arena, size_t bytes)
 {
-    size_t capacity = ink_size_max(ink_size_max(bytes, arena->used_bytes), ARENA_CHUNK_BYTES), total;
+    size_t capacity = ink_size_max(ink_size_max(bytes, arena->used_bytes), ARENA_CHUNK_BYTES),
+           total;
     if (reuse_chunk(arena, bytes))
         return arena->chunk;
     if (!ink_size_add(capacity, sizeof(ink_arena_chunk), &total))
@@ -191,7 +194,8 @@ void ink_buffer_deinit(ink_buffer *buffer)
 char *ink_buffer_reserve(ink_buffer *buffer, size_t n_bytes)
 {
     size_t needed;
-    if (!ink_size_add(buffer->n_bytes, n_bytes, &needed) || needed > buffer->max_bytes || needed == SIZE_MAX) {
+    if (!ink_size_add(buffer->n_bytes, n_bytes, &needed) || needed > buffer->max_bytes ||
+        needed == SIZE_MAX) {
         buffer->failed = true;
         return NULL;
     }

@@ -1,9 +1,10 @@
 /*
- * Memory: the allocator hook, the arena for things that die together, and the bounded growing buffer.
+ * Memory: the allocator hook, the arena for things that die together, and the bounded growing
+ * buffer.
  *
- * Every allocation goes through an ink_allocator so that a test can fail the n-th one. A NULL allocator is the C
- * library's. Nothing here reports errors in words: NULL or false means that there is no memory or that the
- * caller's maximum was reached, and the caller knows for what.
+ * Every allocation goes through an ink_allocator so that a test can fail the n-th one. A NULL
+ * allocator is the C library's. Nothing here reports errors in words: NULL or false means that
+ * there is no memory or that the caller's maximum was reached, and the caller knows for what.
  */
 #ifndef INK_BASE_MEMORY_H
 #define INK_BASE_MEMORY_H
@@ -55,7 +56,8 @@ char *ink_arena_string(ink_arena *arena, const char *text, size_t n_bytes);
 
 typedef struct ink_buffer {
     const ink_allocator *allocator;
-    char *data; /* always terminated by a NUL beyond `n_bytes` once something was appended; else NULL */
+    char *data; /* always terminated by a NUL beyond `n_bytes` once something was appended; else
+                   NULL */
     size_t n_bytes, capacity, max_bytes;
     bool failed; /* an append did not fit; sticky, so that a writer may check once at the end */
 } ink_buffer;

@@ -6,12 +6,13 @@
 #include <stdatomic.h>
 #include "base/memory.h"
 
-/* About 20 microseconds: longer than the wait between the stages of one step, far shorter than a time slice. */
+/* About 20 microseconds: longer than the wait between the stages of one step, far shorter than a
+ * time slice. */
 #define SPINS 600
 
 /*
- * A stage's claim counter carries the run's number in its upper half, so that a thread that wakes up late cannot
- * claim a task of a run that it knows nothing of.
+ * A stage's claim counter carries the run's number in its upper half, so that a thread that wakes
+ * up late cannot claim a task of a run that it knows nothing of.
  */
 typedef struct stage {
     _Atomic uint64_t next; /* run << 32 | next task */
@@ -32,8 +33,9 @@ struct ink_pool {
 
     stage *stages; /* [n_reserved] */
     size_t n_reserved;
-    ink_pool_work work; /* of the current run; under the lock, as are n_inside and changes of `run` */
-    int n_inside;       /* workers that may look at `stages` */
+    ink_pool_work
+        work;     /* of the current run; under the lock, as are n_inside and changes of `run` */
+    int n_inside; /* workers that may look at `stages` */
     _Atomic uint32_t run;
     _Atomic bool stop;
 
@@ -103,7 +105,8 @@ static bool claim(stage *at, uint32_t run, uint32_t *task)
     return true;
 }
 
-/* `work` is the thread's own copy; its context is alive for as long as a claimed task is not done. */
+/* `work` is the thread's own copy; its context is alive for as long as a claimed task is not done.
+ */
 static void work_through(ink_pool *pool, const ink_pool_work *work, uint32_t run, int thread)
 {
     for (size_t s = 0; s < work->n_stages; s++) {
@@ -155,7 +158,8 @@ void ink_pool_run(ink_pool *pool, const ink_pool_work *work)
     uint32_t run = atomic_load(&pool->run) + 1;
     for (size_t s = 0; s < work->n_stages; s++) {
         stage *at = &pool->stages[s];
-        /* Closed before it changes: a late thread must not take the new count with the old run's number. */
+        /* Closed before it changes: a late thread must not take the new count with the old run's
+         * number. */
         atomic_store(&at->next, (uint64_t)run << 32 | UINT32_MAX);
         atomic_store(&at->done, 0);
         atomic_store(&at->n_tasks, work->n_tasks[s]);
@@ -200,27 +204,31 @@ static ink_status start_workers(ink_pool *pool, ink_error *error)
         worker *self = &pool->workers[i];
         *self = (worker){.pool = pool, .index = i};
         if (pthread_create(&self->thread, NULL, worker_main, self) != 0)
-            return ink_fail(error, INK_LIMIT, 0, "the system refused thread %d of %d; ask for fewer threads", i + 1,
+            return ink_fail(error, INK_LIMIT, 0,
+                            "the system refused thread %d of %d; ask for fewer threads", i + 1,
                             pool->n_threads);
         pool->n_started = i;
     }
     return INK_OK;
 }
 
-ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator, ink_error *error)
+ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator,
+                        ink_error *error)
 {
     if (n_threads < 1 || n_threads > INK_MAX_THREADS)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%d threads; from 1 to %d are possible", n_threads,
-                        INK_MAX_THREADS);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%d threads; from 1 to %d are possible",
+                        n_threads, INK_MAX_THREADS);
     ink_pool *pool = ink_new(allocator, 1, sizeof *pool);
     if (!pool)
         return ink_fail_memory(error, "a thread pool");
     pool->allocator = allocator;
     pool->n_threads = n_threads;
-    (void)pthread_mutex_init(&pool->lock, NULL); /* neither fails with default attributes on Linux */
+    (void)pthread_mutex_init(&pool->lock,
+                             NULL); /* neither fails with default attributes on Linux */
     (void)pthread_cond_init(&pool->wake, NULL);
     pool->workers = ink_new(allocator, (size_t)n_threads, sizeof *pool->workers);
-    ink_status status = pool->workers ? start_workers(pool, error) : ink_fail_memory(error, "a thread pool");
+    ink_status status =
+        pool->workers ? start_workers(pool, error) : ink_fail_memory(error, "a thread pool");
     if (status != INK_OK) {
         ink_pool_free(pool);
         return status;

@@ -1,9 +1,10 @@
 /*
  * A thread pool that runs stages of tasks: all tasks of one stage end before the next stage begins.
  *
- * Threads claim tasks one by one, and a stage ends when its tasks are done, not when every thread has come by: a
- * thread that the system took off its processor between two tasks holds nobody up, and later skips what others did.
- * Waiting spins briefly, then parks; an idle pool uses no processor time. The caller's thread works too.
+ * Threads claim tasks one by one, and a stage ends when its tasks are done, not when every thread
+ * has come by: a thread that the system took off its processor between two tasks holds nobody up,
+ * and later skips what others did. Waiting spins briefly, then parks; an idle pool uses no
+ * processor time. The caller's thread works too.
  */
 #ifndef INK_BASE_POOL_H
 #define INK_BASE_POOL_H
@@ -22,8 +23,10 @@ typedef struct ink_pool_work {
     size_t n_stages;
 } ink_pool_work;
 
-/* n_threads from 1 to INK_MAX_THREADS, the caller included. Threads that the system refuses are an INK_LIMIT error. */
-ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator, ink_error *error);
+/* n_threads from 1 to INK_MAX_THREADS, the caller included. Threads that the system refuses are an
+ * INK_LIMIT error. */
+ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator,
+                        ink_error *error);
 void ink_pool_free(ink_pool *pool);
 
 int ink_pool_threads(const ink_pool *pool);

@@ -23,7 +23,8 @@ static size_t good_prefix(lead first, const unsigned char *bytes, size_t n_bytes
 {
     size_t n = 1;
     for (; n < first.length && n < n_bytes; n++) {
-        unsigned char low = n == 1 ? first.second_low : 0x80, high = n == 1 ? first.second_high : 0xbf;
+        unsigned char low = n == 1 ? first.second_low : 0x80,
+                      high = n == 1 ? first.second_high : 0xbf;
         if (bytes[n] < low || bytes[n] > high)
             break;
     }

@@ -6,7 +6,8 @@ void ink_device_free(ink_device *device)
         device->interface->free(device);
 }
 
-ink_status ink_program_new(ink_program **out, ink_device *device, ink_graph *graph, ink_error *error)
+ink_status ink_program_new(ink_program **out, ink_device *device, ink_graph *graph,
+                           ink_error *error)
 {
     return device->interface->compile(device, graph, out, error);
 }

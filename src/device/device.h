@@ -1,6 +1,7 @@
 /*
- * What runs graphs. A device turns a recorded graph into a program (planned, with memory) and runs it as often as
- * wanted; running allocates nothing. Devices implement the rows of array/ops.def behind this interface.
+ * What runs graphs. A device turns a recorded graph into a program (planned, with memory) and runs
+ * it as often as wanted; running allocates nothing. Devices implement the rows of array/ops.def
+ * behind this interface.
  */
 #ifndef INK_DEVICE_DEVICE_H
 #define INK_DEVICE_DEVICE_H
@@ -12,7 +13,8 @@ typedef struct ink_program ink_program;
 
 typedef struct ink_device_interface {
     const char *name;
-    ink_status (*compile)(ink_device *device, ink_graph *graph, ink_program **out, ink_error *error);
+    ink_status (*compile)(ink_device *device, ink_graph *graph, ink_program **out,
+                          ink_error *error);
     void (*program_free)(ink_program *program);
     void *(*data)(ink_program *program, ink_array *array);
     ink_status (*run)(ink_program *program, ink_error *error);
@@ -30,21 +32,23 @@ struct ink_program {
 };
 
 /* The processor with n_threads threads and the kernels for `features` (base/cpu.h). */
-ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features, const ink_allocator *allocator,
-                              ink_error *error);
+ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features,
+                              const ink_allocator *allocator, ink_error *error);
 /* Scratch that each of its threads needs to run a plan. */
 size_t ink_device_cpu_scratch_bytes(const ink_plan *plan);
 
 void ink_device_free(ink_device *device);
 
 /*
- * Plans what the graph's outputs need. The graph must outlive the program. Programs of one device share the memory
- * of their arrays: what one run left there is gone after the next.
+ * Plans what the graph's outputs need. The graph must outlive the program. Programs of one device
+ * share the memory of their arrays: what one run left there is gone after the next.
  */
-ink_status ink_program_new(ink_program **out, ink_device *device, ink_graph *graph, ink_error *error);
+ink_status ink_program_new(ink_program **out, ink_device *device, ink_graph *graph,
+                           ink_error *error);
 void ink_program_free(ink_program *program);
 
-/* An input's memory to fill before a run, an output's to read after it; valid until a program is made or run. */
+/* An input's memory to fill before a run, an output's to read after it; valid until a program is
+ * made or run. */
 void *ink_program_data(ink_program *program, ink_array *array);
 
 ink_status ink_program_run(ink_program *program, ink_error *error);

@@ -1,10 +1,12 @@
 /*
- * The kernel table: one function pointer per op, filled from kernels.def for the instruction sets at hand.
+ * The kernel table: one function pointer per op, filled from kernels.def for the instruction sets
+ * at hand.
  *
- * Kernels are pure functions over raw pointers; they allocate nothing, know no shapes but those they are given, and
- * check nothing: sizes were checked when the tensors were bound. The C rows are the definition of every numeric
- * result, written out in reference.h; each other row reproduces their bits (make kernels proves it). Pointers need no
- * alignment beyond that of their type. Outputs never overlap inputs unless a comment says so.
+ * Kernels are pure functions over raw pointers; they allocate nothing, know no shapes but those
+ * they are given, and check nothing: sizes were checked when the tensors were bound. The C rows are
+ * the definition of every numeric result, written out in reference.h; each other row reproduces
+ * their bits (make kernels proves it). Pointers need no alignment beyond that of their type.
+ * Outputs never overlap inputs unless a comment says so.
  */
 #ifndef INK_KERNEL_KERNEL_H
 #define INK_KERNEL_KERNEL_H
@@ -13,8 +15,9 @@
 #include "tensor/format.h"
 
 /*
- * 32 activations quantized together: x[i] is about d * q[i]. The sums carry what a constant added to the weights
- * contributes. Not finite input gives q = 0 and d = NaN, so that it is seen in the result.
+ * 32 activations quantized together: x[i] is about d * q[i]. The sums carry what a constant added
+ * to the weights contributes. Not finite input gives q = 0 and d = NaN, so that it is seen in the
+ * result.
  */
 #define INK_Q8_GROUP 32
 
@@ -32,15 +35,17 @@ typedef struct ink_matmul {
     const void *tiles; /* packed; the first tile's first block */
     size_t k;          /* elements of a row, a multiple of the format's block */
     size_t n_rows;     /* rows wanted; the last tile may be partly used */
-    const void *x;     /* quantized formats: const ink_q8 [n_cols][x_stride]; float formats: const float */
-    size_t x_stride;   /* in ink_q8 or float */
+    const void
+        *x; /* quantized formats: const ink_q8 [n_cols][x_stride]; float formats: const float */
+    size_t x_stride; /* in ink_q8 or float */
     size_t n_cols;
     float *y; /* [n_cols][y_stride], n_rows written in each column */
     size_t y_stride;
     void *scratch; /* ink_matmul_scratch_bytes(k), aligned to 64 */
 } ink_matmul;
 
-/* A stretch of one attention page: acc[col] = acc[col] * rescale[col] + sum over row of p[col][row] * v[row]. */
+/* A stretch of one attention page: acc[col] = acc[col] * rescale[col] + sum over row of p[col][row]
+ * * v[row]. */
 typedef struct ink_values {
     const void *rows; /* [n_rows][row_bytes], each head_dim values in the page's format */
     size_t row_bytes, n_rows, head_dim;
@@ -58,40 +63,43 @@ typedef struct ink_softmax_state {
 } ink_softmax_state;
 
 /*
- * The op list: name, result, parameters. n counts elements; x and y may be the same array in the elementwise ops.
+ * The op list: name, result, parameters. n counts elements; x and y may be the same array in the
+ * elementwise ops.
  *
- * softmax_page: p[i] = exp(scores[i] - max), updates state, returns the factor by which what was accumulated before
- * must be multiplied. At least one score is above -INFINITY. Milakov & Gimelshein, arXiv:1805.02867.
- * rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs]; _pairs takes neighbors (x[2i], x[2i+1]), _halves
- * takes (x[i], x[i + n_pairs]). Su et al., arXiv:2104.09864.
+ * softmax_page: p[i] = exp(scores[i] - max), updates state, returns the factor by which what was
+ * accumulated before must be multiplied. At least one score is above -INFINITY. Milakov &
+ * Gimelshein, arXiv:1805.02867. rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs];
+ * _pairs takes neighbors (x[2i], x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al.,
+ * arXiv:2104.09864.
  */
-#define INK_MATMUL_OPS(X)                                                                                \
-    X(f32) X(f16) X(bf16) X(q8_0) X(q4_0) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) \
-    X(iq4_nl) X(iq4_xs) X(tq1_0) X(tq2_0) X(mxfp4)
+#define INK_MATMUL_OPS(X)                                                                          \
+    X(f32)                                                                                         \
+    X(f16) X(bf16) X(q8_0) X(q4_0) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) \
+        X(iq4_nl) X(iq4_xs) X(tq1_0) X(tq2_0) X(mxfp4)
 
-#define INK_OPS(X)                                                                                              \
-    X(quantize_q8, void, (ink_q8 * y, const float *x, size_t n_groups))                                        \
-    X(rms_norm, void, (float *y, const float *x, const float *weight, size_t n, float epsilon))                \
-    X(layer_norm, void,                                                                                        \
-      (float *y, const float *x, const float *weight, const float *bias, size_t n, float epsilon))             \
-    X(softmax, void, (float *y, const float *x, size_t n))                                                     \
-    X(softmax_page, float, (float *p, const float *scores, size_t n, ink_softmax_state *state))                \
-    X(values_f32, void, (const ink_values *v))                                                                 \
-    X(values_f16, void, (const ink_values *v))                                                                 \
-    X(values_q8_0, void, (const ink_values *v))                                                                \
-    X(values_q4_0, void, (const ink_values *v))                                                                \
-    X(add, void, (float *y, const float *a, const float *b, size_t n))                                         \
-    X(multiply, void, (float *y, const float *a, const float *b, size_t n))                                    \
-    X(scale, void, (float *y, const float *x, float factor, size_t n))                                         \
-    X(silu, void, (float *y, const float *x, size_t n))                                                        \
-    X(gelu, void, (float *y, const float *x, size_t n))                                                        \
-    X(relu, void, (float *y, const float *x, size_t n))                                                        \
-    X(relu_squared, void, (float *y, const float *x, size_t n))                                                \
-    X(sigmoid, void, (float *y, const float *x, size_t n))                                                     \
-    X(tanh, void, (float *y, const float *x, size_t n))                                                        \
-    X(softplus, void, (float *y, const float *x, size_t n))                                                    \
-    X(exp, void, (float *y, const float *x, size_t n))                                                         \
-    X(rope_pairs, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))                    \
+#define INK_OPS(X)                                                                                 \
+    X(quantize_q8, void, (ink_q8 * y, const float *x, size_t n_groups))                            \
+    X(rms_norm, void, (float *y, const float *x, const float *weight, size_t n, float epsilon))    \
+    X(layer_norm, void,                                                                            \
+      (float *y, const float *x, const float *weight, const float *bias, size_t n, float epsilon)) \
+    X(softmax, void, (float *y, const float *x, size_t n))                                         \
+    X(softmax_page, float, (float *p, const float *scores, size_t n, ink_softmax_state *state))    \
+    X(values_f32, void, (const ink_values *v))                                                     \
+    X(values_f16, void, (const ink_values *v))                                                     \
+    X(values_q8_0, void, (const ink_values *v))                                                    \
+    X(values_q4_0, void, (const ink_values *v))                                                    \
+    X(add, void, (float *y, const float *a, const float *b, size_t n))                             \
+    X(multiply, void, (float *y, const float *a, const float *b, size_t n))                        \
+    X(scale, void, (float *y, const float *x, float factor, size_t n))                             \
+    X(silu, void, (float *y, const float *x, size_t n))                                            \
+    X(gelu, void, (float *y, const float *x, size_t n))                                            \
+    X(relu, void, (float *y, const float *x, size_t n))                                            \
+    X(relu_squared, void, (float *y, const float *x, size_t n))                                    \
+    X(sigmoid, void, (float *y, const float *x, size_t n))                                         \
+    X(tanh, void, (float *y, const float *x, size_t n))                                            \
+    X(softplus, void, (float *y, const float *x, size_t n))                                        \
+    X(exp, void, (float *y, const float *x, size_t n))                                             \
+    X(rope_pairs, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))        \
     X(rope_halves, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))
 
 typedef void ink_matmul_fn(const ink_matmul *m);
@@ -121,29 +129,36 @@ typedef struct ink_kernels {
 /* The last row of each op that needs nothing outside `features` wins. */
 void ink_kernels_init(ink_kernels *kernels, uint32_t features);
 
-/* Scratch is one panel of expanded weights: up to 4 tiles, each group of 32 of a tile in at most 1024 bytes. */
+/* Scratch is one panel of expanded weights: up to 4 tiles, each group of 32 of a tile in at most
+ * 1024 bytes. */
 #define INK_PANEL_TILES 4
 #define INK_PANEL_GROUP_BYTES 1024
 
 /* Scratch for any matmul with rows of k elements, in bytes. */
 size_t ink_matmul_scratch_bytes(size_t k);
 
-/* true when a matmul with this weight format takes ink_q8 activations, false when it takes floats. */
+/* true when a matmul with this weight format takes ink_q8 activations, false when it takes floats.
+ */
 bool ink_format_takes_q8(ink_format format);
 
 /* out[n_blocks * elements]: exactly the value the file format defines for each code. */
 void ink_decode(ink_format format, float *out, const void *blocks, size_t n_blocks);
 
-/* One row of a packed tile, `n_blocks` blocks of it, back in file order. `tile` is the tile's first byte. */
-void ink_tile_get_row(ink_format format, void *blocks, const void *tile, size_t row, size_t n_blocks);
+/* One row of a packed tile, `n_blocks` blocks of it, back in file order. `tile` is the tile's first
+ * byte. */
+void ink_tile_get_row(ink_format format, void *blocks, const void *tile, size_t row,
+                      size_t n_blocks);
 
 /* Writes one row's blocks into their places in a tile; the other rows stay. */
-void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t row, size_t n_blocks);
+void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t row,
+                      size_t n_blocks);
 
-/* Packs up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero bytes. */
+/* Packs up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero
+ * bytes. */
 void ink_tile_pack(ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks);
 
-/* Floats into blocks for cache pages and tests; only F32, F16, BF16, Q8_0 and Q4_0. n is a multiple of the block. */
+/* Floats into blocks for cache pages and tests; only F32, F16, BF16, Q8_0 and Q4_0. n is a multiple
+ * of the block. */
 bool ink_encode(ink_format format, void *blocks, const float *x, size_t n);
 
 #endif

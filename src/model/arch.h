@@ -1,7 +1,7 @@
 /*
- * An architecture is data: one file of this table's fields in arch/ and one row in archs.def. What it consists of is
- * a list of roles from weights.def; shared blocks (decoder.c) do what the roles that are present and these choices
- * say. Nothing here knows files or graphs.
+ * An architecture is data: one file of this table's fields in arch/ and one row in archs.def. What
+ * it consists of is a list of roles from weights.def; shared blocks (decoder.c) do what the roles
+ * that are present and these choices say. Nothing here knows files or graphs.
  */
 #ifndef INK_MODEL_ARCH_H
 #define INK_MODEL_ARCH_H
@@ -27,7 +27,7 @@ typedef enum ink_kind { INK_KIND_CAUSAL, INK_KIND_EMBEDDING } ink_kind;
 
 typedef enum ink_expert_gate {
     INK_GATE_DEFAULT,
-    INK_GATE_SOFTMAX,          /* over all experts, then the chosen ones */
+    INK_GATE_SOFTMAX, /* over all experts, then the chosen ones */
     INK_GATE_SIGMOID,
     INK_GATE_SOFTMAX_OF_CHOSEN /* over the chosen ones' logits */
 } ink_expert_gate;
@@ -44,16 +44,20 @@ typedef struct ink_arch {
     ink_expert_gate gate;
     bool scale_embedding_by_width; /* times the square root of its width */
     bool parallel;                 /* attention and feed-forward read the same input */
-    uint8_t ffn_norm;              /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
-    float gate_limit;              /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
-    bool normalize_experts;        /* weights of the chosen experts sum up to one */
-    bool late_qk_norm;             /* norms of queries and keys after the rotation */
-    uint32_t window_period;        /* every window_period-th layer sees all, the others the window; 0: all see all */
-    float window_rope_base;        /* of windowed layers, unless the metadata says; 0: as all */
-    uint32_t no_rope_period;       /* every no_rope_period-th layer is not rotated; 0: all are */
-    bool rope_in_window_only;      /* layers that see all are not rotated */
-    uint32_t wide_scale_layers;    /* with so many layers scores are scaled by embedding / heads, not key width */
-    void (*adjust)(struct ink_hparams *hparams); /* defaults that follow from other values; NULL: none */
+    uint8_t ffn_norm; /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    float
+        gate_limit; /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
+    bool normalize_experts;  /* weights of the chosen experts sum up to one */
+    bool late_qk_norm;       /* norms of queries and keys after the rotation */
+    uint32_t window_period;  /* every window_period-th layer sees all, the others the window; 0: all
+                                see all */
+    float window_rope_base;  /* of windowed layers, unless the metadata says; 0: as all */
+    uint32_t no_rope_period; /* every no_rope_period-th layer is not rotated; 0: all are */
+    bool rope_in_window_only;   /* layers that see all are not rotated */
+    uint32_t wide_scale_layers; /* with so many layers scores are scaled by embedding / heads, not
+                                   key width */
+    void (*adjust)(
+        struct ink_hparams *hparams); /* defaults that follow from other values; NULL: none */
     uint8_t required[INK_MAX_ROLES], optional[INK_MAX_ROLES];
 } ink_arch;
 
@@ -69,7 +73,8 @@ const ink_arch *ink_arch_get(size_t index);
 
 /* ---- Lists that several architectures share. */
 #define INK_MODEL_PARTS INK_WEIGHT_TOKEN_EMBEDDING, INK_WEIGHT_OUTPUT_NORM
-#define INK_QKV_PARTS INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
+#define INK_QKV_PARTS \
+    INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_EXPERT_PARTS \

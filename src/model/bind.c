@@ -36,48 +36,78 @@ static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
     const ink_layer_hparams *layer = &h->layers[layer_index];
     uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
     uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
+    /* clang-format off: a letter a line */
     switch (letter) {
-    case 'V': return h->n_vocab;
-    case 'E': return h->n_embedding;
-    case 'C': return h->n_context;
-    case 'T': return h->n_token_types;
-    case 'Q': return q;
-    case 'K': return k;
-    case 'W': return v;
-    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
-    case 'a': return h->q_rank;
-    case 'c': return h->kv_rank;
-    case 'b': return (uint64_t)h->kv_rank + h->rope_dims;
-    case 'B': return (uint64_t)layer->n_heads * h->k_dim_latent;
-    case 'p': return h->k_dim_latent - h->rope_dims;
-    case 'h': return h->v_dim_latent;
-    case 'S': return q + k + v;
-    case 'D': return h->k_dim;
-    case 'H': return layer->n_heads;
-    case 'R': return h->rope_dims / 2;
-    case 'F': return layer->n_ff;
-    case 'G': return 2 * (uint64_t)layer->n_ff;
-    case 'X': return h->n_experts;
-    case 'f': return h->n_expert_ff;
-    case 'g': return 2 * (uint64_t)h->n_expert_ff;
-    case 's': return h->n_shared_ff;
-    default: return 1;
+    case 'V':
+        return h->n_vocab;
+    case 'E':
+        return h->n_embedding;
+    case 'C':
+        return h->n_context;
+    case 'T':
+        return h->n_token_types;
+    case 'Q':
+        return q;
+    case 'K':
+        return k;
+    case 'W':
+        return v;
+    case 'O':
+        return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
+    case 'a':
+        return h->q_rank;
+    case 'c':
+        return h->kv_rank;
+    case 'b':
+        return (uint64_t)h->kv_rank + h->rope_dims;
+    case 'B':
+        return (uint64_t)layer->n_heads * h->k_dim_latent;
+    case 'p':
+        return h->k_dim_latent - h->rope_dims;
+    case 'h':
+        return h->v_dim_latent;
+    case 'S':
+        return q + k + v;
+    case 'D':
+        return h->k_dim;
+    case 'H':
+        return layer->n_heads;
+    case 'R':
+        return h->rope_dims / 2;
+    case 'F':
+        return layer->n_ff;
+    case 'G':
+        return 2 * (uint64_t)layer->n_ff;
+    case 'X':
+        return h->n_experts;
+    case 'f':
+        return h->n_expert_ff;
+    case 'g':
+        return 2 * (uint64_t)h->n_expert_ff;
+    case 's':
+        return h->n_shared_ff;
+    default:
+        return 1;
     }
+    /* clang-format on */
 }
 
-/* Compares with one alternative, n_letters of it; dims are written rows first, the file has them last. */
-static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters, size_t n_letters,
-                      uint32_t layer)
+/* Compares with one alternative, n_letters of it; dims are written rows first, the file has them
+ * last. */
+static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters,
+                      size_t n_letters, uint32_t layer)
 {
     if (tensor->n_dims > n_letters && tensor->shape[n_letters] != 1)
         return false;
     for (size_t i = 0; i < n_letters; i++)
-        if (letters[i] != '?' && tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
+        if (letters[i] != '?' &&
+            tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
             return false;
     return true;
 }
 
-static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters, uint32_t layer)
+static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters,
+                               uint32_t layer)
 {
     char wanted[64] = "";
     for (size_t i = strcspn(letters, "|"), used = 0; i-- > 0 && used < sizeof wanted;)
@@ -85,12 +115,13 @@ static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, c
                                  (unsigned long long)dimension(b, letters[i], layer));
     return ink_fail(b->error, INK_CORRUPT, 0,
                     "%s: tensor %s is %llu x %llu x %llu, but the hyperparameters say %s",
-                    ink_gguf_name(b->model->gguf), tensor->name, (unsigned long long)tensor->shape[0],
-                    (unsigned long long)tensor->shape[1], (unsigned long long)tensor->shape[2], wanted);
+                    ink_gguf_name(b->model->gguf), tensor->name,
+                    (unsigned long long)tensor->shape[0], (unsigned long long)tensor->shape[1],
+                    (unsigned long long)tensor->shape[2], wanted);
 }
 
-static ink_status check_shape(const binder *b, const ink_gguf_tensor *tensor, const char *shapes, uint32_t layer,
-                              size_t *n_dims)
+static ink_status check_shape(const binder *b, const ink_gguf_tensor *tensor, const char *shapes,
+                              uint32_t layer, size_t *n_dims)
 {
     for (const char *at = shapes; *at;) {
         size_t n_letters = strcspn(at, "|");
@@ -108,8 +139,8 @@ static ink_status add_binding(binder *b, ink_binding binding)
     ink_bindings *bindings = b->bindings;
     size_t aligned;
     if (bindings->n == bindings->capacity)
-        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s stands for two parts", ink_gguf_name(b->model->gguf),
-                        binding.tensor->name);
+        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s stands for two parts",
+                        ink_gguf_name(b->model->gguf), binding.tensor->name);
     binding.offset = bindings->memory_bytes;
     if (!ink_size_align(binding.n_bytes, ALIGNMENT, &aligned) ||
         !ink_size_add(bindings->memory_bytes, aligned, &bindings->memory_bytes))
@@ -141,13 +172,16 @@ static void count_use(binder *b, const ink_gguf_tensor *tensor)
 }
 
 /* Floats that are kept as floats: norms, biases, factors. */
-static ink_status bind_vector(binder *b, const ink_gguf_tensor *tensor, size_t n, const float **vector)
+static ink_status bind_vector(binder *b, const ink_gguf_tensor *tensor, size_t n,
+                              const float **vector)
 {
     count_use(b, tensor);
-    return add_binding(b, (ink_binding){.tensor = tensor, .vector = vector, .n_bytes = n * sizeof(float)});
+    return add_binding(
+        b, (ink_binding){.tensor = tensor, .vector = vector, .n_bytes = n * sizeof(float)});
 }
 
-static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool packed, ink_matrix *matrix)
+static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool packed,
+                              ink_matrix *matrix)
 {
     uint64_t expert_bytes, n_bytes;
     count_use(b, tensor);
@@ -158,17 +192,20 @@ static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool pac
         .n_rows = (size_t)tensor->shape[1],
         .n_experts = (size_t)tensor->shape[2],
     };
-    bool fits = packed ? ink_format_packed_bytes(matrix->format, matrix->n_rows, matrix->k, &expert_bytes)
-                       : ink_format_row_bytes(matrix->format, matrix->k, &expert_bytes) &&
-                             ink_u64_mul(expert_bytes, matrix->n_rows, &expert_bytes);
+    bool fits =
+        packed ? ink_format_packed_bytes(matrix->format, matrix->n_rows, matrix->k, &expert_bytes)
+               : ink_format_row_bytes(matrix->format, matrix->k, &expert_bytes) &&
+                     ink_u64_mul(expert_bytes, matrix->n_rows, &expert_bytes);
     if (!fits || !ink_u64_mul(expert_bytes, matrix->n_experts, &n_bytes) || n_bytes > SIZE_MAX)
-        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s is too large", ink_gguf_name(b->model->gguf),
-                        tensor->name);
+        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s is too large",
+                        ink_gguf_name(b->model->gguf), tensor->name);
     matrix->expert_bytes = (size_t)expert_bytes;
-    return add_binding(b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = (size_t)n_bytes});
+    return add_binding(
+        b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = (size_t)n_bytes});
 }
 
-static ink_status bind_bias(binder *b, const char *stem, const char *shape, uint32_t layer, ink_weight *weight)
+static ink_status bind_bias(binder *b, const char *stem, const char *shape, uint32_t layer,
+                            ink_weight *weight)
 {
     char name[NAME_BYTES], letters[3] = "";
     size_t n_letters = strcspn(shape, "|"), n_dims;
@@ -190,10 +227,12 @@ static bool only_looked_up(const binder *b, ink_role role)
 {
     return role == INK_WEIGHT_POSITION_EMBEDDING || role == INK_WEIGHT_TOKEN_TYPES ||
            (role == INK_WEIGHT_TOKEN_EMBEDDING &&
-            (b->model->arch->kind == INK_KIND_EMBEDDING || ink_gguf_find_tensor(b->model->gguf, "output.weight")));
+            (b->model->arch->kind == INK_KIND_EMBEDDING ||
+             ink_gguf_find_tensor(b->model->gguf, "output.weight")));
 }
 
-static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required, ink_weight *weight)
+static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required,
+                            ink_weight *weight)
 {
     const part *p = &parts[role];
     char stem[NAME_BYTES - 8], name[NAME_BYTES];
@@ -217,8 +256,8 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
     return bind_bias(b, stem, p->shape, layer, weight);
 }
 
-static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint32_t layer, bool in_layer,
-                            ink_weight *weights)
+static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint32_t layer,
+                            bool in_layer, ink_weight *weights)
 {
     for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
         if (parts[roles[i]].in_layer == in_layer)
@@ -245,8 +284,10 @@ static ink_status check_claims(const binder *b)
     const ink_gguf *gguf = b->model->gguf;
     for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++)
         if (!b->claimed[i])
-            return ink_fail(b->error, INK_UNSUPPORTED, 0, "%s: tensor %s is not known as a part of architecture %s",
-                            ink_gguf_name(gguf), ink_gguf_get_tensor(gguf, i)->name, b->model->arch->name);
+            return ink_fail(b->error, INK_UNSUPPORTED, 0,
+                            "%s: tensor %s is not known as a part of architecture %s",
+                            ink_gguf_name(gguf), ink_gguf_get_tensor(gguf, i)->name,
+                            b->model->arch->name);
     return INK_OK;
 }
 
@@ -255,11 +296,13 @@ ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink
     const ink_gguf_tensor *embedding = ink_gguf_find_tensor(model->gguf, "token_embd.weight");
     size_t n = ink_gguf_n_tensors(model->gguf);
     if (!embedding || embedding->n_dims != 2 || embedding->shape[1] > UINT32_MAX)
-        return ink_fail(error, INK_CORRUPT, 0, "%s: tensor token_embd.weight is missing or has no two dimensions",
+        return ink_fail(error, INK_CORRUPT, 0,
+                        "%s: tensor token_embd.weight is missing or has no two dimensions",
                         ink_gguf_name(model->gguf));
     model->hparams.n_vocab = (uint32_t)embedding->shape[1];
     binder b = {.model = model, .bindings = bindings, .error = error};
-    *bindings = (ink_bindings){.all = ink_arena_take(&model->arena, n, sizeof(ink_binding)), .capacity = n};
+    *bindings =
+        (ink_bindings){.all = ink_arena_take(&model->arena, n, sizeof(ink_binding)), .capacity = n};
     b.claimed = ink_arena_take(&model->arena, n, sizeof *b.claimed);
     model->layers = ink_arena_take(&model->arena, model->hparams.n_layers, sizeof *model->layers);
     if (!bindings->all || !b.claimed || !model->layers)
@@ -277,7 +320,8 @@ void ink_bindings_keep_vectors(ink_bindings *bindings)
             continue;
         bindings->all[n] = bindings->all[i];
         bindings->all[n++].offset = bindings->memory_bytes;
-        bindings->memory_bytes += (bindings->all[i].n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        bindings->memory_bytes +=
+            (bindings->all[i].n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     bindings->n = n;
 }

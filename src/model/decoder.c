@@ -19,7 +19,7 @@ static bool present(const ink_weight *weight)
     return weight->matrix.n_rows > 0 || weight->vector;
 }
 
-/* ---- Small parts -------------------------------------------------------------------------------------------- */
+/* ---- Small parts ----------------------------------------------------------------------------- */
 
 /* x times a matrix, plus its bias. */
 static ink_array *linear(builder *b, const ink_weight *weight, ink_array *x)
@@ -59,7 +59,7 @@ static ink_array *join_heads(ink_array *x)
     return x ? ink_reshape(x, 2, (size_t[]){x->shape[0], x->shape[1] * x->shape[2]}) : NULL;
 }
 
-/* ---- Attention ---------------------------------------------------------------------------------------------- */
+/* ---- Attention ------------------------------------------------------------------------------- */
 
 typedef struct qkv {
     ink_array *q, *k, *v; /* [n, heads, dim] */
@@ -93,7 +93,8 @@ static ink_array *norm_heads(builder *b, const ink_weight *weight, ink_array *x)
 static qkv project(builder *b, ink_array *x, const ink_attention *a)
 {
     const ink_weight *w = b->weights;
-    size_t n_q = a->n_heads * a->k_dim, n_k = a->n_kv_heads * a->k_dim, n_v = a->n_kv_heads * a->v_dim;
+    size_t n_q = a->n_heads * a->k_dim, n_k = a->n_kv_heads * a->k_dim,
+           n_v = a->n_kv_heads * a->v_dim;
     qkv y;
     if (present(&w[INK_WEIGHT_QKV])) {
         ink_array *all = linear(b, &w[INK_WEIGHT_QKV], x);
@@ -133,18 +134,21 @@ static ink_array *plain_attention(builder *b, ink_array *x)
     const ink_step *step = b->step;
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
     ink_array *stored = ink_output(ink_store(y.k, y.v, step->positions, step->sequences, &a));
-    ink_array *seen = join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
+    ink_array *seen =
+        join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
     seen = seen ? norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;
     return linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], seen);
 }
 
 /* ---- Latent attention (DeepSeek-V2, arXiv:2405.04434): keys and values of all heads come from one narrow vector; each
- * head's own matrices are applied to its query and to its result instead, so the cache holds the narrow vector alone. */
+ * head's own matrices are applied to its query and to its result instead, so the cache holds the
+ * narrow vector alone. */
 
 /* Each head times a matrix of its own: x[n, heads, k] -> [n, heads, n_rows]. */
 static ink_array *linear_heads(builder *b, const ink_weight *weight, ink_array *x)
 {
-    return x ? ink_linear_experts(&weight->matrix, x, ink_range(b->graph, x->shape[0], x->shape[1])) : NULL;
+    return x ? ink_linear_experts(&weight->matrix, x, ink_range(b->graph, x->shape[0], x->shape[1]))
+             : NULL;
 }
 
 static ink_array *latent_queries(builder *b, ink_array *x, const ink_attention *a)
@@ -164,17 +168,20 @@ static ink_array *latent_attention(builder *b, ink_array *x)
     ink_attention a = attention_of(b);
     size_t rank = b->h->kv_rank, rotated = b->h->rope_dims, plain = b->h->k_dim_latent - rotated;
     ink_array *q = latent_queries(b, x, &a), *kv = linear(b, &w[INK_WEIGHT_KV_A], x);
-    ink_array *shared = split_heads(norm(b, &w[INK_WEIGHT_KV_A_NORM], ink_slice(kv, 0, rank)), 1, rank);
-    ink_array *k_rotated = ink_rope(split_heads(ink_slice(kv, rank, rotated), 1, rotated), b->table, true);
+    ink_array *shared =
+        split_heads(norm(b, &w[INK_WEIGHT_KV_A_NORM], ink_slice(kv, 0, rank)), 1, rank);
+    ink_array *k_rotated =
+        ink_rope(split_heads(ink_slice(kv, rank, rotated), 1, rotated), b->table, true);
     ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
     q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
     ink_array *k = ink_concat(shared, k_rotated);
     ink_array *stored = ink_output(ink_store(k, shared, step->positions, step->sequences, &a));
     ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
-    return linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));
+    return linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT],
+                  join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));
 }
 
-/* ---- Feed-forward ------------------------------------------------------------------------------------------- */
+/* ---- Feed-forward ---------------------------------------------------------------------------- */
 
 /* activation(gate) * up, or the clamped form of gpt-oss. */
 static ink_array *gate_with(builder *b, ink_array *gate, ink_array *up)
@@ -185,11 +192,13 @@ static ink_array *gate_with(builder *b, ink_array *gate, ink_array *up)
         return ink_multiply(ink_activate(b->model->arch->activation, gate), up);
     gate = ink_clamp(gate, -INFINITY, limit);
     up = ink_add(ink_clamp(up, -limit, limit), ink_vector(b->graph, &one, 1));
-    return ink_multiply(ink_multiply(gate, ink_activate(INK_ACTIVATION_SIGMOID, ink_scale(gate, 1.702f))), up);
+    return ink_multiply(
+        ink_multiply(gate, ink_activate(INK_ACTIVATION_SIGMOID, ink_scale(gate, 1.702f))), up);
 }
 
 /* up, gated where there is a gate of its own or one fused before it. */
-static ink_array *gated(builder *b, const ink_weight *gate, const ink_weight *up, ink_array *x, size_t n_ff)
+static ink_array *gated(builder *b, const ink_weight *gate, const ink_weight *up, ink_array *x,
+                        size_t n_ff)
 {
     ink_array *raised = linear(b, up, x);
     if (present(gate))
@@ -221,7 +230,8 @@ static routing route(builder *b, ink_array *x)
         scores = ink_softmax(logits);
     if (h->expert_gate == INK_GATE_SIGMOID)
         scores = ink_activate(INK_ACTIVATION_SIGMOID, logits);
-    ink_array *chosen_by = bias ? ink_add(scores, ink_vector(b->graph, bias, h->n_experts)) : scores;
+    ink_array *chosen_by =
+        bias ? ink_add(scores, ink_vector(b->graph, bias, h->n_experts)) : scores;
     routing y = {.ids = ink_top_k(chosen_by, h->n_experts_used)};
     y.weights = ink_gather(scores, y.ids);
     if (h->expert_gate == INK_GATE_SOFTMAX_OF_CHOSEN)
@@ -244,7 +254,8 @@ static ink_array *linear_chosen(builder *b, const ink_weight *weight, ink_array 
         ink_fail_memory(&b->graph->error, "the biases of experts");
         return NULL;
     }
-    *biases = (ink_matrix){.format = INK_FORMAT_F32, .n_rows = matrix->n_experts, .k = matrix->n_rows, .n_experts = 1};
+    *biases = (ink_matrix){
+        .format = INK_FORMAT_F32, .n_rows = matrix->n_experts, .k = matrix->n_rows, .n_experts = 1};
     biases->data = weight->bias;
     return ink_add(y, ink_embed(biases, ids));
 }
@@ -265,7 +276,8 @@ static ink_array *experts(builder *b, ink_array *x)
     y = ink_combine(linear_chosen(b, &w[INK_WEIGHT_EXPERTS_DOWN], y, chosen.ids), chosen.weights);
     if (!present(&w[INK_WEIGHT_SHARED_DOWN]))
         return y;
-    ink_array *shared = gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
+    ink_array *shared =
+        gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
     return ink_add(y, linear(b, &w[INK_WEIGHT_SHARED_DOWN], shared));
 }
 
@@ -274,10 +286,11 @@ static ink_array *feed_forward(builder *b, ink_array *x)
     return present(&b->weights[INK_WEIGHT_ROUTER]) ? experts(b, x) : dense(b, x);
 }
 
-/* ---- Layers ------------------------------------------------------------------------------------------------- */
+/* ---- Layers ---------------------------------------------------------------------------------- */
 
 /* x + part, the part scaled and the sum normalized where the model does so. */
-static ink_array *residual(builder *b, ink_array *x, ink_array *part, ink_role post_norm, ink_role out_norm)
+static ink_array *residual(builder *b, ink_array *x, ink_array *part, ink_role post_norm,
+                           ink_role out_norm)
 {
     if (!part)
         return NULL;
@@ -295,8 +308,11 @@ static ink_array *parallel_layer(builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
     ink_array *normed = norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x);
-    ink_array *for_attention = w[INK_WEIGHT_ATTENTION_NORM_2].vector ? norm(b, &w[INK_WEIGHT_ATTENTION_NORM_2], x) : normed;
-    ink_array *for_ff = w[INK_WEIGHT_FFN_NORM].vector ? norm(b, &w[INK_WEIGHT_FFN_NORM], x) : normed;
+    ink_array *for_attention = w[INK_WEIGHT_ATTENTION_NORM_2].vector
+                                   ? norm(b, &w[INK_WEIGHT_ATTENTION_NORM_2], x)
+                                   : normed;
+    ink_array *for_ff =
+        w[INK_WEIGHT_FFN_NORM].vector ? norm(b, &w[INK_WEIGHT_FFN_NORM], x) : normed;
     return ink_add(ink_add(x, attention(b, for_attention)), feed_forward(b, for_ff));
 }
 
@@ -306,16 +322,18 @@ static ink_array *record_layer(builder *b, ink_array *x)
     if (b->h->parallel)
         return parallel_layer(b, x);
     ink_array *part = attention(b, norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
-    ink_role ffn_norm = b->model->arch->ffn_norm ? (ink_role)b->model->arch->ffn_norm : INK_WEIGHT_FFN_NORM;
+    ink_role ffn_norm =
+        b->model->arch->ffn_norm ? (ink_role)b->model->arch->ffn_norm : INK_WEIGHT_FFN_NORM;
     ink_role post_norm = INK_WEIGHT_ATTENTION_POST_NORM;
-    x = residual(b, x, part, ffn_norm == post_norm ? INK_WEIGHT_END : post_norm, INK_WEIGHT_ATTENTION_OUT_NORM);
+    x = residual(b, x, part, ffn_norm == post_norm ? INK_WEIGHT_END : post_norm,
+                 INK_WEIGHT_ATTENTION_OUT_NORM);
     if (!x)
         return NULL;
     part = feed_forward(b, norm(b, &w[ffn_norm], x));
     return residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
 }
 
-/* ---- Both ends ---------------------------------------------------------------------------------------------- */
+/* ---- Both ends ------------------------------------------------------------------------------- */
 
 static ink_array *embed(builder *b)
 {
@@ -337,7 +355,8 @@ static ink_array *embed(builder *b)
 static ink_array *logits(builder *b, ink_array *x)
 {
     const ink_weight *w = b->model->weights;
-    const ink_weight *output = &w[present(&w[INK_WEIGHT_OUTPUT]) ? INK_WEIGHT_OUTPUT : INK_WEIGHT_TOKEN_EMBEDDING];
+    const ink_weight *output =
+        &w[present(&w[INK_WEIGHT_OUTPUT]) ? INK_WEIGHT_OUTPUT : INK_WEIGHT_TOKEN_EMBEDDING];
     ink_array *y = linear(b, output, x);
     ink_logit_rule rule = b->model->arch->logits;
     if (rule != INK_LOGITS_PLAIN && b->h->logit_scale > 0)
@@ -354,7 +373,8 @@ static ink_array *rope_table(builder *b, bool windowed, size_t n_context)
         return NULL;
     }
     ink_rope_frequencies(b->model, windowed, n_context, frequencies, &magnitude);
-    return ink_rope_table(b->step->positions, ink_vector(b->graph, frequencies, n_pairs), magnitude);
+    return ink_rope_table(b->step->positions, ink_vector(b->graph, frequencies, n_pairs),
+                          magnitude);
 }
 
 static void record_inputs(builder *b, ink_step_shape shape)
@@ -377,7 +397,8 @@ static void record_inputs(builder *b, ink_step_shape shape)
         b->window_table = rope_table(b, true, shape.n_context);
 }
 
-void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape, ink_step *step)
+void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
+                      ink_step *step)
 {
     builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
     record_inputs(&b, shape);

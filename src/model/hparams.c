@@ -22,7 +22,8 @@ static const char *key_of(reader *r, const char *suffix)
 
 static ink_status refuse(reader *r, const char *suffix, const char *what)
 {
-    return ink_fail(r->error, INK_CORRUPT, 0, "%s: %s %s", ink_gguf_name(r->gguf), key_of(r, suffix), what);
+    return ink_fail(r->error, INK_CORRUPT, 0, "%s: %s %s", ink_gguf_name(r->gguf),
+                    key_of(r, suffix), what);
 }
 
 static ink_status read_table(reader *r, ink_hparams *hparams)
@@ -76,15 +77,19 @@ static ink_status read_layers(reader *r, ink_hparams *hparams, ink_arena *arena)
         return ink_fail_memory(r->error, "hyperparameters");
     INK_TRY(ink_gguf_get_u32s(r->gguf, key_of(r, "attention.head_count"), n, heads, r->error));
     memcpy(kv_heads, heads, n * sizeof *heads);
-    INK_TRY(ink_gguf_get_u32s(r->gguf, key_of(r, "attention.head_count_kv"), n, kv_heads, r->error));
+    INK_TRY(
+        ink_gguf_get_u32s(r->gguf, key_of(r, "attention.head_count_kv"), n, kv_heads, r->error));
     INK_TRY(ink_gguf_get_u32s(r->gguf, key_of(r, "feed_forward_length"), n, ff, r->error));
     for (size_t i = 0; i < n; i++)
-        hparams->layers[i] = (ink_layer_hparams){.n_heads = heads[i], .n_kv_heads = kv_heads[i], .n_ff = ff[i]};
+        hparams->layers[i] =
+            (ink_layer_hparams){.n_heads = heads[i], .n_kv_heads = kv_heads[i], .n_ff = ff[i]};
     return INK_OK;
 }
 
-/* Which layers look at a window: by the architecture's period, by the file's period, or by a flag for each layer. */
-static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hparams, ink_arena *arena)
+/* Which layers look at a window: by the architecture's period, by the file's period, or by a flag
+ * for each layer. */
+static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hparams,
+                               ink_arena *arena)
 {
     const char *key = key_of(r, "attention.sliding_window_pattern");
     const ink_gguf_value *value = ink_gguf_find(r->gguf, key);
@@ -101,7 +106,8 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
     for (uint32_t i = 0; i < hparams->n_layers; i++) {
         ink_layer_hparams *layer = &hparams->layers[i];
         bool by_period = period > 0 && i % period != period - 1;
-        layer->windowed = arch->window_period > 0 && hparams->window > 0 && (flags ? flags[i] : by_period);
+        layer->windowed =
+            arch->window_period > 0 && hparams->window > 0 && (flags ? flags[i] : by_period);
         layer->rotated = arch->rope != INK_ROPE_NONE &&
                          !(arch->no_rope_period && (i + 1) % arch->no_rope_period == 0) &&
                          !(arch->rope_in_window_only && hparams->window > 0 && !layer->windowed);
@@ -109,7 +115,7 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
     return INK_OK;
 }
 
-/* ---- Completing and checking -------------------------------------------------------------------------------- */
+/* ---- Completing and checking ----------------------------------------------------------------- */
 
 static void complete(const ink_arch *arch, ink_hparams *hparams)
 {
@@ -129,7 +135,8 @@ static void complete(const ink_arch *arch, ink_hparams *hparams)
     if (hparams->rope_factor == 0)
         hparams->rope_factor = 1;
     if (hparams->rope_base_window == 0)
-        hparams->rope_base_window = arch->window_rope_base > 0 ? arch->window_rope_base : hparams->rope_base;
+        hparams->rope_base_window =
+            arch->window_rope_base > 0 ? arch->window_rope_base : hparams->rope_base;
     hparams->epsilon = arch->norm == INK_NORM_RMS ? hparams->rms_epsilon : hparams->layer_epsilon;
     hparams->parallel = hparams->parallel || arch->parallel;
     if (hparams->attention_scale == 0) {
@@ -153,13 +160,17 @@ static ink_status check_layers(reader *r, const ink_hparams *hparams)
 {
     for (uint32_t i = 0; i < hparams->n_layers; i++) {
         const ink_layer_hparams *layer = &hparams->layers[i];
-        if (layer->n_heads == 0 || layer->n_kv_heads == 0 || layer->n_heads % layer->n_kv_heads != 0)
+        if (layer->n_heads == 0 || layer->n_kv_heads == 0 ||
+            layer->n_heads % layer->n_kv_heads != 0)
             return ink_fail(r->error, INK_CORRUPT, 0,
-                            "%s: layer %u has %u heads over %u key/value heads; the first must be a multiple of the "
+                            "%s: layer %u has %u heads over %u key/value heads; the first must be "
+                            "a multiple of the "
                             "second",
                             ink_gguf_name(r->gguf), i, layer->n_heads, layer->n_kv_heads);
-        if (!width_ok((uint64_t)layer->n_heads * hparams->k_dim) || !width_ok((uint64_t)layer->n_heads * hparams->v_dim))
-            return refuse(r, "attention.head_count", "times the width of a head is outside what is possible");
+        if (!width_ok((uint64_t)layer->n_heads * hparams->k_dim) ||
+            !width_ok((uint64_t)layer->n_heads * hparams->v_dim))
+            return refuse(r, "attention.head_count",
+                          "times the width of a head is outside what is possible");
         if (!width_ok(layer->n_ff))
             return refuse(r, "feed_forward_length", "is zero or too large");
     }
@@ -170,7 +181,8 @@ static ink_status check_experts(reader *r, const ink_hparams *hparams)
 {
     if (hparams->n_experts > INK_MAX_EXPERTS)
         return refuse(r, "expert_count", "is above the limit of 1024");
-    if (hparams->n_experts > 0 && (hparams->n_experts_used == 0 || hparams->n_experts_used > hparams->n_experts))
+    if (hparams->n_experts > 0 &&
+        (hparams->n_experts_used == 0 || hparams->n_experts_used > hparams->n_experts))
         return refuse(r, "expert_used_count", "must be between 1 and expert_count");
     if (hparams->expert_gate > INK_GATE_SOFTMAX_OF_CHOSEN)
         return refuse(r, "expert_gating_func", "is unknown");
@@ -200,7 +212,8 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
         {"final_logit_softcapping", hparams->final_soft_cap, false},
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (!isfinite(checks[i].value) || checks[i].value < 0 || (checks[i].above_zero && checks[i].value == 0))
+        if (!isfinite(checks[i].value) || checks[i].value < 0 ||
+            (checks[i].above_zero && checks[i].value == 0))
             return refuse(r, checks[i].key, "must be a finite number above zero");
     return INK_OK;
 }
@@ -217,7 +230,8 @@ static ink_status check_latent(reader *r, const ink_hparams *hparams)
         !width_ok(hparams->v_dim_latent))
         return refuse(r, "attention.key_length_mla", "must be above rope.dimension_count");
     if (hparams->n_expert_groups > 1)
-        return ink_fail(r->error, INK_UNSUPPORTED, 0, "%s: experts chosen by group (%u groups) are not supported",
+        return ink_fail(r->error, INK_UNSUPPORTED, 0,
+                        "%s: experts chosen by group (%u groups) are not supported",
                         ink_gguf_name(r->gguf), hparams->n_expert_groups);
     return INK_OK;
 }
@@ -227,7 +241,8 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
     INK_TRY(check_layers(r, hparams));
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
-    if (arch->rope != INK_ROPE_NONE && (hparams->rope_dims % 2 != 0 || hparams->rope_dims > hparams->k_dim))
+    if (arch->rope != INK_ROPE_NONE &&
+        (hparams->rope_dims % 2 != 0 || hparams->rope_dims > hparams->k_dim))
         return refuse(r, "rope.dimension_count", "must be even and at most the width of a head");
     if (hparams->n_context_original > INK_MAX_CONTEXT)
         return refuse(r, "rope.scaling.original_context_length", "is too large");
@@ -240,8 +255,8 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
     return check_floats(r, hparams);
 }
 
-ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf, ink_arena *arena,
-                            ink_error *error)
+ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf,
+                            ink_arena *arena, ink_error *error)
 {
     reader r = {.gguf = gguf, .arch = arch->name, .error = error};
     memset(hparams, 0, sizeof *hparams);
@@ -255,7 +270,8 @@ ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const in
     INK_TRY(read_scaling(&r, hparams));
     INK_TRY(read_layers(&r, hparams, arena));
     hparams->n_token_types = 2;
-    INK_TRY(ink_gguf_get_u32(gguf, "tokenizer.ggml.token_type_count", &hparams->n_token_types, error));
+    INK_TRY(
+        ink_gguf_get_u32(gguf, "tokenizer.ggml.token_type_count", &hparams->n_token_types, error));
     complete(arch, hparams);
     INK_TRY(read_windows(&r, arch, hparams, arena));
     return check(&r, arch, hparams);

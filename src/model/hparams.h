@@ -1,4 +1,5 @@
-/* A model's hyperparameters: read from metadata, completed, and checked so that nothing later divides by zero. */
+/* A model's hyperparameters: read from metadata, completed, and checked so that nothing later
+ * divides by zero. */
 #ifndef INK_MODEL_HPARAMS_H
 #define INK_MODEL_HPARAMS_H
 
@@ -39,7 +40,7 @@ typedef struct ink_hparams {
 } ink_hparams;
 
 /* `layers` comes from the arena. */
-ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf, ink_arena *arena,
-                            ink_error *error);
+ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf,
+                            ink_arena *arena, ink_error *error);
 
 #endif

@@ -56,7 +56,8 @@ static void print_bool(char value[48], bool flag)
     (void)snprintf(value, 48, "%s", flag ? "true" : "false");
 }
 
-bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key, char value[48])
+bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
+                                  char value[48])
 {
     const ink_hparams *h = &model->hparams;
     size_t i = 0;
@@ -79,7 +80,8 @@ bool ink_model_get_format(const ink_model *model, size_t index, ink_model_format
         const ink_format_use *use = &model->uses[i];
         if (use->n_tensors == 0 || index-- > 0)
             continue;
-        *format = (ink_model_format){ink_formats[i].name, use->n_tensors, use->n_parameters, use->n_bytes};
+        *format = (ink_model_format){ink_formats[i].name, use->n_tensors, use->n_parameters,
+                                     use->n_bytes};
         return true;
     }
     return false;

@@ -1,6 +1,7 @@
 /*
- * Reading weights: tasks are runs of rows; each is read into the thread's own buffer and packed from there, so no more
- * than a stripe exists twice, and a file that shrinks is an error instead of a signal.
+ * Reading weights: tasks are runs of rows; each is read into the thread's own buffer and packed
+ * from there, so no more than a stripe exists twice, and a file that shrinks is an error instead of
+ * a signal.
  */
 #include <stdatomic.h>
 
@@ -37,7 +38,8 @@ static size_t padded_rows(const ink_binding *binding)
 
 static size_t stripe_rows(const ink_binding *binding)
 {
-    size_t rows = STRIPE_BYTES / ink_size_max(row_bytes_of(binding), 1) / INK_TILE_ROWS * INK_TILE_ROWS;
+    size_t rows =
+        STRIPE_BYTES / ink_size_max(row_bytes_of(binding), 1) / INK_TILE_ROWS * INK_TILE_ROWS;
     return ink_size_max(rows, INK_TILE_ROWS);
 }
 
@@ -51,28 +53,34 @@ static size_t tasks_of(const ink_binding *binding)
     return binding->matrix ? stripes_of_expert(binding) * binding->matrix->n_experts : 1;
 }
 
-static ink_status load_vector(const loader *l, const ink_binding *binding, char *buffer, ink_error *error)
+static ink_status load_vector(const loader *l, const ink_binding *binding, char *buffer,
+                              ink_error *error)
 {
     const ink_format_info *format = &ink_formats[binding->tensor->format];
     size_t n = binding->n_bytes / sizeof(float);
     float *out = (float *)((char *)l->model->memory + binding->offset);
-    INK_TRY(ink_gguf_read(l->model->gguf, binding->tensor, 0, (size_t)binding->tensor->n_bytes, buffer, error));
+    INK_TRY(ink_gguf_read(l->model->gguf, binding->tensor, 0, (size_t)binding->tensor->n_bytes,
+                          buffer, error));
     ink_decode(binding->tensor->format, out, buffer, n / format->block_elements);
     return INK_OK;
 }
 
-static ink_status load_stripe(const loader *l, const ink_binding *binding, size_t task, char *buffer,
-                              ink_error *error)
+static ink_status load_stripe(const loader *l, const ink_binding *binding, size_t task,
+                              char *buffer, ink_error *error)
 {
     const ink_matrix *matrix = binding->matrix;
-    size_t n_stripes = stripes_of_expert(binding), rows = stripe_rows(binding), row_bytes = row_bytes_of(binding);
+    size_t n_stripes = stripes_of_expert(binding), rows = stripe_rows(binding),
+           row_bytes = row_bytes_of(binding);
     size_t expert = task / n_stripes, first = task % n_stripes * rows;
     size_t n_rows = ink_size_min(rows, matrix->n_rows - ink_size_min(first, matrix->n_rows));
-    char *out = (char *)l->model->memory + binding->offset + expert * matrix->expert_bytes + first * row_bytes;
+    char *out = (char *)l->model->memory + binding->offset + expert * matrix->expert_bytes +
+                first * row_bytes;
     uint64_t offset = ((uint64_t)expert * matrix->n_rows + first) * row_bytes;
     if (!matrix->packed)
-        return ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, out, error);
-    INK_TRY(ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, buffer, error));
+        return ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, out,
+                             error);
+    INK_TRY(
+        ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, buffer, error));
     size_t n_blocks = matrix->k / ink_formats[matrix->format].block_elements;
     for (size_t row = 0; row < n_rows; row += INK_TILE_ROWS)
         ink_tile_pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
@@ -99,7 +107,8 @@ static bool go_on(loader *l, int thread)
 {
     if (thread != 0 || !l->progress || !l->progress->report)
         return true;
-    float part = (float)atomic_load(&l->bytes_done) / (float)ink_size_max(l->bindings->memory_bytes, 1);
+    float part =
+        (float)atomic_load(&l->bytes_done) / (float)ink_size_max(l->bindings->memory_bytes, 1);
     return l->progress->report(l->progress->context, part < 1 ? part : 1);
 }
 
@@ -113,11 +122,13 @@ static void load_task(void *context, size_t stage, size_t task, int thread)
     (void)stage;
     if (atomic_load(&l->failed))
         return;
-    ink_status status = binding->matrix ? load_stripe(l, binding, task - l->first_task[index], buffer, error)
-                                        : load_vector(l, binding, buffer, error);
+    ink_status status = binding->matrix
+                            ? load_stripe(l, binding, task - l->first_task[index], buffer, error)
+                            : load_vector(l, binding, buffer, error);
     atomic_fetch_add(&l->bytes_done, binding->n_bytes / tasks_of(binding));
     if (status == INK_OK && !go_on(l, thread))
-        status = ink_fail(error, INK_CANCELLED, 0, "%s: loading was cancelled", ink_gguf_name(l->model->gguf));
+        status = ink_fail(error, INK_CANCELLED, 0, "%s: loading was cancelled",
+                          ink_gguf_name(l->model->gguf));
     int none = 0;
     if (status != INK_OK)
         atomic_compare_exchange_strong(&l->failed, &none, thread + 1);
@@ -140,13 +151,15 @@ static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
     size_t n_tasks = 0;
     for (size_t i = 0; i < l->bindings->n; i++) {
         const ink_binding *binding = &l->bindings->all[i];
-        size_t bytes = binding->matrix ? stripe_rows(binding) * row_bytes_of(binding) : (size_t)binding->tensor->n_bytes;
+        size_t bytes = binding->matrix ? stripe_rows(binding) * row_bytes_of(binding)
+                                       : (size_t)binding->tensor->n_bytes;
         l->first_task[i] = n_tasks;
         n_tasks += tasks_of(binding);
         l->buffer_bytes = ink_size_max(l->buffer_bytes, bytes);
     }
     if (n_tasks > UINT32_MAX)
-        return ink_fail(error, INK_LIMIT, 0, "%s: the model is too large", ink_gguf_name(l->model->gguf));
+        return ink_fail(error, INK_LIMIT, 0, "%s: the model is too large",
+                        ink_gguf_name(l->model->gguf));
     int n_threads = ink_pool_threads(pool);
     const ink_allocator *allocator = l->model->allocator;
     l->errors = ink_new(allocator, (size_t)n_threads, sizeof *l->errors);
@@ -163,8 +176,8 @@ static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
     return l->errors[failed - 1].status;
 }
 
-ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings, struct ink_pool *pool,
-                            const ink_progress *progress, ink_error *error)
+ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
+                            struct ink_pool *pool, const ink_progress *progress, ink_error *error)
 {
     const ink_allocator *allocator = model->allocator;
     loader l = {.model = model, .bindings = bindings, .progress = progress};
@@ -173,7 +186,8 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
         return ink_fail(error, INK_NO_MEMORY, 0, "%s: out of memory for %zu bytes of weights",
                         ink_gguf_name(model->gguf), bindings->memory_bytes);
     l.first_task = ink_new(allocator, bindings->n + 1, sizeof *l.first_task);
-    ink_status status = l.first_task ? run_loader(&l, pool, error) : ink_fail_memory(error, "reading weights");
+    ink_status status =
+        l.first_task ? run_loader(&l, pool, error) : ink_fail_memory(error, "reading weights");
     if (status == INK_OK)
         announce_data(&l);
     ink_delete(allocator, l.first_task);

@@ -35,23 +35,26 @@ static ink_status open_text(ink_model *model, bool required, ink_error *error)
 static ink_status check_vocabulary(const ink_model *model, ink_error *error)
 {
     if (model->vocab && (uint32_t)ink_vocab_n_tokens(model->vocab) != model->hparams.n_vocab)
-        return ink_fail(error, INK_CORRUPT, 0, "%s: the vocabulary has %d tokens, the embedding %u rows",
-                        ink_gguf_name(model->gguf), ink_vocab_n_tokens(model->vocab), model->hparams.n_vocab);
+        return ink_fail(
+            error, INK_CORRUPT, 0, "%s: the vocabulary has %d tokens, the embedding %u rows",
+            ink_gguf_name(model->gguf), ink_vocab_n_tokens(model->vocab), model->hparams.n_vocab);
     return INK_OK;
 }
 
-static ink_status load_weights(ink_model *model, const ink_bindings *bindings, const ink_model_options *options,
-                               ink_error *error)
+static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
+                               const ink_model_options *options, ink_error *error)
 {
     struct ink_pool *pool;
     int n_threads = options->n_threads > 0 ? options->n_threads : ink_cpu_count();
-    INK_TRY(ink_pool_new(&pool, n_threads < INK_MAX_THREADS ? n_threads : INK_MAX_THREADS, model->allocator, error));
+    INK_TRY(ink_pool_new(&pool, n_threads < INK_MAX_THREADS ? n_threads : INK_MAX_THREADS,
+                         model->allocator, error));
     ink_status status = ink_weights_load(model, bindings, pool, &options->progress, error);
     ink_pool_free(pool);
     return status;
 }
 
-static ink_status fill(ink_model *model, const char *path, const ink_model_options *options, ink_error *error)
+static ink_status fill(ink_model *model, const char *path, const ink_model_options *options,
+                       ink_error *error)
 {
     ink_bindings bindings;
     INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
@@ -68,7 +71,8 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
     return load_weights(model, &bindings, options, error);
 }
 
-ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options, ink_error *error)
+ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,
+                          ink_error *error)
 {
     const ink_model_options defaults = {0};
     options = options ? options : &defaults;

@@ -1,6 +1,6 @@
 /*
- * A model: hyperparameters, weights in memory (packed into tiles where they multiply), vocabulary, chat template.
- * Immutable after it is opened.
+ * A model: hyperparameters, weights in memory (packed into tiles where they multiply), vocabulary,
+ * chat template. Immutable after it is opened.
  */
 #ifndef INK_MODEL_MODEL_H
 #define INK_MODEL_MODEL_H
@@ -27,14 +27,14 @@ struct ink_model {
     ink_load load;
     const ink_arch *arch; /* NULL when only the vocabulary was loaded */
     ink_hparams hparams;
-    ink_gguf *gguf;   /* metadata and token texts are borrowed from it */
-    ink_arena arena;  /* hyperparameters, weight tables */
+    ink_gguf *gguf;      /* metadata and token texts are borrowed from it */
+    ink_arena arena;     /* hyperparameters, weight tables */
     void *memory;        /* of all weights; of vectors alone when only metadata was loaded */
     size_t weight_bytes; /* of all weights in memory, loaded or not */
-    ink_weight weights[INK_N_WEIGHT_ROLES];         /* of the model */
-    ink_weight (*layers)[INK_N_WEIGHT_ROLES];       /* [n_layers] */
-    ink_vocab *vocab; /* NULL when the file has none */
-    struct ink_template *chat; /* NULL when the file has none */
+    ink_weight weights[INK_N_WEIGHT_ROLES];   /* of the model */
+    ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
+    ink_vocab *vocab;                         /* NULL when the file has none */
+    struct ink_template *chat;                /* NULL when the file has none */
     ink_format_use uses[INK_N_FORMATS];
     uint64_t n_parameters;
 };

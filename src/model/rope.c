@@ -6,7 +6,8 @@
 /* The pair that turns `turns` times within the original context (YaRN, section 3.2). */
 static double pair_of_turns(const ink_hparams *h, double base, double turns)
 {
-    return h->rope_dims * log(h->n_context_original / (turns * 2 * 3.14159265358979323846)) / (2 * log(base));
+    return h->rope_dims * log(h->n_context_original / (turns * 2 * 3.14159265358979323846)) /
+           (2 * log(base));
 }
 
 /* 1 where a pair is left as it was trained, 0 where it is stretched over the longer context. */
@@ -21,8 +22,9 @@ static double yarn_kept(const ink_hparams *h, double base, size_t pair)
 }
 
 /*
- * Divisors of the frequencies that a file carries: for all contexts, or for short and for long ones. The reference
- * engine rounds contexts up to 256 positions before it compares; files are made and judged with it.
+ * Divisors of the frequencies that a file carries: for all contexts, or for short and for long
+ * ones. The reference engine rounds contexts up to 256 positions before it compares; files are made
+ * and judged with it.
  */
 static const float *factors_of(const ink_model *model, size_t n_context)
 {
@@ -35,8 +37,8 @@ static const float *factors_of(const ink_model *model, size_t n_context)
     return weights[INK_WEIGHT_ROPE_FACTORS].vector;
 }
 
-void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_context, float *frequencies,
-                          float *magnitude)
+void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_context,
+                          float *frequencies, float *magnitude)
 {
     const ink_hparams *h = &model->hparams;
     const float *factors = factors_of(model, n_context);
@@ -44,7 +46,8 @@ void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_contex
     ink_rope_scaling scaling = own_base ? INK_SCALING_NONE : h->scaling;
     double base = own_base ? h->rope_base_window : h->rope_base, factor = h->rope_factor;
     *magnitude = h->rope_magnitude;
-    if (scaling == INK_SCALING_YARN && h->yarn_log_factor == 0) /* otherwise the scores are scaled instead */
+    if (scaling == INK_SCALING_YARN &&
+        h->yarn_log_factor == 0) /* otherwise the scores are scaled instead */
         *magnitude *= (float)(1 + 0.1 * log(factor));
     for (size_t i = 0; i < h->rope_dims / 2; i++) {
         double frequency = pow(base, -2.0 * (double)i / h->rope_dims);

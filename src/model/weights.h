@@ -1,6 +1,7 @@
 /*
- * From tensors of a file to the weights of a model: binding checks that every part that the architecture needs is
- * there, in the shape that the hyperparameters say, and that the file holds nothing else; loading reads the bytes.
+ * From tensors of a file to the weights of a model: binding checks that every part that the
+ * architecture needs is there, in the shape that the hyperparameters say, and that the file holds
+ * nothing else; loading reads the bytes.
  */
 #ifndef INK_MODEL_WEIGHTS_H
 #define INK_MODEL_WEIGHTS_H
@@ -12,8 +13,8 @@ struct ink_pool;
 /* One tensor with the place that its bytes will have. */
 typedef struct ink_binding {
     const ink_gguf_tensor *tensor;
-    ink_matrix *matrix;   /* where the result is announced: a matrix, */
-    const float **vector; /* or floats */
+    ink_matrix *matrix;     /* where the result is announced: a matrix, */
+    const float **vector;   /* or floats */
     size_t offset, n_bytes; /* in the model's memory */
 } ink_binding;
 
@@ -23,14 +24,16 @@ typedef struct ink_bindings {
     size_t memory_bytes;
 } ink_bindings;
 
-/* Fills the tables of `model` (shapes, no data yet) and the list of what to read. From the model's arena. */
+/* Fills the tables of `model` (shapes, no data yet) and the list of what to read. From the model's
+ * arena. */
 ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink_error *error);
 
-/* Leaves only vectors to read: what recording a step needs to know, without the weights that take memory. */
+/* Leaves only vectors to read: what recording a step needs to know, without the weights that take
+ * memory. */
 void ink_bindings_keep_vectors(ink_bindings *bindings);
 
 /* Reads all of it into model->memory, matrices packed into tiles, by all threads of the pool. */
-ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings, struct ink_pool *pool,
-                            const ink_progress *progress, ink_error *error);
+ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
+                            struct ink_pool *pool, const ink_progress *progress, ink_error *error);
 
 #endif

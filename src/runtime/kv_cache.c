@@ -5,7 +5,8 @@
 
 #define ALIGNMENT 64
 
-/* A windowed layer holds the window before a batch and the batch, and both may begin in the middle of a page. */
+/* A windowed layer holds the window before a batch and the batch, and both may begin in the middle
+ * of a page. */
 static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_batch)
 {
     size_t all = ink_size_groups(n_context, INK_PAGE);
@@ -14,8 +15,8 @@ static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_bat
     return ink_size_min(all, ink_size_groups(layer->window + n_batch, INK_PAGE) + 2);
 }
 
-static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index, ink_format format,
-                             ink_error *error)
+static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index,
+                             ink_format format, ink_error *error)
 {
     *layer = (ink_kv_layer){.window = ink_model_window(model, index)};
     layer->layout.k_format = layer->layout.v_format = format;
@@ -23,23 +24,25 @@ static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t
     if (ink_kv_layout_init(&layer->layout))
         return INK_OK;
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "a cache in %s needs heads whose width is a multiple of %u, but they are %zu and %zu wide; use "
+                    "a cache in %s needs heads whose width is a multiple of %u, but they are %zu "
+                    "and %zu wide; use "
                     "f16 or f32",
-                    ink_formats[format].name, ink_formats[format].block_elements, layer->layout.k_dim,
-                    layer->layout.v_dim);
+                    ink_formats[format].name, ink_formats[format].block_elements,
+                    layer->layout.k_dim, layer->layout.v_dim);
 }
 
-ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context, size_t n_batch,
-                             size_t *n_bytes, ink_error *error)
+ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
+                             size_t n_batch, size_t *n_bytes, ink_error *error)
 {
     size_t total = 0, bytes;
     for (size_t i = 0; i < model->hparams.n_layers; i++) {
         ink_kv_layer layer;
         INK_TRY(plan_layer(&layer, model, i, format, error));
         size_t n_slots = slots_of(&layer, n_context, n_batch);
-        if (!ink_size_mul(n_slots, layer.layout.page_bytes, &bytes) || !ink_size_align(bytes, ALIGNMENT, &bytes) ||
-            !ink_size_add(total, bytes, &total))
-            return ink_fail(error, INK_LIMIT, 0, "a cache for %zu positions is larger than the address space",
+        if (!ink_size_mul(n_slots, layer.layout.page_bytes, &bytes) ||
+            !ink_size_align(bytes, ALIGNMENT, &bytes) || !ink_size_add(total, bytes, &total))
+            return ink_fail(error, INK_LIMIT, 0,
+                            "a cache for %zu positions is larger than the address space",
                             n_context);
     }
     *n_bytes = total;
@@ -52,7 +55,8 @@ static bool init_layer(ink_kv_cache *cache, size_t index, size_t n_batch, char *
     ink_kv_layer *layer = &cache->layers[index];
     layer->n_slots = slots_of(layer, cache->n_context, n_batch);
     layer->free = ink_arena_take(&cache->arena, layer->n_slots, sizeof *layer->free);
-    cache->pages[index] = ink_arena_take(&cache->arena, ink_size_groups(cache->n_context, INK_PAGE), sizeof(void *));
+    cache->pages[index] =
+        ink_arena_take(&cache->arena, ink_size_groups(cache->n_context, INK_PAGE), sizeof(void *));
     if (!layer->free || !cache->pages[index])
         return false;
     for (size_t i = 0; i < layer->n_slots; i++)
@@ -65,11 +69,12 @@ static bool init_layer(ink_kv_cache *cache, size_t index, size_t n_batch, char *
     return true;
 }
 
-ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format, size_t n_context,
-                             size_t n_batch, ink_error *error)
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
+                             size_t n_context, size_t n_batch, ink_error *error)
 {
     size_t n_bytes, n_layers = model->hparams.n_layers;
-    *cache = (ink_kv_cache){.allocator = model->allocator, .n_layers = n_layers, .n_context = n_context};
+    *cache =
+        (ink_kv_cache){.allocator = model->allocator, .n_layers = n_layers, .n_context = n_context};
     ink_arena_init(&cache->arena, model->allocator, SIZE_MAX);
     INK_TRY(ink_kv_cache_plan(model, format, n_context, n_batch, &n_bytes, error));
     cache->memory = ink_new_aligned(model->allocator, n_bytes, 4096);
@@ -83,7 +88,8 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_fo
         ok = init_layer(cache, i, n_batch, &at);
     }
     if (!ok)
-        return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
+        return ink_fail(error, INK_NO_MEMORY, 0,
+                        "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
                         n_context, ink_formats[format].name);
     cache->sequence = (ink_kv_sequence){
         .n_layers = n_layers,
@@ -100,7 +106,7 @@ void ink_kv_cache_deinit(ink_kv_cache *cache)
     cache->memory = NULL;
 }
 
-/* ---- Pages -------------------------------------------------------------------------------------------------- */
+/* ---- Pages ----------------------------------------------------------------------------------- */
 
 static void give_back(ink_kv_cache *cache, size_t index, size_t page)
 {
@@ -120,12 +126,14 @@ void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
 {
     for (size_t i = 0; i < cache->n_layers; i++) {
         ink_kv_layer *layer = &cache->layers[i];
-        size_t keep = first_seen(layer, position) / INK_PAGE, end = ink_size_groups(position + n, INK_PAGE);
+        size_t keep = first_seen(layer, position) / INK_PAGE,
+               end = ink_size_groups(position + n, INK_PAGE);
         for (; layer->first_page < keep && layer->first_page < layer->n_pages; layer->first_page++)
             give_back(cache, i, layer->first_page);
         for (; layer->n_pages < end; layer->n_pages++) {
             uint32_t slot = layer->free[--layer->n_free];
-            cache->pages[i][layer->n_pages] = layer->slots + (size_t)slot * layer->layout.page_bytes;
+            cache->pages[i][layer->n_pages] =
+                layer->slots + (size_t)slot * layer->layout.page_bytes;
         }
     }
     cache->sequence.n_positions = position + n;

@@ -1,9 +1,10 @@
 /*
- * The cache of keys and values of one session: pages of INK_PAGE positions for each layer (array/kv.h).
+ * The cache of keys and values of one session: pages of INK_PAGE positions for each layer
+ * (array/kv.h).
  *
- * Room for the whole context is set aside at once, so that taking a page allocates nothing; the system hands out
- * memory only for pages that are written. Layers that see a window give back the pages that have left it, and have
- * room for no more than the window and one batch.
+ * Room for the whole context is set aside at once, so that taking a page allocates nothing; the
+ * system hands out memory only for pages that are written. Layers that see a window give back the
+ * pages that have left it, and have room for no more than the window and one batch.
  */
 #ifndef INK_RUNTIME_KV_CACHE_H
 #define INK_RUNTIME_KV_CACHE_H
@@ -14,10 +15,10 @@
 
 typedef struct ink_kv_layer {
     ink_kv_layout layout;
-    size_t window;   /* 0: all positions stay */
-    size_t n_slots;  /* pages there is room for */
-    char *slots;     /* [n_slots][layout.page_bytes] */
-    uint32_t *free;  /* stack of slots that are not in use */
+    size_t window;  /* 0: all positions stay */
+    size_t n_slots; /* pages there is room for */
+    char *slots;    /* [n_slots][layout.page_bytes] */
+    uint32_t *free; /* stack of slots that are not in use */
     size_t n_free;
     size_t first_page, n_pages; /* in use: [first_page, n_pages) */
 } ink_kv_layer;
@@ -34,16 +35,16 @@ typedef struct ink_kv_cache {
 } ink_kv_cache;
 
 /* Bytes when full. BAD_ARGUMENT when the model's heads are not a multiple of the format's block. */
-ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context, size_t n_batch,
-                             size_t *n_bytes, ink_error *error);
+ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
+                             size_t n_batch, size_t *n_bytes, ink_error *error);
 
-ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format, size_t n_context,
-                             size_t n_batch, ink_error *error);
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
+                             size_t n_context, size_t n_batch, ink_error *error);
 void ink_kv_cache_deinit(ink_kv_cache *cache);
 
 /*
- * Makes room for positions [position, position + n), n at most n_batch and within the context; gives back what no
- * position from `position` on sees.
+ * Makes room for positions [position, position + n), n at most n_batch and within the context;
+ * gives back what no position from `position` on sees.
  */
 void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n);
 

@@ -7,11 +7,12 @@
 
 #define DEFAULT_BATCH 512
 
-/* ---- Options ------------------------------------------------------------------------------------------------ */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error)
 {
-    static const ink_format formats[] = {INK_FORMAT_F16, INK_FORMAT_F32, INK_FORMAT_Q8_0, INK_FORMAT_Q4_0};
+    static const ink_format formats[] = {INK_FORMAT_F16, INK_FORMAT_F32, INK_FORMAT_Q8_0,
+                                         INK_FORMAT_Q4_0};
     ink_format found;
     *format = formats[0];
     if (!name)
@@ -24,7 +25,8 @@ ink_status ink_cache_format(const char *name, ink_format *format, ink_error *err
             }
         }
     }
-    return ink_fail(error, INK_BAD_ARGUMENT, 0, "cache format \"%.20s\": use f32, f16, q8_0 or q4_0", name);
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "cache format \"%.20s\": use f32, f16, q8_0 or q4_0", name);
 }
 
 /* What the options come to. */
@@ -37,23 +39,28 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                          ink_error *error)
 {
     size_t trained = model->hparams.n_context;
-    out->n_context = options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
-    out->n_batch = ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
+    out->n_context =
+        options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
+    out->n_batch =
+        ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
     if (out->n_context > INK_MAX_CONTEXT)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a context of %zu positions; at most %u are possible",
-                        out->n_context, INK_MAX_CONTEXT);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "a context of %zu positions; at most %u are possible", out->n_context,
+                        INK_MAX_CONTEXT);
     if (out->n_batch > INK_MAX_BATCH)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a batch of %zu tokens; at most %d are possible", out->n_batch,
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "a batch of %zu tokens; at most %d are possible", out->n_batch,
                         INK_MAX_BATCH);
     if (model->weights[INK_WEIGHT_POSITION_EMBEDDING].matrix.n_rows && out->n_context > trained)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "a context of %zu positions, but the model has learned %zu",
-                        out->n_context, trained);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "a context of %zu positions, but the model has learned %zu", out->n_context,
+                        trained);
     if (model->arch->kind == INK_KIND_EMBEDDING)
         out->n_batch = out->n_context; /* it looks both ways: a text is one batch */
     return ink_cache_format(options->cache, &out->format, error);
 }
 
-/* ---- Recorded steps ----------------------------------------------------------------------------------------- */
+/* ---- Recorded steps -------------------------------------------------------------------------- */
 
 static void forget_step(ink_recorded_step *step)
 {
@@ -66,8 +73,10 @@ static bool same_shape(ink_step_shape a, ink_step_shape b)
     return a.n_tokens == b.n_tokens && a.n_outputs == b.n_outputs && a.n_context == b.n_context;
 }
 
-/* The step of this shape, recorded now if it is not among those kept; it takes the place of the one unused longest. */
-static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recorded_step **out, ink_error *error)
+/* The step of this shape, recorded now if it is not among those kept; it takes the place of the one
+ * unused longest. */
+static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recorded_step **out,
+                           ink_error *error)
 {
     ink_recorded_step *oldest = &session->steps[0];
     for (size_t i = 0; i < INK_KEPT_STEPS; i++) {
@@ -88,12 +97,14 @@ static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recor
     return INK_OK;
 }
 
-/* Runs one batch at the session's end; results, if any are wanted, are those of its last n_outputs tokens. */
-static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n_tokens, size_t n_outputs,
-                           const float **results, ink_error *error)
+/* Runs one batch at the session's end; results, if any are wanted, are those of its last n_outputs
+ * tokens. */
+static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                           size_t n_outputs, const float **results, ink_error *error)
 {
     ink_recorded_step *step;
-    INK_TRY(get_step(session, (ink_step_shape){n_tokens, n_outputs, session->n_context}, &step, error));
+    INK_TRY(
+        get_step(session, (ink_step_shape){n_tokens, n_outputs, session->n_context}, &step, error));
     const ink_step *arrays = &step->arrays;
     ink_kv_cache_extend(&session->cache, session->position, n_tokens);
     step->last_used = ++session->n_runs;
@@ -118,7 +129,7 @@ static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n
     return INK_OK;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static ink_status fill(ink_session *session, const ink_session_options *options, ink_error *error)
 {
@@ -131,16 +142,18 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     INK_TRY(ink_cpu_select(&features, error));
     int n_threads = options->n_threads ? options->n_threads : ink_cpu_count();
     INK_TRY(ink_device_cpu_new(&session->device, n_threads, features, session->allocator, error));
-    INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context, chosen.n_batch, error));
+    INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context,
+                              chosen.n_batch, error));
     session->tokens = ink_new(session->allocator, chosen.n_context, sizeof *session->tokens);
-    session->logits = ink_new(session->allocator, session->model->hparams.n_vocab, sizeof *session->logits);
+    session->logits =
+        ink_new(session->allocator, session->model->hparams.n_vocab, sizeof *session->logits);
     if (!session->tokens || !session->logits)
         return ink_fail_memory(error, "a session");
     return INK_OK;
 }
 
-ink_status ink_session_new(ink_session **out, const ink_model *model, const ink_session_options *options,
-                           ink_error *error)
+ink_status ink_session_new(ink_session **out, const ink_model *model,
+                           const ink_session_options *options, ink_error *error)
 {
     const ink_session_options defaults = {0};
     if (model->load != INK_LOAD_ALL)
@@ -197,20 +210,23 @@ const float *ink_session_logits(const ink_session *session)
     return session->has_logits ? session->logits : NULL;
 }
 
-/* ---- Evaluating --------------------------------------------------------------------------------------------- */
+/* ---- Evaluating ------------------------------------------------------------------------------ */
 
-static ink_status check_tokens(const ink_session *session, const int32_t *tokens, size_t n_tokens, ink_error *error)
+static ink_status check_tokens(const ink_session *session, const int32_t *tokens, size_t n_tokens,
+                               ink_error *error)
 {
     uint32_t n_vocab = session->model->hparams.n_vocab;
     if (n_tokens == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "there are no tokens to evaluate");
     for (size_t i = 0; i < n_tokens; i++)
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= n_vocab)
-            return ink_fail(error, INK_BAD_ARGUMENT, i, "token %zu is %d; the vocabulary has 0 to %u", i, tokens[i],
+            return ink_fail(error, INK_BAD_ARGUMENT, i,
+                            "token %zu is %d; the vocabulary has 0 to %u", i, tokens[i],
                             n_vocab - 1);
     if (n_tokens > session->n_context - session->position)
         return ink_fail(error, INK_LIMIT, 0,
-                        "%zu tokens do not fit: %zu of %zu positions of the context are taken; use a larger context "
+                        "%zu tokens do not fit: %zu of %zu positions of the context are taken; use "
+                        "a larger context "
                         "or fewer tokens",
                         n_tokens, session->position, session->n_context);
     return INK_OK;
@@ -218,21 +234,24 @@ static ink_status check_tokens(const ink_session *session, const int32_t *tokens
 
 static bool report(const ink_progress *progress, size_t done, size_t all)
 {
-    return !progress || !progress->report || progress->report(progress->context, (float)done / (float)all);
+    return !progress || !progress->report ||
+           progress->report(progress->context, (float)done / (float)all);
 }
 
-ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens, float *logits,
-                                const ink_progress *progress, ink_error *error)
+ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                                float *logits, const ink_progress *progress, ink_error *error)
 {
     size_t n_vocab = session->model->hparams.n_vocab, batch = session->n_batch;
     if (session->model->arch->kind == INK_KIND_EMBEDDING)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is a model for embeddings: it does not generate text",
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s is a model for embeddings: it does not generate text",
                         session->model->arch->name);
     INK_TRY(check_tokens(session, tokens, n_tokens, error));
     if (logits)
         batch = ink_size_min(batch, ink_size_max(INK_LOGITS_BYTES / (n_vocab * sizeof *logits), 1));
     for (size_t done = 0; done < n_tokens;) {
-        size_t n = ink_size_min(batch, n_tokens - done), n_outputs = logits ? n : done + n == n_tokens;
+        size_t n = ink_size_min(batch, n_tokens - done),
+               n_outputs = logits ? n : done + n == n_tokens;
         const float *results = NULL;
         INK_TRY(run_step(session, tokens + done, n, n_outputs, &results, error));
         memcpy(session->tokens + session->position, tokens + done, n * sizeof *tokens);
@@ -244,7 +263,8 @@ ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, siz
             memcpy(session->logits, results + (n_outputs - 1) * n_vocab, n_vocab * sizeof *results);
         done += n;
         if (!report(progress, done, n_tokens))
-            return ink_fail(error, INK_CANCELLED, 0, "cancelled after %zu of %zu tokens", done, n_tokens);
+            return ink_fail(error, INK_CANCELLED, 0, "cancelled after %zu of %zu tokens", done,
+                            n_tokens);
     }
     return INK_OK;
 }
@@ -252,13 +272,15 @@ ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, siz
 ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error)
 {
     if (position > session->position)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "cannot rewind to position %zu: the session ends at %zu", position,
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "cannot rewind to position %zu: the session ends at %zu", position,
                         session->position);
     if (position == session->position)
         return INK_OK;
     if (!ink_kv_cache_reaches(&session->cache, position))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "cannot rewind to position %zu: layers with a window have given back what it sees; evaluate "
+                        "cannot rewind to position %zu: layers with a window have given back what "
+                        "it sees; evaluate "
                         "from the beginning",
                         position);
     ink_kv_cache_truncate(&session->cache, position);
@@ -276,7 +298,8 @@ static ink_status plan_step(const ink_model *model, const settings *chosen, size
     ink_plan plan;
     ink_step step;
     ink_graph_init(&graph, model->allocator);
-    ink_model_record(model, &graph, (ink_step_shape){chosen->n_batch, n_outputs, chosen->n_context}, &step);
+    ink_model_record(model, &graph, (ink_step_shape){chosen->n_batch, n_outputs, chosen->n_context},
+                     &step);
     ink_status status = ink_plan_init(&plan, &graph, model->allocator, error);
     if (status == INK_OK) {
         *step_bytes = plan.bytes;
@@ -297,7 +320,8 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
     if (model->load == INK_LOAD_VOCABULARY)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "the model was opened without its metadata");
     INK_TRY(settle(model, options, &chosen, error));
-    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes, error));
+    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
+                              error));
     INK_TRY(plan_step(model, &chosen, &step_bytes, &scratch_bytes, error));
     size_t n_threads = (size_t)(options->n_threads ? options->n_threads : ink_cpu_count());
     *plan = (ink_session_plan){
@@ -309,13 +333,13 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
     return INK_OK;
 }
 
-/* ---- Embeddings --------------------------------------------------------------------------------------------- */
+/* ---- Embeddings ------------------------------------------------------------------------------ */
 
 /* The values of GGUF's pooling_type. */
 enum { POOL_NONE = 0, POOL_MEAN = 1, POOL_FIRST = 2, POOL_LAST = 3 };
 
-static ink_status pool_rows(const ink_session *session, const float *rows, size_t n_rows, float *out,
-                            ink_error *error)
+static ink_status pool_rows(const ink_session *session, const float *rows, size_t n_rows,
+                            float *out, ink_error *error)
 {
     size_t n = session->model->hparams.n_embedding;
     switch (session->model->hparams.pooling) {
@@ -334,17 +358,19 @@ static ink_status pool_rows(const ink_session *session, const float *rows, size_
         memcpy(out, rows + (n_rows - 1) * n, n * sizeof *out);
         return INK_OK;
     default:
-        return ink_fail(error, INK_UNSUPPORTED, 0, "the model does not pool (pooling_type %u); ask for rows",
+        return ink_fail(error, INK_UNSUPPORTED, 0,
+                        "the model does not pool (pooling_type %u); ask for rows",
                         session->model->hparams.pooling);
     }
 }
 
-ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t n_tokens, bool pooled, float *out,
-                             ink_error *error)
+ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                             bool pooled, float *out, ink_error *error)
 {
     const float *rows;
     if (session->model->arch->kind != INK_KIND_EMBEDDING)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is not a model for embeddings", session->model->arch->name);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is not a model for embeddings",
+                        session->model->arch->name);
     INK_TRY(check_tokens(session, tokens, n_tokens, error));
     ink_status status = run_step(session, tokens, n_tokens, n_tokens, &rows, error);
     if (status == INK_OK && pooled)

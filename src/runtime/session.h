@@ -1,8 +1,9 @@
 /*
- * A session from inside: one timeline of tokens over a cache, and the recorded steps that extend it.
+ * A session from inside: one timeline of tokens over a cache, and the recorded steps that extend
+ * it.
  *
- * Steps are recorded once a shape and replayed; a few shapes are kept (one token, a full batch, and what was used
- * last), so that from the second token on nothing is recorded, planned or allocated.
+ * Steps are recorded once a shape and replayed; a few shapes are kept (one token, a full batch, and
+ * what was used last), so that from the second token on nothing is recorded, planned or allocated.
  */
 #ifndef INK_RUNTIME_SESSION_H
 #define INK_RUNTIME_SESSION_H
@@ -13,7 +14,8 @@
 
 #define INK_KEPT_STEPS 4
 #define INK_MAX_BATCH 4096
-#define INK_LOGITS_BYTES ((size_t)32 << 20) /* of one batch when the logits of every token are wanted */
+#define INK_LOGITS_BYTES \
+    ((size_t)32 << 20) /* of one batch when the logits of every token are wanted */
 
 typedef struct ink_recorded_step {
     ink_graph graph;

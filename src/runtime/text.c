@@ -31,14 +31,15 @@ static ink_status need_vocabulary(const ink_model *model, ink_error *error)
                     ink_gguf_name(model->gguf));
 }
 
-ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes, unsigned special, ink_tokens *out,
-                        ink_error *error)
+ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes, unsigned special,
+                        ink_tokens *out, ink_error *error)
 {
     ink_token_list list;
     ink_encode_options options = {special & INK_SPECIAL_ADD, special & INK_SPECIAL_PARSE};
     INK_TRY(need_vocabulary(model, error));
     ink_token_list_init(&list, model->allocator, MAX_TOKENS);
-    ink_status status = ink_vocab_encode(model->vocab, (ink_text){text, n_bytes}, options, &list, error);
+    ink_status status =
+        ink_vocab_encode(model->vocab, (ink_text){text, n_bytes}, options, &list, error);
     if (status != INK_OK) {
         ink_token_list_deinit(&list);
         return status;
@@ -55,8 +56,8 @@ static void give_string(ink_buffer *buffer, ink_string *out)
     *out = (ink_string){buffer->data, buffer->n_bytes, buffer->allocator};
 }
 
-ink_status ink_detokenize(const ink_model *model, const int32_t *tokens, size_t n_tokens, unsigned special,
-                          ink_string *out, ink_error *error)
+ink_status ink_detokenize(const ink_model *model, const int32_t *tokens, size_t n_tokens,
+                          unsigned special, ink_string *out, ink_error *error)
 {
     ink_buffer buffer;
     ink_decode_options options = {.render_special = special & INK_SPECIAL_PARSE};
@@ -78,7 +79,8 @@ bool ink_is_end_token(const ink_model *model, int32_t token)
     return model->vocab && ink_vocab_is_end(model->vocab, token);
 }
 
-/* A special token's text for a template; terminated, from the arena. NULL when the model has none. */
+/* A special token's text for a template; terminated, from the arena. NULL when the model has none.
+ */
 static const char *role_text(const ink_model *model, ink_token_role role, ink_arena *arena)
 {
     int32_t token = ink_vocab_role(model->vocab, role);
@@ -88,15 +90,16 @@ static const char *role_text(const ink_model *model, ink_token_role role, ink_ar
     return ink_arena_string(arena, text.data, text.n_bytes);
 }
 
-ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes, int64_t now,
-                           ink_string *out, ink_error *error)
+ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes,
+                           int64_t now, ink_string *out, ink_error *error)
 {
     ink_arena arena;
     ink_buffer buffer;
     ink_value values;
     INK_TRY(need_vocabulary(model, error));
     if (!model->chat)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no chat template", ink_gguf_name(model->gguf));
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no chat template",
+                        ink_gguf_name(model->gguf));
     ink_arena_init(&arena, model->allocator, MAX_VARIABLES_BYTES);
     ink_buffer_init(&buffer, model->allocator, MAX_TEXT_BYTES);
     ink_chat_options options = {
@@ -104,9 +107,11 @@ ink_status ink_chat_render(const ink_model *model, const char *variables, size_t
         .eos_token = role_text(model, INK_ROLE_EOS, &arena),
         .add_generation_prompt = true,
     };
-    ink_status status = ink_chat_variables_from_json(&arena, variables, n_bytes, &options, &values, error);
+    ink_status status =
+        ink_chat_variables_from_json(&arena, variables, n_bytes, &options, &values, error);
     if (status == INK_OK)
-        status = ink_template_render(model->chat, values, &(ink_template_options){.unix_seconds = now}, &buffer, error);
+        status = ink_template_render(model->chat, values,
+                                     &(ink_template_options){.unix_seconds = now}, &buffer, error);
     if (status == INK_OK && !ink_buffer_append(&buffer, "", 0))
         status = ink_fail_memory(error, "text");
     if (status == INK_OK)

@@ -85,13 +85,15 @@ bool ink_format_by_name(const char *name, ink_format *format)
 bool ink_format_row_bytes(ink_format format, uint64_t k, uint64_t *bytes)
 {
     const ink_format_info *info = &ink_formats[format];
-    return k % info->block_elements == 0 && ink_u64_mul(k / info->block_elements, info->block_bytes, bytes);
+    return k % info->block_elements == 0 &&
+           ink_u64_mul(k / info->block_elements, info->block_bytes, bytes);
 }
 
 bool ink_format_packed_bytes(ink_format format, uint64_t n_rows, uint64_t k, uint64_t *bytes)
 {
     uint64_t row_bytes, padded;
-    if (!ink_format_row_bytes(format, k, &row_bytes) || !ink_u64_add(n_rows, INK_TILE_ROWS - 1, &padded))
+    if (!ink_format_row_bytes(format, k, &row_bytes) ||
+        !ink_u64_add(n_rows, INK_TILE_ROWS - 1, &padded))
         return false;
     return ink_u64_mul(row_bytes, padded - padded % INK_TILE_ROWS, bytes);
 }

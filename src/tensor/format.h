@@ -1,8 +1,10 @@
 /*
- * The table of weight formats: what a block is, how large it is, how it is interleaved in a tile. No arithmetic.
+ * The table of weight formats: what a block is, how large it is, how it is interleaved in a tile.
+ * No arithmetic.
  *
- * A matrix [n_rows, k] is stored row by row, each row k / elements blocks. Packed, 16 rows form a tile; a tile holds
- * its blocks in increasing k, each as large as 16 blocks of one row. The last tile is padded with zero rows.
+ * A matrix [n_rows, k] is stored row by row, each row k / elements blocks. Packed, 16 rows form a
+ * tile; a tile holds its blocks in increasing k, each as large as 16 blocks of one row. The last
+ * tile is padded with zero rows.
  */
 #ifndef INK_TENSOR_FORMAT_H
 #define INK_TENSOR_FORMAT_H
@@ -21,7 +23,8 @@ typedef enum ink_format {
     INK_N_FORMATS
 } ink_format;
 
-/* A run of `count` units of `unit_bytes`; `spread` as formats.def explains. A zero count ends the list. */
+/* A run of `count` units of `unit_bytes`; `spread` as formats.def explains. A zero count ends the
+ * list. */
 typedef struct ink_format_field {
     uint8_t unit_bytes, count;
     bool spread;
@@ -38,13 +41,15 @@ typedef struct ink_format_info {
 
 extern const ink_format_info ink_formats[INK_N_FORMATS];
 
-/* By the number a file uses: false when it is none of ours; *name is then the known name, or NULL. */
+/* By the number a file uses: false when it is none of ours; *name is then the known name, or NULL.
+ */
 bool ink_format_find(uint32_t gguf_id, ink_format *format, const char **name);
 
 /* By name, without regard to case. */
 bool ink_format_by_name(const char *name, ink_format *format);
 
-/* Bytes of a row of k elements; false when k is not a multiple of the block or the product overflows. */
+/* Bytes of a row of k elements; false when k is not a multiple of the block or the product
+ * overflows. */
 bool ink_format_row_bytes(ink_format format, uint64_t k, uint64_t *bytes);
 
 /* Bytes of [n_rows, k] packed into tiles; false as above. */

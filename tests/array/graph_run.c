@@ -42,8 +42,8 @@ void ink_graph_run_go(ink_graph_run *run)
         fail_msg("%s", error.message);
 }
 
-ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, size_t n_rows, size_t k,
-                           const float *values)
+ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, size_t n_rows,
+                           size_t k, const float *values)
 {
     uint64_t row_bytes, expert_bytes;
     assert_true(ink_format_row_bytes(format, k, &row_bytes));
@@ -57,10 +57,11 @@ ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, siz
         for (size_t row = 0; row < n_rows; row++) {
             size_t in_tile = packed ? row % INK_TILE_ROWS : row;
             char *to = packed ? rows : data + expert * expert_bytes;
-            assert_true(ink_encode(format, to + in_tile * row_bytes, values + (expert * n_rows + row) * k, k));
+            assert_true(ink_encode(format, to + in_tile * row_bytes,
+                                   values + (expert * n_rows + row) * k, k));
             if (packed && (in_tile == INK_TILE_ROWS - 1 || row == n_rows - 1))
-                ink_tile_pack(format, data + expert * expert_bytes + (row - in_tile) * row_bytes, rows, in_tile + 1,
-                              n_blocks);
+                ink_tile_pack(format, data + expert * expert_bytes + (row - in_tile) * row_bytes,
+                              rows, in_tile + 1, n_blocks);
         }
     }
     free(rows);
@@ -73,11 +74,13 @@ void ink_fill_random(float *x, size_t n, uint64_t *seed)
         x[i] = (float)(int32_t)(ink_test_random(seed) >> 32) * 0x1p-31f;
 }
 
-void ink_assert_close(const float *got, const double *wanted, size_t n, double relative, const char *what)
+void ink_assert_close(const float *got, const double *wanted, size_t n, double relative,
+                      const char *what)
 {
     for (size_t i = 0; i < n; i++) {
         double bar = relative * (fabs(wanted[i]) > 1 ? fabs(wanted[i]) : 1);
         if (!(fabs(got[i] - wanted[i]) <= bar) && !(isnan(got[i]) && isnan(wanted[i])))
-            fail_msg("%s: element %zu of %zu is %.9g instead of %.9g", what, i, n, (double)got[i], wanted[i]);
+            fail_msg("%s: element %zu of %zu is %.9g instead of %.9g", what, i, n, (double)got[i],
+                     wanted[i]);
     }
 }

@@ -1,6 +1,7 @@
 /*
- * Attention over cache pages against its definition in double precision over what the cache format keeps, in all
- * variants that models have; and what a token gets does not depend on the batch, the threads, or other sequences.
+ * Attention over cache pages against its definition in double precision over what the cache format
+ * keeps, in all variants that models have; and what a token gets does not depend on the batch, the
+ * threads, or other sequences.
  */
 #include "graph_run.h"
 
@@ -10,7 +11,8 @@
 
 #define MAX_HEADS 8
 
-/* Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6: derived as in test_ops. */
+/* Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6:
+ * derived as in test_ops. */
 #define TOLERANCE 1e-5
 
 typedef struct variant {
@@ -75,8 +77,11 @@ static void timeline_init(timeline *t, const variant *v, uint64_t seed)
 {
     size_t n_pages = (v->n_tokens + INK_PAGE - 1) / INK_PAGE;
     *t = (timeline){.v = v};
-    t->layout = (ink_kv_layout){
-        .k_format = v->format, .v_format = v->format, .n_heads = v->n_kv_heads, .k_dim = v->k_dim, .v_dim = v->v_dim};
+    t->layout = (ink_kv_layout){.k_format = v->format,
+                                .v_format = v->format,
+                                .n_heads = v->n_kv_heads,
+                                .k_dim = v->k_dim,
+                                .v_dim = v->v_dim};
     assert_true(ink_kv_layout_init(&t->layout));
     t->pages = calloc(n_pages, sizeof *t->pages);
     assert_non_null(t->pages);
@@ -152,7 +157,8 @@ static float *attend(const place *places, size_t n, int n_threads)
 {
     step s;
     const variant *v = places->of->v;
-    size_t q_size = v->n_heads * v->k_dim, k_size = v->n_kv_heads * v->k_dim, v_size = v->n_kv_heads * v->v_dim;
+    size_t q_size = v->n_heads * v->k_dim, k_size = v->n_kv_heads * v->k_dim,
+           v_size = v->n_kv_heads * v->v_dim;
     size_t y_size = v->n_heads * v->v_dim;
     record(&s, v, places->of->sinks, n, n_threads);
     float *q = ink_graph_run_data(&s.run, s.q), *k = ink_graph_run_data(&s.run, s.k);
@@ -247,14 +253,16 @@ static void define(const timeline *t, size_t token, size_t head, double *y)
 {
     const variant *v = t->v;
     size_t kv_head = head / (v->n_heads / v->n_kv_heads);
-    double query[256], value[256], sum = v->sinks ? exp(t->sinks[head]) : 0; /* scores are small: no maximum needed */
+    double query[256], value[256],
+        sum = v->sinks ? exp(t->sinks[head]) : 0; /* scores are small: no maximum needed */
     as_asked(v->format, query, t->q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
     memset(y, 0, v->v_dim * sizeof *y);
     for (size_t position = 0; position < v->n_tokens; position++) {
         if (!sees(v, token, position))
             continue;
         double p = exp(score_of(t, head, query, position));
-        as_stored(v->format, value, t->val + (position * v->n_kv_heads + kv_head) * v->v_dim, v->v_dim);
+        as_stored(v->format, value, t->val + (position * v->n_kv_heads + kv_head) * v->v_dim,
+                  v->v_dim);
         for (size_t i = 0; i < v->v_dim; i++)
             y[i] += p * value[i];
         sum += p;
@@ -274,7 +282,8 @@ static void a_variant(void **state)
         for (size_t head = 0; head < v->n_heads; head++) {
             double wanted[256];
             define(&t, token, head, wanted);
-            ink_assert_close(got + (token * v->n_heads + head) * v->v_dim, wanted, v->v_dim, TOLERANCE, v->name);
+            ink_assert_close(got + (token * v->n_heads + head) * v->v_dim, wanted, v->v_dim,
+                             TOLERANCE, v->name);
         }
     }
     free(got);
@@ -323,7 +332,8 @@ static void sequences_in_one_batch_do_not_see_each_other(void **state)
         for (size_t s = 0; s < N; s++) {
             ages[s].n_tokens -= s * 15;
             timeline_init(&t[s], &ages[s], 77 + s);
-            memcpy(t[s].sinks, t[0].sinks, sizeof t[s].sinks); /* of the layer, so the same for all */
+            memcpy(t[s].sinks, t[0].sinks,
+                   sizeof t[s].sinks); /* of the layer, so the same for all */
             alone[s] = attend_all(&t[s], 512, 1);
             t[s].sequence.n_positions = ages[s].n_tokens - LAST;
         }
@@ -334,8 +344,10 @@ static void sequences_in_one_batch_do_not_see_each_other(void **state)
         float *got = attend(places, n_places, 2);
         for (size_t j = 0; j < n_places; j++) {
             size_t s = (size_t)(places[j].of - t);
-            if (memcmp(got + j * y_size, alone[s] + places[j].position * y_size, y_size * sizeof *got) != 0)
-                fail_msg("%s: token %zu of sequence %zu is another than alone", v->name, places[j].position, s);
+            if (memcmp(got + j * y_size, alone[s] + places[j].position * y_size,
+                       y_size * sizeof *got) != 0)
+                fail_msg("%s: token %zu of sequence %zu is another than alone", v->name,
+                         places[j].position, s);
         }
         for (size_t s = 0; s < N; s++) {
             free(alone[s]);
@@ -358,9 +370,11 @@ static void windows_do_not_read_what_was_given_back(void **state)
     for (size_t i = 0; i < n_last; i++)
         places[i] = (place){&t, v.n_tokens - n_last + i};
     void *kept[3] = {t.pages[0], t.pages[1], t.pages[2]};
-    t.pages[0] = t.pages[1] = t.pages[2] = NULL; /* token 280 sees 241 to 280; page 3 begins at 192 */
+    t.pages[0] = t.pages[1] = t.pages[2] =
+        NULL; /* token 280 sees 241 to 280; page 3 begins at 192 */
     float *got = attend(places, n_last, 2);
-    assert_memory_equal(got, wanted + (v.n_tokens - n_last) * y_size, n_last * y_size * sizeof *got);
+    assert_memory_equal(got, wanted + (v.n_tokens - n_last) * y_size,
+                        n_last * y_size * sizeof *got);
     memcpy(t.pages, kept, sizeof kept);
     free(got);
     free(wanted);
@@ -375,7 +389,8 @@ int main(void)
         cmocka_unit_test(windows_do_not_read_what_was_given_back),
     };
     for (size_t i = 0; i < N_VARIANTS; i++)
-        tests[3 + i] = (struct CMUnitTest){
-            .name = variants[i].name, .test_func = a_variant, .initial_state = (void *)(uintptr_t)&variants[i]};
+        tests[3 + i] = (struct CMUnitTest){.name = variants[i].name,
+                                           .test_func = a_variant,
+                                           .initial_state = (void *)(uintptr_t)&variants[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

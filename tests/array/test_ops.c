@@ -1,6 +1,6 @@
 /*
- * Each op on the CPU device against its definition written out: exactly where an op only moves, compares or rounds
- * once, else against double precision.
+ * Each op on the CPU device against its definition written out: exactly where an op only moves,
+ * compares or rounds once, else against double precision.
  */
 #include "graph_run.h"
 
@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * float32 has 2^-24 = 6e-8 relative; sums here have at most 200 terms of magnitude 1 in 16 partial sums, and the
- * polynomials of exp and tanh state 1e-6.
+ * float32 has 2^-24 = 6e-8 relative; sums here have at most 200 terms of magnitude 1 in 16 partial
+ * sums, and the polynomials of exp and tanh state 1e-6.
  */
 #define TOLERANCE 4e-6
 
@@ -89,7 +89,8 @@ static void broadcasting(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         bench b = start();
-        ink_array *x = heads(&b, 5, 4, 9), *z = ink_input(&b.run.graph, INK_F32, cases[c].n_dims, cases[c].shape);
+        ink_array *x = heads(&b, 5, 4, 9),
+                  *z = ink_input(&b.run.graph, INK_F32, cases[c].n_dims, cases[c].shape);
         ink_array *sum = ink_output(ink_add(x, z)), *product = ink_multiply(x, z);
         compile(&b, product);
         const float *xs = fill(&b, x), *zs = fill(&b, z);
@@ -111,7 +112,8 @@ static void scaling_and_clamping(void **state)
 {
     (void)state;
     bench b = start();
-    ink_array *x = floats(&b, 7, 33), *scaled = ink_output(ink_scale(x, -1.7f)), *y = ink_clamp(x, -0.5f, 0.25f);
+    ink_array *x = floats(&b, 7, 33), *scaled = ink_output(ink_scale(x, -1.7f)),
+              *y = ink_clamp(x, -0.5f, 0.25f);
     compile(&b, y);
     float *xs = fill(&b, x);
     xs[3] = INFINITY;
@@ -127,14 +129,22 @@ static void scaling_and_clamping(void **state)
 static double activated(ink_activation activation, double x)
 {
     switch (activation) {
-    case INK_ACTIVATION_SILU: return x / (1 + exp(-x));
-    case INK_ACTIVATION_GELU: return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
-    case INK_ACTIVATION_RELU: return x > 0 ? x : 0;
-    case INK_ACTIVATION_RELU_SQUARED: return x > 0 ? x * x : 0;
-    case INK_ACTIVATION_SIGMOID: return 1 / (1 + exp(-x));
-    case INK_ACTIVATION_TANH: return tanh(x);
-    case INK_ACTIVATION_SOFTPLUS: return x > 30 ? x : log1p(exp(x));
-    default: return exp(x);
+    case INK_ACTIVATION_SILU:
+        return x / (1 + exp(-x));
+    case INK_ACTIVATION_GELU:
+        return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    case INK_ACTIVATION_RELU:
+        return x > 0 ? x : 0;
+    case INK_ACTIVATION_RELU_SQUARED:
+        return x > 0 ? x * x : 0;
+    case INK_ACTIVATION_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case INK_ACTIVATION_TANH:
+        return tanh(x);
+    case INK_ACTIVATION_SOFTPLUS:
+        return x > 30 ? x : log1p(exp(x));
+    default:
+        return exp(x);
     }
 }
 
@@ -159,7 +169,8 @@ static void activations(void **state)
 
 /* ---- Along rows. The input is a slice, so that rows are further apart than they are long. */
 
-static void norm_of(double *y, const float *x, const float *weight, const float *bias, size_t n, bool rms)
+static void norm_of(double *y, const float *x, const float *weight, const float *bias, size_t n,
+                    bool rms)
 {
     double mean = 0, sum = 0;
     for (size_t i = 0; i < n && !rms; i++)
@@ -167,7 +178,8 @@ static void norm_of(double *y, const float *x, const float *weight, const float 
     for (size_t i = 0; i < n; i++)
         sum += (x[i] - mean) * (x[i] - mean);
     for (size_t i = 0; i < n; i++)
-        y[i] = (x[i] - mean) / sqrt(sum / (double)n + 1e-3) * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
+        y[i] = (x[i] - mean) / sqrt(sum / (double)n + 1e-3) * (weight ? weight[i] : 1) +
+               (bias ? bias[i] : 0);
 }
 
 static void norms(void **state)
@@ -176,7 +188,7 @@ static void norms(void **state)
     (void)state;
     for (int variant = 0; variant < 6; variant++) {
         bench b = start();
-        bool rms = variant < 2, weighted = variant % 2, biased = variant > 3;
+        bool rms = variant<2, weighted = variant % 2, biased = variant> 3;
         float weight[WIDTH], bias[WIDTH];
         ink_fill_random(weight, WIDTH, &b.seed);
         ink_fill_random(bias, WIDTH, &b.seed);
@@ -188,7 +200,8 @@ static void norms(void **state)
         const float *xs = fill(&b, x), *got = go(&b, y);
         for (size_t i = 0; i < ROWS * HEADS; i++) {
             double wanted[WIDTH];
-            norm_of(wanted, xs + i * ALL + BEGIN, weighted ? weight : NULL, biased ? bias : NULL, WIDTH, rms);
+            norm_of(wanted, xs + i * ALL + BEGIN, weighted ? weight : NULL, biased ? bias : NULL,
+                    WIDTH, rms);
             ink_assert_close(got + i * WIDTH, wanted, WIDTH, TOLERANCE, "a norm");
         }
         end(&b);
@@ -245,7 +258,8 @@ static void rotation(void **state)
             for (size_t j = 0; j < WIDTH; j++)
                 wanted[j] = xs[i * WIDTH + j];
             for (size_t pair = 0; pair < PAIRS; pair++) {
-                size_t first = neighbors ? 2 * pair : pair, second = neighbors ? first + 1 : pair + PAIRS;
+                size_t first = neighbors ? 2 * pair : pair,
+                       second = neighbors ? first + 1 : pair + PAIRS;
                 double angle = (double)positions[i / HEADS] * frequencies[pair];
                 double u = xs[i * WIDTH + first], v = xs[i * WIDTH + second];
                 wanted[first] = 1.25 * (u * cos(angle) - v * sin(angle));
@@ -271,7 +285,8 @@ static void the_largest(void **state)
     static const int32_t wanted[2][K] = {{9, 8, 7, 6}, {0, 2, 4, 5}}; /* of rows of numbers */
     (void)state;
     bench b = start();
-    ink_array *x = floats(&b, ROWS, N), *best = ink_output(ink_top_k(x, K)), *y = ink_gather(x, best);
+    ink_array *x = floats(&b, ROWS, N), *best = ink_output(ink_top_k(x, K)),
+              *y = ink_gather(x, best);
     compile(&b, y);
     memcpy(ink_graph_run_data(&b.run, x), rows, sizeof rows);
     const float *values = go(&b, y);
@@ -324,7 +339,8 @@ static void combining_and_averaging(void **state)
     for (size_t row = 0; row < ROWS; row++) {
         for (size_t i = 0; i < WIDTH; i++) {
             for (size_t e = 0; e < USED; e++)
-                wanted[row * WIDTH + i] += (double)ws[row * USED + e] * xs[(row * USED + e) * WIDTH + i];
+                wanted[row * WIDTH + i] +=
+                    (double)ws[row * USED + e] * xs[(row * USED + e) * WIDTH + i];
             means[i] += wanted[row * WIDTH + i] / ROWS;
         }
     }
@@ -335,7 +351,8 @@ static void combining_and_averaging(void **state)
 
 /* ---- Weights. */
 
-static const ink_format formats[] = {INK_FORMAT_F32, INK_FORMAT_F16, INK_FORMAT_BF16, INK_FORMAT_Q8_0, INK_FORMAT_Q4_0};
+static const ink_format formats[] = {INK_FORMAT_F32, INK_FORMAT_F16, INK_FORMAT_BF16,
+                                     INK_FORMAT_Q8_0, INK_FORMAT_Q4_0};
 #define N_TRIED (sizeof formats / sizeof *formats)
 
 /* What the format keeps of the floats. */
@@ -410,7 +427,8 @@ static void products(void **state)
             for (size_t k = 0; k < K; k++)
                 wanted[i] += read[k] * values[i % ROWS * K + k];
         }
-        ink_assert_close(go(&b, y), wanted, COLUMNS * ROWS, TOLERANCE, ink_formats[formats[f]].name);
+        ink_assert_close(go(&b, y), wanted, COLUMNS * ROWS, TOLERANCE,
+                         ink_formats[formats[f]].name);
         end(&b);
         free(wanted);
         free(values);
@@ -432,7 +450,8 @@ static void products_of_experts(void **state)
         assert_non_null(values);
         ink_fill_random(values, EXPERTS * ROWS * K, &b.seed);
         ink_matrix matrix = ink_test_matrix(formats[f / 2], true, EXPERTS, ROWS, K, values);
-        ink_array *flat = floats(&b, TOKENS * (own_rows ? USED : 1), K), *chosen = ids(&b, TOKENS, USED);
+        ink_array *flat = floats(&b, TOKENS * (own_rows ? USED : 1), K),
+                  *chosen = ids(&b, TOKENS, USED);
         ink_array *x = own_rows ? ink_reshape(flat, 3, (size_t[]){TOKENS, USED, K}) : flat;
         for (size_t e = 0; e < EXPERTS; e++) {
             alone[e] = ink_test_matrix(formats[f / 2], true, 1, ROWS, K, values + e * ROWS * K);
@@ -447,7 +466,8 @@ static void products_of_experts(void **state)
         const float *got = go(&b, y);
         for (size_t i = 0; i < TOKENS * USED; i++) {
             const float *wanted = ink_graph_run_data(&b.run, single[which[i]]);
-            assert_memory_equal(got + i * ROWS, wanted + (own_rows ? i : i / USED) * ROWS, ROWS * sizeof *got);
+            assert_memory_equal(got + i * ROWS, wanted + (own_rows ? i : i / USED) * ROWS,
+                                ROWS * sizeof *got);
         }
         end(&b);
         for (size_t e = 0; e < EXPERTS; e++)

@@ -1,6 +1,7 @@
 /*
- * Plans of random graphs: what is alive at the same time never shares memory, nothing runs before what it reads,
- * and running on the device gives the bits of evaluating one array after the other, each in memory of its own.
+ * Plans of random graphs: what is alive at the same time never shares memory, nothing runs before
+ * what it reads, and running on the device gives the bits of evaluating one array after the other,
+ * each in memory of its own.
  */
 #include "graph_run.h"
 
@@ -11,7 +12,8 @@
 #define N_GRAPHS 2000
 #define MAX_POOL 48
 
-/* An array beside its values by the definition of its op; [rows, columns], or one dimension where rows is 0. */
+/* An array beside its values by the definition of its op; [rows, columns], or one dimension where
+ * rows is 0. */
 typedef struct known {
     ink_array *array;
     size_t rows, columns;
@@ -168,7 +170,8 @@ static void add_linear(world *w)
     known *y = add_known(w, ink_linear(matrix, x->array), x->rows, n_rows, true);
     for (size_t i = 0; i < count(y); i++)
         for (size_t j = 0; j < k; j++)
-            y->values[i] = fmaf(weights[i % n_rows * k + j], x->values[i / n_rows * k + j], y->values[i]);
+            y->values[i] =
+                fmaf(weights[i % n_rows * k + j], x->values[i / n_rows * k + j], y->values[i]);
     free(weights);
     add_clamped(w, y);
 }
@@ -186,8 +189,8 @@ static void add_mean(world *w)
 }
 
 static void (*const growers[])(world *w) = {
-    add_input,   add_scaled,  add_elementwise, add_elementwise, add_elementwise,
-    add_slice,   add_reshape, add_concat,      add_linear,      add_mean,
+    add_input, add_scaled,  add_elementwise, add_elementwise, add_elementwise,
+    add_slice, add_reshape, add_concat,      add_linear,      add_mean,
 };
 
 static void grow(world *w)
@@ -239,7 +242,8 @@ static const ink_array *base_of(const ink_array *x)
 static void live(const ink_plan *plan, life *lives)
 {
     for (size_t s = 0; s < plan->n_stages; s++)
-        for (size_t i = plan->stages[s].first; i < plan->stages[s].first + plan->stages[s].n_nodes; i++)
+        for (size_t i = plan->stages[s].first; i < plan->stages[s].first + plan->stages[s].n_nodes;
+             i++)
             lives[plan->order[i]->index] = (life){true, s, i, s, s};
     for (size_t i = 0; i < plan->graph->n_nodes; i++) {
         const ink_array *node = plan->graph->nodes[i], *base = base_of(node);
@@ -252,7 +256,8 @@ static void live(const ink_plan *plan, life *lives)
         const ink_array *node = plan->order[i];
         for (int j = 0; j < INK_MAX_INPUTS && node->inputs[j]; j++) {
             life *source = &lives[base_of(node->inputs[j])->index];
-            source->last = source->last > lives[node->index].stage ? source->last : lives[node->index].stage;
+            source->last =
+                source->last > lives[node->index].stage ? source->last : lives[node->index].stage;
         }
     }
 }
@@ -268,7 +273,8 @@ static void check_order(const ink_plan *plan, const life *lives)
             const life *source = &lives[base->index];
             if (base->op == INK_OP_INPUT || base->op == INK_OP_CONSTANT)
                 continue;
-            assert_true(source->used && source->place < mine->place && source->stage <= mine->stage);
+            assert_true(source->used && source->place < mine->place &&
+                        source->stage <= mine->stage);
             if (source->stage < mine->stage)
                 continue;
             assert_int_equal(plan->stages[mine->stage].locality, INK_ROWS);
@@ -292,8 +298,10 @@ static void check_memory(const ink_plan *plan, const life *lives)
             continue;
         assert_true(begin % 64 == 0 && stop <= plan->bytes);
         for (size_t j = 0; j < i; j++) {
-            bool together = lives[j].used && lives[j].first <= lives[i].last && lives[i].first <= lives[j].last;
-            bool apart = plan->offsets[j] >= stop || plan->offsets[j] + bytes_of(graph->nodes[j]) <= begin;
+            bool together =
+                lives[j].used && lives[j].first <= lives[i].last && lives[i].first <= lives[j].last;
+            bool apart =
+                plan->offsets[j] >= stop || plan->offsets[j] + bytes_of(graph->nodes[j]) <= begin;
             if (together && !apart)
                 fail_msg("arrays %zu and %zu share memory", j, i);
         }
@@ -336,8 +344,8 @@ static void compare(world *w, uint64_t seed)
         for (size_t j = 0; j < count(x); j++) {
             float got = data[j / x->columns * (x->rows ? x->array->stride[0] : 0) + j % x->columns];
             if (memcmp(&got, &x->values[j], sizeof got) != 0)
-                fail_msg("graph %llu, array %zu, element %zu: %a instead of %a", (unsigned long long)seed, i, j,
-                         (double)got, (double)x->values[j]);
+                fail_msg("graph %llu, array %zu, element %zu: %a instead of %a",
+                         (unsigned long long)seed, i, j, (double)got, (double)x->values[j]);
         }
     }
 }
@@ -352,7 +360,8 @@ static void runs_match_evaluation_one_by_one(void **state)
         ink_graph_run_compile(&w.run);
         for (int times = 0; times < 2; times++) {
             for (size_t i = 0; i < w.n_inputs; i++)
-                memcpy(ink_graph_run_data(&w.run, w.inputs[i]), w.input_values[i], bytes_of(w.inputs[i]));
+                memcpy(ink_graph_run_data(&w.run, w.inputs[i]), w.input_values[i],
+                       bytes_of(w.inputs[i]));
             ink_graph_run_go(&w.run);
             compare(&w, seed);
         }
@@ -378,7 +387,8 @@ static void what_no_output_needs_does_not_run(void **state)
     ink_graph_deinit(&graph);
 }
 
-/* Nothing is asked for before the first run, and again after another program has moved the memory. */
+/* Nothing is asked for before the first run, and again after another program has moved the memory.
+ */
 static void constants_alone_can_be_computed(void **state)
 {
     (void)state;

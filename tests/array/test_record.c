@@ -1,13 +1,17 @@
-/* Recording: shapes of results, mistakes that stay in the graph until it is planned, and running out of room. */
+/* Recording: shapes of results, mistakes that stay in the graph until it is planned, and running
+ * out of room. */
 #include "graph_run.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const float numbers[64];
-static const ink_matrix matrix = {.format = INK_FORMAT_F32, .packed = true, .n_rows = 5, .k = 8, .n_experts = 3};
-static const ink_matrix quantized = {.format = INK_FORMAT_Q8_0, .packed = true, .n_rows = 5, .k = 64, .n_experts = 1};
-static const ink_attention attention = {.n_heads = 4, .n_kv_heads = 2, .k_dim = 8, .v_dim = 6, .causal = true};
+static const ink_matrix matrix = {
+    .format = INK_FORMAT_F32, .packed = true, .n_rows = 5, .k = 8, .n_experts = 3};
+static const ink_matrix quantized = {
+    .format = INK_FORMAT_Q8_0, .packed = true, .n_rows = 5, .k = 64, .n_experts = 1};
+static const ink_attention attention = {
+    .n_heads = 4, .n_kv_heads = 2, .k_dim = 8, .v_dim = 6, .causal = true};
 
 static ink_array *floats(ink_graph *graph, size_t a, size_t b, size_t c)
 {
@@ -195,11 +199,13 @@ static ink_array *rope_pairs(ink_graph *g)
 }
 static ink_array *store_width(ink_graph *g)
 {
-    return ink_store(floats(g, 3, 2, 8), floats(g, 3, 2, 5), ids(g, 3, 0), pointers(g, 3), &attention);
+    return ink_store(floats(g, 3, 2, 8), floats(g, 3, 2, 5), ids(g, 3, 0), pointers(g, 3),
+                     &attention);
 }
 static ink_array *attend_heads(ink_graph *g)
 {
-    return ink_attend(floats(g, 3, 3, 8), ids(g, 3, 0), ids(g, 3, 0), pointers(g, 3), NULL, &attention);
+    return ink_attend(floats(g, 3, 3, 8), ids(g, 3, 0), ids(g, 3, 0), pointers(g, 3), NULL,
+                      &attention);
 }
 static ink_array *top_k_of_fewer(ink_graph *g)
 {
@@ -261,7 +267,8 @@ static const mistake mistakes[] = {
 
 #define N_MISTAKES (sizeof mistakes / sizeof *mistakes)
 
-/* What is recorded behind a mistake is nothing, and planning reports the mistake, not what came of it. */
+/* What is recorded behind a mistake is nothing, and planning reports the mistake, not what came of
+ * it. */
 static void a_mistake(void **state)
 {
     const mistake *m = *state;
@@ -337,7 +344,8 @@ int main(void)
         cmocka_unit_test(every_allocation_fails_once),
     };
     for (size_t i = 0; i < N_MISTAKES; i++)
-        tests[5 + i] = (struct CMUnitTest){
-            .name = mistakes[i].name, .test_func = a_mistake, .initial_state = (void *)(uintptr_t)&mistakes[i]};
+        tests[5 + i] = (struct CMUnitTest){.name = mistakes[i].name,
+                                           .test_func = a_mistake,
+                                           .initial_state = (void *)(uintptr_t)&mistakes[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* A whole life of a model under a failing allocator, and no allocation at all once generation has begun. */
+/* A whole life of a model under a failing allocator, and no allocation at all once generation has
+ * begun. */
 #include "../support.h"
 
 #include <string.h>

@@ -5,12 +5,13 @@
 #include <string.h>
 #include "tensor/format.h"
 
-/* What must run: the architectures that a release promises, and those that came with them. Others may be refused. */
+/* What must run: the architectures that a release promises, and those that came with them. Others
+ * may be refused. */
 static const char *const required_archs[] = {
-    "llama",     "gemma",      "gemma2",   "gemma3",          "phi3",    "qwen2",   "qwen3",    "smollm3",
-    "granite",   "olmo2",      "stablelm", "gpt2",            "bitnet",  "bert",    "nomic-bert", "starcoder2",
-    "phi2",      "qwen3moe",   "minicpm",  "gemma-embedding", "cohere2", "glm4",    "falcon",   "command-r",
-    "nemotron",  "exaone4",    "gptneox",
+    "llama",      "gemma",      "gemma2",    "gemma3",   "phi3",    "qwen2",           "qwen3",
+    "smollm3",    "granite",    "olmo2",     "stablelm", "gpt2",    "bitnet",          "bert",
+    "nomic-bert", "starcoder2", "phi2",      "qwen3moe", "minicpm", "gemma-embedding", "cohere2",
+    "glm4",       "falcon",     "command-r", "nemotron", "exaone4", "gptneox",
 };
 static const char *const required_formats[] = {
     "F32",  "F16",  "BF16", "Q8_0", "Q4_0",   "Q4_1",   "Q5_0",  "Q5_1",  "Q2_K",
@@ -34,9 +35,8 @@ static bool only_formats(const json_t *json, const char *const *names, size_t n_
 {
     const char *name;
     json_t *count;
-    json_object_foreach(json_object_get(json, "tensor_types"), name, count)
-        if (!is_one_of(name, names, n_names))
-            return false;
+    json_object_foreach(json_object_get(json, "tensor_types"), name,
+                        count) if (!is_one_of(name, names, n_names)) return false;
     return true;
 }
 
@@ -88,7 +88,8 @@ static bool load(ink_golden *golden)
     char path[1024];
     if (!ink_shared_has("golden/index.json"))
         return false;
-    golden->index = json_load_file(ink_shared_path("golden/index.json", path, sizeof path), 0, NULL);
+    golden->index =
+        json_load_file(ink_shared_path("golden/index.json", path, sizeof path), 0, NULL);
     const json_t *cases = json_object_get(golden->index, "cases");
     golden->n_cases = json_array_size(cases);
     for (size_t i = 0; i < golden->n_cases; i++)
@@ -126,7 +127,8 @@ const ink_golden_case *ink_golden_find(const ink_golden *golden, const char *id)
 
 /* ---- Tests made from it. */
 
-void ink_test_list_add(ink_test_list *list, const char *name, CMUnitTestFunction function, void *state)
+void ink_test_list_add(ink_test_list *list, const char *name, CMUnitTestFunction function,
+                       void *state)
 {
     if (list->n_tests == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 128;
@@ -169,9 +171,8 @@ static bool names_what_it_lacks(const ink_golden_case *of, const char *message)
     json_t *count;
     if (strstr(message, of->arch))
         return true;
-    json_object_foreach(json_object_get(of->json, "tensor_types"), name, count)
-        if (strstr(message, name))
-            return true;
+    json_object_foreach(json_object_get(of->json, "tensor_types"), name,
+                        count) if (strstr(message, name)) return true;
     return false;
 }
 
@@ -201,8 +202,8 @@ ink_session *ink_golden_session(const ink_model *model, const ink_session_option
     return session;
 }
 
-float *ink_golden_logits(const ink_model *model, const ink_session_options *options, const int32_t *tokens,
-                         size_t n_tokens)
+float *ink_golden_logits(const ink_model *model, const ink_session_options *options,
+                         const int32_t *tokens, size_t n_tokens)
 {
     ink_model_info info;
     ink_error error;
@@ -287,5 +288,6 @@ void ink_assert_same_bits(const float *wanted, const float *got, size_t n, const
     size_t i = 0;
     while (memcmp(&wanted[i], &got[i], sizeof *wanted) == 0)
         i++;
-    fail_msg("%s: value %zu of %zu is %a instead of %a", what, i, n, (double)got[i], (double)wanted[i]);
+    fail_msg("%s: value %zu of %zu is %a instead of %a", what, i, n, (double)got[i],
+             (double)wanted[i]);
 }

@@ -1,9 +1,9 @@
 /*
- * What the golden tests share: the reference runs of ../shared/golden, and how far two rows of logits are
- * apart. The rules of comparison are those of the README beside the data.
+ * What the golden tests share: the reference runs of ../shared/golden, and how far two rows of
+ * logits are apart. The rules of comparison are those of the README beside the data.
  *
- * Cases are made from the index, one of cmocka's tests a run, so the index is read before any test begins:
- * without it a test list has one test, which fails or skips (ink_golden_main).
+ * Cases are made from the index, one of cmocka's tests a run, so the index is read before any test
+ * begins: without it a test list has one test, which fails or skips (ink_golden_main).
  */
 #ifndef INK_TESTS_GOLDEN_H
 #define INK_TESTS_GOLDEN_H
@@ -44,7 +44,8 @@ typedef struct ink_test_list {
     size_t n_tests, capacity;
 } ink_test_list;
 
-void ink_test_list_add(ink_test_list *list, const char *name, CMUnitTestFunction function, void *state);
+void ink_test_list_add(ink_test_list *list, const char *name, CMUnitTestFunction function,
+                       void *state);
 
 /* Reads the index, lets `list_tests` make the tests, runs them, and returns what main returns. */
 int ink_golden_main(void (*list_tests)(const ink_golden *golden, ink_test_list *list));
@@ -53,8 +54,9 @@ int ink_golden_main(void (*list_tests)(const ink_golden *golden, ink_test_list *
 const ink_golden_case *ink_golden_find(const ink_golden *golden, const char *id);
 
 /*
- * The model of a case. One that is not required may be refused: then NULL, after checking that it is UNSUPPORTED
- * and that the message names the architecture or a format of the file. Any other failure fails the test.
+ * The model of a case. One that is not required may be refused: then NULL, after checking that it
+ * is UNSUPPORTED and that the message names the architecture or a format of the file. Any other
+ * failure fails the test.
  */
 ink_model *ink_golden_open(const ink_golden_case *of);
 
@@ -62,15 +64,16 @@ ink_model *ink_golden_open(const ink_golden_case *of);
 ink_session *ink_golden_session(const ink_model *model, const ink_session_options *options);
 
 /* Logits [n_tokens][n_vocab] of the tokens in a new session. Ended by free(). */
-float *ink_golden_logits(const ink_model *model, const ink_session_options *options, const int32_t *tokens,
-                         size_t n_tokens);
+float *ink_golden_logits(const ink_model *model, const ink_session_options *options,
+                         const int32_t *tokens, size_t n_tokens);
 
 /* A stored file of n floats, named by `key` of the object. Ended by free(). */
 float *ink_golden_floats(const json_t *object, const char *key, size_t n);
 
 double ink_golden_number(const json_t *object, const char *key);
 
-/* Over the rows: KL(truth || got) in nats, softmax in double precision; not a number when an input is not. */
+/* Over the rows: KL(truth || got) in nats, softmax in double precision; not a number when an input
+ * is not. */
 typedef struct ink_divergence {
     double mean, median, largest;
     double max_difference; /* of single logits */
@@ -78,7 +81,8 @@ typedef struct ink_divergence {
 
 ink_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns);
 
-/* Fails the test with a message that names the first difference unless all n floats have the same bits. */
+/* Fails the test with a message that names the first difference unless all n floats have the same
+ * bits. */
 void ink_assert_same_bits(const float *wanted, const float *got, size_t n, const char *what);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The same bits from every instruction set that this machine has, any number of threads and any batch, for each
- * weight type, each cache format, and what models do differently. The C rows with one thread are what is compared with.
+ * The same bits from every instruction set that this machine has, any number of threads and any
+ * batch, for each weight type, each cache format, and what models do differently. The C rows with
+ * one thread are what is compared with.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "golden.h"
@@ -80,11 +81,13 @@ static float *results(const ink_model *model, const subject *s, const variant *v
     return out;
 }
 
-static void check_variant(const ink_model *model, const subject *s, const variant *v, const float *wanted)
+static void check_variant(const ink_model *model, const subject *s, const variant *v,
+                          const float *wanted)
 {
     char name[160];
     size_t n;
-    (void)snprintf(name, sizeof name, "INK_CPU=%s, %d threads, batch %zu", v->cpu, v->n_threads, v->batch);
+    (void)snprintf(name, sizeof name, "INK_CPU=%s, %d threads, batch %zu", v->cpu, v->n_threads,
+                   v->batch);
     float *got = results(model, s, v, &n);
     ink_assert_same_bits(wanted, got, n, name);
     free(got);
@@ -113,7 +116,8 @@ static void a_subject(void **state)
 
 /* ---- The list. */
 
-static void add(const ink_golden_case *of, ink_test_list *list, const char *cache, size_t n_tokens, bool thorough)
+static void add(const ink_golden_case *of, ink_test_list *list, const char *cache, size_t n_tokens,
+                bool thorough)
 {
     if (!of || n_subjects == sizeof subjects / sizeof *subjects)
         return;
@@ -129,16 +133,24 @@ static void list_tests(const ink_golden *golden, ink_test_list *list)
         const char *id, *cache;
         size_t n_tokens;
     } chosen[] = {
-        {"llama-types-Q4_0", "f32", 150},    {"llama-types-Q4_0", "f16", 150}, {"llama-types-Q4_0", "q8_0", 150},
-        {"llama-types-Q4_0", "q4_0", 150},   {"llama-gqa-Q4_0", "q8_0", 70},   {"gemma2-Q4_K_M", "f16", 150},
-        {"gemma3-k-Q4_K_M", "q8_0", 150},    {"llama-moe-Q4_K_M", "f16", 20},  {"bert-Q8_0", "f16", 40},
-        {"phi3-longrope-Q4_K_M", "f16", 20}, {"gemma-embedding-Q4_0", "f32", 70},
+        {"llama-types-Q4_0", "f32", 150},
+        {"llama-types-Q4_0", "f16", 150},
+        {"llama-types-Q4_0", "q8_0", 150},
+        {"llama-types-Q4_0", "q4_0", 150},
+        {"llama-gqa-Q4_0", "q8_0", 70},
+        {"gemma2-Q4_K_M", "f16", 150},
+        {"gemma3-k-Q4_K_M", "q8_0", 150},
+        {"llama-moe-Q4_K_M", "f16", 20},
+        {"bert-Q8_0", "f16", 40},
+        {"phi3-longrope-Q4_K_M", "f16", 20},
+        {"gemma-embedding-Q4_0", "f32", 70},
     };
     for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++)
         add(ink_golden_find(golden, chosen[i].id), list, chosen[i].cache, chosen[i].n_tokens, true);
     for (size_t i = 0; i < golden->n_cases; i++)
         if (golden->cases[i].required)
-            add(&golden->cases[i], list, "f16", 20, strncmp(golden->cases[i].id, "llama-types-", 12) == 0);
+            add(&golden->cases[i], list, "f16", 20,
+                strncmp(golden->cases[i].id, "llama-types-", 12) == 0);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /*
- * The best tokens of the float32 weights: the same from Inkling, as long as the best is clearly ahead. Free running
- * ends at the first close step, after which texts need not be comparable; along the true tokens every clear step counts.
+ * The best tokens of the float32 weights: the same from Inkling, as long as the best is clearly
+ * ahead. Free running ends at the first close step, after which texts need not be comparable; along
+ * the true tokens every clear step counts.
  */
 #include "golden.h"
 
@@ -9,8 +10,8 @@
 #define CLOSE_GAP 0.2 /* logits; README of the data */
 
 /*
- * A KL of 0.004 nats, about the largest mean allowed, is an error of about sqrt(2 * 0.004) = 0.09 in a logit and
- * 0.13 in the distance of two; three of those.
+ * A KL of 0.004 nats, about the largest mean allowed, is an error of about sqrt(2 * 0.004) = 0.09
+ * in a logit and 0.13 in the distance of two; three of those.
  */
 #define CLEAR_GAP 0.4
 
@@ -37,8 +38,8 @@ static void a_run(void **state)
     ink_model *model = ink_golden_open(run->of);
     if (!model)
         return;
-    ink_session *session =
-        ink_golden_session(model, &(ink_session_options){.n_context = run->n_context, .cache = "f32", .n_threads = 2});
+    ink_session *session = ink_golden_session(
+        model, &(ink_session_options){.n_context = run->n_context, .cache = "f32", .n_threads = 2});
     bool free_running = true;
     evaluate(session, run->prompt, run->n_prompt);
     for (size_t i = 0; i < json_array_size(tokens); i++) {

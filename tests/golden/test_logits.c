@@ -1,6 +1,7 @@
 /*
- * Logits of every golden run against the truth: no further from it than 1.5 times the reference engine, over all
- * dense runs of a weight type together 1.2 times; with float weights, equal but for the order of sums.
+ * Logits of every golden run against the truth: no further from it than 1.5 times the reference
+ * engine, over all dense runs of a weight type together 1.2 times; with float weights, equal but
+ * for the order of sums.
  */
 #include "golden.h"
 
@@ -12,7 +13,8 @@
 #define SUM_FACTOR 1.2
 #define FLOOR 1e-5 /* nats: float32 sums in another order and a rounded activation or two */
 
-/* With float weights only the order of sums differs, which alone gives about 1e-5 (README of the data). */
+/* With float weights only the order of sums differs, which alone gives about 1e-5 (README of the
+ * data). */
 #define FLOAT_MAX_DIFFERENCE 2e-3
 #define FLOAT_MAX_KL 1e-6
 
@@ -25,9 +27,11 @@ typedef struct measured {
 static measured *all;
 static size_t n_all;
 
-static ink_divergence diverge_with(const ink_golden_run *run, const ink_model *model, const char *cache)
+static ink_divergence diverge_with(const ink_golden_run *run, const ink_model *model,
+                                   const char *cache)
 {
-    const ink_session_options options = {.n_context = run->n_context, .cache = cache, .n_threads = 2};
+    const ink_session_options options = {
+        .n_context = run->n_context, .cache = cache, .n_threads = 2};
     size_t n = run->n_prompt * run->n_vocab;
     float *truth = ink_golden_floats(run->json, "truth", n);
     float *got = ink_golden_logits(model, &options, run->prompt, run->n_prompt);
@@ -76,8 +80,10 @@ static void a_run(void **state)
         assert_at_most(m->f32.median, bar, "median KL");
         assert_at_most(m->f16.median, bar, "median KL with an f16 cache");
     } else {
-        assert_at_most(m->f32.mean, RUN_FACTOR * with_floor(ink_golden_number(json, "kl_mean")), "mean KL");
-        assert_at_most(m->f16.mean, RUN_FACTOR * with_floor(ink_golden_number(json, "kl_mean_kv_f16")),
+        assert_at_most(m->f32.mean, RUN_FACTOR * with_floor(ink_golden_number(json, "kl_mean")),
+                       "mean KL");
+        assert_at_most(m->f16.mean,
+                       RUN_FACTOR * with_floor(ink_golden_number(json, "kl_mean_kv_f16")),
                        "mean KL with an f16 cache");
     }
     if (!m->run->of->floats)
@@ -134,9 +140,11 @@ static double cosine(const float *a, const float *b, size_t n)
 }
 
 /* The angle grows like the relative distance, so 1 - cosine grows like its square. */
-static void compare_vectors(const json_t *json, const float *got, size_t n_rows, size_t width, const char *what)
+static void compare_vectors(const json_t *json, const float *got, size_t n_rows, size_t width,
+                            const char *what)
 {
-    float *truth = ink_golden_floats(json, "truth", n_rows * width), *zero = calloc(n_rows * width, sizeof *zero);
+    float *truth = ink_golden_floats(json, "truth", n_rows * width),
+          *zero = calloc(n_rows * width, sizeof *zero);
     assert_non_null(zero);
     double norm = distance(truth, zero, n_rows * width);
     assert_at_most(distance(truth, got, n_rows * width) / norm,
@@ -159,13 +167,14 @@ static void an_embedding(void **state)
     if (!model)
         return;
     ink_model_get_info(model, &info);
-    ink_session *session =
-        ink_golden_session(model, &(ink_session_options){.n_context = run->n_context, .cache = "f32", .n_threads = 2});
+    ink_session *session = ink_golden_session(
+        model, &(ink_session_options){.n_context = run->n_context, .cache = "f32", .n_threads = 2});
     float *got = calloc(run->n_prompt * info.n_embedding, sizeof *got);
     assert_non_null(got);
     if (ink_session_embed(session, run->prompt, run->n_prompt, false, got, &error) != INK_OK)
         fail_msg("%s", error.message);
-    compare_vectors(json_object_get(run->json, "tokens"), got, run->n_prompt, info.n_embedding, "rows");
+    compare_vectors(json_object_get(run->json, "tokens"), got, run->n_prompt, info.n_embedding,
+                    "rows");
     if (ink_session_embed(session, run->prompt, run->n_prompt, true, got, &error) != INK_OK)
         fail_msg("%s", error.message);
     compare_vectors(pooled, got, 1, info.n_embedding, "pooled");

@@ -1,4 +1,5 @@
-/* A session saved in the middle of a prompt and restored into a new one goes on with the same bits. */
+/* A session saved in the middle of a prompt and restored into a new one goes on with the same bits.
+ */
 #include "golden.h"
 
 #include <stdio.h>
@@ -14,8 +15,8 @@ static void evaluate(ink_session *session, const int32_t *tokens, size_t n, floa
 }
 
 /* What stands in the file is all that the second session gets. */
-static void go_on(const ink_golden_run *run, const ink_model *model, const ink_session_options *options,
-                  const char *path, float *logits)
+static void go_on(const ink_golden_run *run, const ink_model *model,
+                  const ink_session_options *options, const char *path, float *logits)
 {
     size_t middle = run->n_prompt / 2;
     ink_error error;
@@ -52,7 +53,8 @@ static void a_run(void **state)
         float *got = calloc(n_rest, sizeof *got);
         assert_non_null(got);
         go_on(run, model, &options, path, got);
-        ink_assert_same_bits(wanted + middle * run->n_vocab, got, n_rest, "after saving and restoring");
+        ink_assert_same_bits(wanted + middle * run->n_vocab, got, n_rest,
+                             "after saving and restoring");
         free(wanted);
         free(got);
     }

@@ -1,4 +1,5 @@
-/* A prompt in one batch, token by token, in sevens, in odd pieces, and after going back gives the same bits. */
+/* A prompt in one batch, token by token, in sevens, in odd pieces, and after going back gives the
+ * same bits. */
 #include "golden.h"
 
 #include <stdlib.h>
@@ -31,8 +32,9 @@ static void evaluate(ink_session *session, const int32_t *tokens, size_t n, floa
 }
 
 /* Every other piece asks for its last logits only. */
-static void check_splitting(const ink_golden_run *run, const ink_model *model, ink_session_options options,
-                            const splitting *split, const float *wanted)
+static void check_splitting(const ink_golden_run *run, const ink_model *model,
+                            ink_session_options options, const splitting *split,
+                            const float *wanted)
 {
     size_t n_vocab = run->n_vocab, n_turns = 0;
     float *got = calloc(run->n_prompt * n_vocab, sizeof *got);
@@ -48,9 +50,11 @@ static void check_splitting(const ink_golden_run *run, const ink_model *model, i
         evaluate(session, run->prompt + done, n, last_only ? NULL : got + done * n_vocab);
         done += n;
         assert_int_equal(ink_session_position(session), done);
-        ink_assert_same_bits(wanted + (done - 1) * n_vocab, ink_session_logits(session), n_vocab, split->name);
+        ink_assert_same_bits(wanted + (done - 1) * n_vocab, ink_session_logits(session), n_vocab,
+                             split->name);
         if (last_only)
-            memcpy(got + (done - n) * n_vocab, wanted + (done - n) * n_vocab, n * n_vocab * sizeof *got);
+            memcpy(got + (done - n) * n_vocab, wanted + (done - n) * n_vocab,
+                   n * n_vocab * sizeof *got);
     }
     ink_assert_same_bits(wanted, got, run->n_prompt * n_vocab, split->name);
     ink_session_free(session);
@@ -58,8 +62,8 @@ static void check_splitting(const ink_golden_run *run, const ink_model *model, i
 }
 
 /* Back to the middle, something else, back again, and on: as if it had never been. */
-static void check_rewinding(const ink_golden_run *run, const ink_model *model, const ink_session_options *options,
-                            const float *wanted)
+static void check_rewinding(const ink_golden_run *run, const ink_model *model,
+                            const ink_session_options *options, const float *wanted)
 {
     size_t n_vocab = run->n_vocab, middle = run->n_prompt / 2, n_rest = run->n_prompt - middle;
     ink_error error;

@@ -1,6 +1,6 @@
 /*
- * A real trained model, stories260K, against what its author's own program (llama2.c) said: logits, the likelihood
- * of a story, and greedy texts word for word.
+ * A real trained model, stories260K, against what its author's own program (llama2.c) said: logits,
+ * the likelihood of a story, and greedy texts word for word.
  */
 #include "../support.h"
 
@@ -13,7 +13,8 @@
 #define N_STEPS 256 /* positions that the author's program went through, the prompt included */
 #define N_TEXTS 8
 
-/* Sums of float32 products in another order, at logits around 10: 1e-6 relative, through five layers. */
+/* Sums of float32 products in another order, at logits around 10: 1e-6 relative, through five
+ * layers. */
 #define TOLERANCE 1e-4
 
 typedef struct fixture {
@@ -34,7 +35,8 @@ static fixture open_stories(void)
     ink_error error;
     fixture f = {NULL, NULL};
     ink_require_shared();
-    if (ink_model_open(&f.model, ink_shared_path("weights/stories260K.gguf", path, sizeof path), NULL, &error) != INK_OK)
+    if (ink_model_open(&f.model, ink_shared_path("weights/stories260K.gguf", path, sizeof path),
+                       NULL, &error) != INK_OK)
         fail_msg("%s", error.message);
     const ink_session_options options = {.cache = "f32", .n_context = 512, .n_threads = 2};
     if (ink_session_new(&f.session, f.model, &options, &error) != INK_OK)
@@ -62,7 +64,8 @@ static float *evaluate(const fixture *f, const ink_tokens *tokens)
     ink_error error;
     float *logits = calloc(tokens->n_tokens * N_VOCAB, sizeof *logits);
     assert_non_null(logits);
-    if (ink_session_evaluate(f->session, tokens->ids, tokens->n_tokens, logits, NULL, &error) != INK_OK)
+    if (ink_session_evaluate(f->session, tokens->ids, tokens->n_tokens, logits, NULL, &error) !=
+        INK_OK)
         fail_msg("%s", error.message);
     return logits;
 }
@@ -72,15 +75,16 @@ static void once_upon_a_time(void **state)
     (void)state;
     fixture f = open_stories();
     size_t n_bytes;
-    char *bytes = read_reference("stories260K-greedy/stories260K_once_logits_f32_5x512.bin", &n_bytes);
+    char *bytes =
+        read_reference("stories260K-greedy/stories260K_once_logits_f32_5x512.bin", &n_bytes);
     const float *wanted = (const float *)(const void *)bytes;
     ink_tokens tokens = tokenize(&f, "Once upon a time");
     assert_int_equal(n_bytes, tokens.n_tokens * N_VOCAB * sizeof(float));
     float *got = evaluate(&f, &tokens);
     for (size_t i = 0; i < tokens.n_tokens * N_VOCAB; i++)
         if (!(fabs((double)got[i] - wanted[i]) <= TOLERANCE))
-            fail_msg("logit %zu at position %zu: %.6f instead of %.6f", i % N_VOCAB, i / N_VOCAB, (double)got[i],
-                     (double)wanted[i]);
+            fail_msg("logit %zu at position %zu: %.6f instead of %.6f", i % N_VOCAB, i / N_VOCAB,
+                     (double)got[i], (double)wanted[i]);
     free(got);
     free(bytes);
     ink_tokens_free(&tokens);
@@ -98,7 +102,8 @@ static double nll(const float *logits, int32_t token)
     return most + log(sum) - logits[token];
 }
 
-/* The file has a line for each position: "pos 0 tok 1 argmax 403 ... nll_next 0.243743"; the last has no nll_next. */
+/* The file has a line for each position: "pos 0 tok 1 argmax 403 ... nll_next 0.243743"; the last
+ * has no nll_next. */
 static void a_story_unheard(void **state)
 {
     (void)state;
@@ -110,7 +115,8 @@ static void a_story_unheard(void **state)
     float *logits = evaluate(&f, &tokens);
     for (char *line = strstr(table, "\npos "); line; line = strstr(line + 1, "\npos ")) {
         unsigned long position = strtoul(line + strlen("\npos "), &line, 10);
-        char *token = strstr(line, "tok "), *next = strstr(line, "nll_next "), *end = strchr(line, '\n');
+        char *token = strstr(line, "tok "), *next = strstr(line, "nll_next "),
+             *end = strchr(line, '\n');
         assert_true(position < tokens.n_tokens && token && token < end);
         assert_int_equal(strtol(token + strlen("tok "), NULL, 10), tokens.ids[position]);
         if (!next || next > end)

@@ -1,6 +1,6 @@
 /*
- * Models that are not what they say: a small golden model, rewritten with one thing changed, must be refused with a
- * message that names it, or run to a clear end.
+ * Models that are not what they say: a small golden model, rewritten with one thing changed, must
+ * be refused with a message that names it, or run to a clear end.
  */
 #include "../support.h"
 
@@ -31,28 +31,78 @@ typedef struct change {
 } change;
 
 static const change changes[] = {
-    {.integer = "llama.block_count", .number = 0x80000000u, .status = INK_CORRUPT, .says = "block_count"},
+    {.integer = "llama.block_count",
+     .number = 0x80000000u,
+     .status = INK_CORRUPT,
+     .says = "block_count"},
     {.integer = "llama.block_count", .number = 0, .status = INK_CORRUPT, .says = "block_count"},
     {.integer = "llama.block_count", .number = 3, .status = INK_CORRUPT, .says = "blk.2."},
     {.integer = "llama.block_count", .number = 1, .status = INK_UNSUPPORTED, .says = "blk.1."},
     {.integer = "llama.attention.head_count", .number = 0, .status = INK_CORRUPT, .says = "heads"},
-    {.integer = "llama.attention.head_count", .number = 7, .status = INK_CORRUPT, .says = "multiple"},
-    {.integer = "llama.attention.head_count_kv", .number = 3, .status = INK_CORRUPT, .says = "multiple"},
-    {.integer = "llama.attention.key_length", .number = 0xffffffffu, .status = INK_CORRUPT, .says = "width of a head"},
-    {.integer = "llama.rope.dimension_count", .number = 31, .status = INK_CORRUPT, .says = "rope.dimension_count"},
-    {.integer = "llama.rope.dimension_count", .number = 64, .status = INK_CORRUPT, .says = "rope.dimension_count"},
-    {.integer = "llama.context_length", .number = 0x80000000u, .status = INK_CORRUPT, .says = "context_length"},
-    {.integer = "llama.embedding_length", .number = 512, .status = INK_CORRUPT, .says = "token_embd.weight"},
-    {.integer = "llama.feed_forward_length", .number = 0, .status = INK_CORRUPT, .says = "feed_forward_length"},
-    {.base = EXPERTS, .integer = "llama.expert_used_count", .number = 5, .status = INK_CORRUPT, .says = "expert_used_count"},
-    {.base = EXPERTS, .integer = "llama.expert_count", .number = 100000, .status = INK_CORRUPT, .says = "expert_count"},
+    {.integer = "llama.attention.head_count",
+     .number = 7,
+     .status = INK_CORRUPT,
+     .says = "multiple"},
+    {.integer = "llama.attention.head_count_kv",
+     .number = 3,
+     .status = INK_CORRUPT,
+     .says = "multiple"},
+    {.integer = "llama.attention.key_length",
+     .number = 0xffffffffu,
+     .status = INK_CORRUPT,
+     .says = "width of a head"},
+    {.integer = "llama.rope.dimension_count",
+     .number = 31,
+     .status = INK_CORRUPT,
+     .says = "rope.dimension_count"},
+    {.integer = "llama.rope.dimension_count",
+     .number = 64,
+     .status = INK_CORRUPT,
+     .says = "rope.dimension_count"},
+    {.integer = "llama.context_length",
+     .number = 0x80000000u,
+     .status = INK_CORRUPT,
+     .says = "context_length"},
+    {.integer = "llama.embedding_length",
+     .number = 512,
+     .status = INK_CORRUPT,
+     .says = "token_embd.weight"},
+    {.integer = "llama.feed_forward_length",
+     .number = 0,
+     .status = INK_CORRUPT,
+     .says = "feed_forward_length"},
+    {.base = EXPERTS,
+     .integer = "llama.expert_used_count",
+     .number = 5,
+     .status = INK_CORRUPT,
+     .says = "expert_used_count"},
+    {.base = EXPERTS,
+     .integer = "llama.expert_count",
+     .number = 100000,
+     .status = INK_CORRUPT,
+     .says = "expert_count"},
     {.integer = "tokenizer.ggml.bos_token_id", .number = 544, .status = INK_CORRUPT, .says = "bos"},
-    {.real = "llama.attention.layer_norm_rms_epsilon", .value = 0, .status = INK_CORRUPT, .says = "epsilon"},
-    {.real = "llama.attention.layer_norm_rms_epsilon", .value = -1, .status = INK_CORRUPT, .says = "epsilon"},
-    {.real = "llama.attention.layer_norm_rms_epsilon", .value = NAN, .status = INK_CORRUPT, .says = "epsilon"},
+    {.real = "llama.attention.layer_norm_rms_epsilon",
+     .value = 0,
+     .status = INK_CORRUPT,
+     .says = "epsilon"},
+    {.real = "llama.attention.layer_norm_rms_epsilon",
+     .value = -1,
+     .status = INK_CORRUPT,
+     .says = "epsilon"},
+    {.real = "llama.attention.layer_norm_rms_epsilon",
+     .value = NAN,
+     .status = INK_CORRUPT,
+     .says = "epsilon"},
     {.real = "llama.rope.freq_base", .value = 0, .status = INK_CORRUPT, .says = "freq_base"},
-    {.real = "llama.rope.scaling.factor", .value = NAN, .status = INK_CORRUPT, .says = "rope.scaling.factor"},
-    {.real = "llama.rope.scaling.factor", .value = -4, .status = INK_CORRUPT, .says = "rope.scaling.factor"},
+    {.real = "llama.rope.scaling.factor",
+     .value = NAN,
+     .status = INK_CORRUPT,
+     .says = "rope.scaling.factor"},
+    {.real = "llama.rope.scaling.factor",
+     .value = -4,
+     .status = INK_CORRUPT,
+     .says = "rope.scaling.factor"},
     {.text = "llama.block_count", .status = INK_CORRUPT, .says = "llama.block_count"},
     {.without = "blk.1.ffn_norm.weight", .status = INK_CORRUPT, .says = "blk.1.ffn_norm.weight"},
     {.without = "token_embd.weight", .status = INK_CORRUPT, .says = "token_embd.weight"},
@@ -65,7 +115,8 @@ static void copy_metadata(ink_gguf_writer *writer, const ink_gguf *gguf, const c
     for (size_t i = 0; i < ink_gguf_n_values(gguf); i++) {
         const ink_gguf_value *value = ink_gguf_get_value(gguf, i);
         bool changed = (c->integer && strcmp(value->key, c->integer) == 0) ||
-                       (c->real && strcmp(value->key, c->real) == 0) || (c->text && strcmp(value->key, c->text) == 0);
+                       (c->real && strcmp(value->key, c->real) == 0) ||
+                       (c->text && strcmp(value->key, c->text) == 0);
         if (!changed)
             assert_int_equal(ink_gguf_writer_set_value(writer, value->key, value, NULL), INK_OK);
     }
@@ -89,10 +140,12 @@ static void copy_data(ink_gguf_writer *writer, const ink_gguf *gguf, const chang
         if (!kept(tensor, c))
             continue;
         uint8_t *bytes = malloc((size_t)tensor->n_bytes);
-        assert_int_equal(ink_gguf_read(gguf, tensor, 0, (size_t)tensor->n_bytes, bytes, NULL), INK_OK);
+        assert_int_equal(ink_gguf_read(gguf, tensor, 0, (size_t)tensor->n_bytes, bytes, NULL),
+                         INK_OK);
         if (c->not_a_number && strcmp(tensor->name, "blk.0.attn_q.weight") == 0)
             bytes[0] = 0xff, bytes[1] = 0x7f;
-        assert_int_equal(ink_gguf_writer_write(writer, bytes, (size_t)tensor->n_bytes, NULL), INK_OK);
+        assert_int_equal(ink_gguf_writer_write(writer, bytes, (size_t)tensor->n_bytes, NULL),
+                         INK_OK);
         free(bytes);
     }
     const float one = 1;
@@ -113,12 +166,13 @@ static void rewrite(const char *path, const change *c)
     for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++) {
         const ink_gguf_tensor *tensor = ink_gguf_get_tensor(gguf, i);
         if (kept(tensor, c))
-            assert_int_equal(ink_gguf_writer_add_tensor(writer, tensor->name, tensor->gguf_type, tensor->n_dims,
-                                                        tensor->shape, NULL),
+            assert_int_equal(ink_gguf_writer_add_tensor(writer, tensor->name, tensor->gguf_type,
+                                                        tensor->n_dims, tensor->shape, NULL),
                              INK_OK);
     }
     if (c->extra)
-        assert_int_equal(ink_gguf_writer_add_tensor(writer, "blk.0.mystery.weight", 0, 1, one, NULL), INK_OK);
+        assert_int_equal(
+            ink_gguf_writer_add_tensor(writer, "blk.0.mystery.weight", 0, 1, one, NULL), INK_OK);
     assert_int_equal(ink_gguf_writer_begin(writer, path, NULL), INK_OK);
     copy_data(writer, gguf, c);
     assert_int_equal(ink_gguf_writer_commit(writer, NULL), INK_OK);
@@ -159,7 +213,8 @@ static void each_change_is_refused(void **state)
         rewrite(path, &changes[i]);
         ink_status status = use(path, &error);
         if (status != changes[i].status || !strstr(error.message, changes[i].says))
-            fail_msg("change %zu (\"%s\"): status %d, \"%s\"", i, changes[i].says, status, error.message);
+            fail_msg("change %zu (\"%s\"): status %d, \"%s\"", i, changes[i].says, status,
+                     error.message);
     }
     ink_remove_folder(folder);
 }

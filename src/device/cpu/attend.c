@@ -1,8 +1,9 @@
 /*
- * Attention over cache pages. A task is one key/value head and a block of tokens; the query heads of its group share
- * each page. Scores are a product of the page's key tiles with the queries; softmax is online over pages in order;
- * chunks of INK_CHUNK_PAGES pages are summed up on their own and merged in order. What a query gets depends on its
- * own keys alone: not on the batch, the block, or the threads.
+ * Attention over cache pages. A task is one key/value head and a block of tokens; the query heads
+ * of its group share each page. Scores are a product of the page's key tiles with the queries;
+ * softmax is online over pages in order; chunks of INK_CHUNK_PAGES pages are summed up on their own
+ * and merged in order. What a query gets depends on its own keys alone: not on the batch, the
+ * block, or the threads.
  */
 #include "device/cpu/cpu.h"
 
@@ -34,16 +35,16 @@ typedef struct work {
     const ink_kv_sequence *sequence;
     const ink_kv_layout *layout;
     size_t kv_head, first_token, n_tokens, group, n_columns;
-    range *ranges;                     /* [n_tokens] */
-    void *queries;                     /* [n_columns][k_dim], as the key format wants them */
-    size_t query_stride;               /* in ink_q8 or float */
-    float *scores, *rescale;           /* [n_columns][INK_PAGE], [n_columns] */
-    float *sums, *chunk_sums;          /* [n_columns][v_dim] */
+    range *ranges;                            /* [n_tokens] */
+    void *queries;                            /* [n_columns][k_dim], as the key format wants them */
+    size_t query_stride;                      /* in ink_q8 or float */
+    float *scores, *rescale;                  /* [n_columns][INK_PAGE], [n_columns] */
+    float *sums, *chunk_sums;                 /* [n_columns][v_dim] */
     ink_softmax_state *states, *chunk_states; /* [n_columns] */
     void *matmul_scratch;
 } work;
 
-/* ---- Scratch ------------------------------------------------------------------------------------------------ */
+/* ---- Scratch --------------------------------------------------------------------------------- */
 
 /* Hands out 64-byte aligned pieces of the scratch; with base 0 it only counts. */
 typedef struct carver {
@@ -81,7 +82,7 @@ size_t ink_cpu_attend_scratch(const ink_array *node)
     return carve_work(&w, &node->parameters.attention, NULL);
 }
 
-/* ---- What is seen ------------------------------------------------------------------------------------------- */
+/* ---- What is seen ---------------------------------------------------------------------------- */
 
 static range range_of(const ink_attention *attention, size_t position, size_t n_positions)
 {
@@ -91,7 +92,8 @@ static range range_of(const ink_attention *attention, size_t position, size_t n_
     if (!window)
         return (range){0, n_positions - 1};
     size_t side = window / 2;
-    return (range){position > side ? position - side : 0, ink_size_min(position + side, n_positions - 1)};
+    return (range){position > side ? position - side : 0,
+                   ink_size_min(position + side, n_positions - 1)};
 }
 
 static range range_of_all(const work *w)
@@ -112,7 +114,7 @@ static void rows_seen(range seen, size_t page, size_t *begin, size_t *end)
     *end = seen.last >= first ? ink_size_min(seen.last - first + 1, INK_PAGE) : 0;
 }
 
-/* ---- One page ----------------------------------------------------------------------------------------------- */
+/* ---- One page -------------------------------------------------------------------------------- */
 
 static void score_page(const work *w, const char *page, size_t n_rows)
 {
@@ -149,7 +151,8 @@ static void soften(const work *w, size_t column, size_t begin, size_t end)
 }
 
 /* Adds the values of rows [begin, end) for n columns from `column` on. */
-static void add_values(const work *w, const char *page, size_t column, size_t n, size_t begin, size_t end)
+static void add_values(const work *w, const char *page, size_t column, size_t n, size_t begin,
+                       size_t end)
 {
     const ink_kernels *kernels = &w->call->cpu->kernels;
     const ink_kv_layout *layout = w->layout;
@@ -195,7 +198,7 @@ static void attend_page(const work *w, size_t page_index)
     }
 }
 
-/* ---- Chunks ------------------------------------------------------------------------------------------------- */
+/* ---- Chunks ---------------------------------------------------------------------------------- */
 
 /* Takes a chunk into the whole: both are brought to the larger of the two maxima. */
 static void merge_chunk(const work *w, size_t column)
@@ -236,7 +239,7 @@ static void attend_chunks(const work *w)
     }
 }
 
-/* ---- A task ------------------------------------------------------------------------------------------------- */
+/* ---- A task ---------------------------------------------------------------------------------- */
 
 static void load_queries(work *w)
 {
@@ -245,9 +248,11 @@ static void load_queries(work *w)
     bool quantized = ink_format_takes_q8(w->layout->k_format);
     w->query_stride = quantized ? k_dim / INK_Q8_GROUP : k_dim;
     for (size_t i = 0; i < w->n_columns; i++) {
-        const float *query = ink_line(q, w->first_token + i / w->group, w->kv_head * w->group + i % w->group);
+        const float *query =
+            ink_line(q, w->first_token + i / w->group, w->kv_head * w->group + i % w->group);
         if (quantized)
-            w->call->cpu->kernels.quantize_q8((ink_q8 *)w->queries + i * w->query_stride, query, w->query_stride);
+            w->call->cpu->kernels.quantize_q8((ink_q8 *)w->queries + i * w->query_stride, query,
+                                              w->query_stride);
         else
             memcpy((float *)w->queries + i * k_dim, query, k_dim * sizeof *query);
     }
@@ -262,7 +267,8 @@ static void attend_tokens(work *w)
     w->n_columns = w->n_tokens * w->group;
     w->layout = &w->sequence->layouts[w->attention->layer];
     for (size_t t = 0; t < w->n_tokens; t++)
-        w->ranges[t] = range_of(w->attention, (size_t)positions[w->first_token + t], w->sequence->n_positions);
+        w->ranges[t] =
+            range_of(w->attention, (size_t)positions[w->first_token + t], w->sequence->n_positions);
     load_queries(w);
     for (size_t i = 0; i < w->n_columns; i++) {
         w->states[i] = (ink_softmax_state){-INFINITY, 0};

@@ -1,6 +1,6 @@
 /*
- * The CPU device: a program is a plan whose stages the thread pool runs. Rows of a chain go through all its ops while
- * they are in the cache; independent arrays of a stage share one list of tasks.
+ * The CPU device: a program is a plan whose stages the thread pool runs. Rows of a chain go through
+ * all its ops while they are in the cache; independent arrays of a stage share one list of tasks.
  */
 #include "device/cpu/cpu.h"
 
@@ -8,7 +8,8 @@
 #include "base/size.h"
 
 #define ALIGNMENT 64
-#define TASKS_A_THREAD 4 /* of a chain: enough for a slow thread to fall behind without holding up the rest */
+#define TASKS_A_THREAD \
+    4 /* of a chain: enough for a slow thread to fall behind without holding up the rest */
 
 typedef struct cpu_program {
     ink_program base;
@@ -22,7 +23,9 @@ static const ink_cpu_op ops[INK_N_OPS] = {
     [INK_OP_EMBED] = {.rows = ink_cpu_embed, .scratch_bytes = ink_cpu_embed_scratch},
     [INK_OP_PICK] = {.n_tasks = ink_cpu_one_task, .task = ink_cpu_pick},
     [INK_OP_QUANTIZE] = {.rows = ink_cpu_quantize},
-    [INK_OP_LINEAR] = {.n_tasks = ink_cpu_linear_tasks, .task = ink_cpu_linear, .scratch_bytes = ink_cpu_linear_scratch},
+    [INK_OP_LINEAR] = {.n_tasks = ink_cpu_linear_tasks,
+                       .task = ink_cpu_linear,
+                       .scratch_bytes = ink_cpu_linear_scratch},
     [INK_OP_LINEAR_EXPERTS] = {.n_tasks = ink_cpu_linear_experts_tasks,
                                .task = ink_cpu_linear_experts,
                                .scratch_bytes = ink_cpu_linear_scratch},
@@ -37,7 +40,9 @@ static const ink_cpu_op ops[INK_N_OPS] = {
     [INK_OP_ROPE_TABLE] = {.rows = ink_cpu_rope_table},
     [INK_OP_ROPE] = {.rows = ink_cpu_rope},
     [INK_OP_STORE] = {.rows = ink_cpu_store, .scratch_bytes = ink_cpu_store_scratch},
-    [INK_OP_ATTEND] = {.n_tasks = ink_cpu_attend_tasks, .task = ink_cpu_attend, .scratch_bytes = ink_cpu_attend_scratch},
+    [INK_OP_ATTEND] = {.n_tasks = ink_cpu_attend_tasks,
+                       .task = ink_cpu_attend,
+                       .scratch_bytes = ink_cpu_attend_scratch},
     [INK_OP_TOP_K] = {.rows = ink_cpu_top_k},
     [INK_OP_GATHER] = {.rows = ink_cpu_gather},
     [INK_OP_NORMALIZE] = {.rows = ink_cpu_normalize},
@@ -51,14 +56,15 @@ size_t ink_cpu_one_task(const ink_cpu *cpu, const ink_array *node)
     return 1;
 }
 
-/* ---- Running ------------------------------------------------------------------------------------------------ */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static size_t rows_of_task(const ink_cpu *cpu, const ink_stage *stage)
 {
     return ink_size_groups(stage->n_rows, (size_t)cpu->n_threads * TASKS_A_THREAD);
 }
 
-static void run_chain(const cpu_program *program, const ink_stage *stage, size_t task, ink_cpu_call *call)
+static void run_chain(const cpu_program *program, const ink_stage *stage, size_t task,
+                      ink_cpu_call *call)
 {
     size_t block = rows_of_task(call->cpu, stage), first = task * block;
     size_t n_rows = ink_size_min(block, stage->n_rows - first);
@@ -92,7 +98,8 @@ static void count_tasks(cpu_program *program, const ink_cpu *cpu)
         size_t n = 0;
         if (stage->locality == INK_ROWS)
             n = ink_size_groups(stage->n_rows, rows_of_task(cpu, stage));
-        for (size_t i = stage->first; stage->locality == INK_WHOLE && i < stage->first + stage->n_nodes; i++) {
+        for (size_t i = stage->first;
+             stage->locality == INK_WHOLE && i < stage->first + stage->n_nodes; i++) {
             const ink_array *node = program->plan.order[i];
             n += program->node_tasks[i] = ops[node->op].n_tasks(cpu, node);
         }
@@ -116,7 +123,8 @@ static ink_status run(ink_program *base, ink_error *error)
     (void)error;
     bind(program, cpu);
     count_tasks(program, cpu);
-    ink_pool_run(cpu->pool, &(ink_pool_work){run_task, program, program->n_tasks, program->plan.n_stages});
+    ink_pool_run(cpu->pool,
+                 &(ink_pool_work){run_task, program, program->n_tasks, program->plan.n_stages});
     return INK_OK;
 }
 
@@ -126,7 +134,7 @@ static void *data(ink_program *base, ink_array *array)
     return array->data;
 }
 
-/* ---- Compiling ---------------------------------------------------------------------------------------------- */
+/* ---- Compiling ------------------------------------------------------------------------------- */
 
 /* A larger block in place of *memory; nothing is kept of the old one. */
 static bool grow(const ink_cpu *cpu, void **memory, size_t *held, size_t count, size_t bytes)
@@ -172,10 +180,12 @@ static ink_status reserve(ink_cpu *cpu, cpu_program *program, ink_error *error)
     program->n_tasks = ink_new(cpu->allocator, plan->n_stages, sizeof *program->n_tasks);
     bool ok = program->node_tasks && program->n_tasks &&
               grow(cpu, &cpu->memory, &cpu->memory_bytes, 1, plan->bytes) &&
-              grow(cpu, &scratch, &cpu->scratch_bytes, (size_t)cpu->n_threads, ink_device_cpu_scratch_bytes(plan));
+              grow(cpu, &scratch, &cpu->scratch_bytes, (size_t)cpu->n_threads,
+                   ink_device_cpu_scratch_bytes(plan));
     cpu->scratch = scratch;
     if (!ok)
-        return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a step's arrays, %zu bytes", plan->bytes);
+        return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a step's arrays, %zu bytes",
+                        plan->bytes);
     return ink_pool_reserve(cpu->pool, plan->n_stages, error);
 }
 
@@ -197,7 +207,7 @@ static ink_status compile(ink_device *base, ink_graph *graph, ink_program **out,
     return INK_OK;
 }
 
-/* ---- The device --------------------------------------------------------------------------------------------- */
+/* ---- The device ------------------------------------------------------------------------------ */
 
 static size_t memory_bytes(const ink_device *base)
 {
@@ -224,8 +234,8 @@ static const ink_device_interface interface = {
     .free = device_free,
 };
 
-ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features, const ink_allocator *allocator,
-                              ink_error *error)
+ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features,
+                              const ink_allocator *allocator, ink_error *error)
 {
     ink_cpu *cpu = ink_new(allocator, 1, sizeof *cpu);
     if (!cpu)

@@ -1,4 +1,5 @@
-/* Products with weight matrices: tasks are runs of tiles, so that every weight is read by one thread, once. */
+/* Products with weight matrices: tasks are runs of tiles, so that every weight is read by one
+ * thread, once. */
 #include "device/cpu/cpu.h"
 
 #include <assert.h>
@@ -21,22 +22,24 @@ static size_t tasks_of_matrix(const ink_cpu *cpu, const ink_matrix *matrix, size
 }
 
 /* The tiles of one task of one expert; columns are the caller's to fill in. */
-static ink_matmul task_of(const ink_cpu_call *call, const ink_matrix *matrix, size_t expert, size_t first_tile,
-                          size_t n_tiles)
+static ink_matmul task_of(const ink_cpu_call *call, const ink_matrix *matrix, size_t expert,
+                          size_t first_tile, size_t n_tiles)
 {
     const ink_format_info *format = &ink_formats[matrix->format];
     size_t tile_bytes = matrix->k / format->block_elements * format->block_bytes * INK_TILE_ROWS;
     size_t first_row = first_tile * INK_TILE_ROWS;
     assert(matrix->packed);
     return (ink_matmul){
-        .tiles = (const char *)matrix->data + expert * matrix->expert_bytes + first_tile * tile_bytes,
+        .tiles =
+            (const char *)matrix->data + expert * matrix->expert_bytes + first_tile * tile_bytes,
         .k = matrix->k,
         .n_rows = ink_size_min(n_tiles * INK_TILE_ROWS, matrix->n_rows - first_row),
         .scratch = call->scratch,
     };
 }
 
-/* A tile's rows as floats, rows interleaved for each k as F32 tiles have them. `row` holds the blocks, then floats. */
+/* A tile's rows as floats, rows interleaved for each k as F32 tiles have them. `row` holds the
+ * blocks, then floats. */
 static void decode_tile(const ink_matrix *matrix, float *tile, const void *packed, char *row)
 {
     const ink_format_info *format = &ink_formats[matrix->format];
@@ -51,7 +54,8 @@ static void decode_tile(const ink_matrix *matrix, float *tile, const void *packe
 }
 
 /* The product of a format without kernels of its own: tile by tile through floats. */
-static void multiply_decoded(const ink_cpu_call *call, const ink_matrix *matrix, const ink_matmul *m)
+static void multiply_decoded(const ink_cpu_call *call, const ink_matrix *matrix,
+                             const ink_matmul *m)
 {
     const ink_format_info *format = &ink_formats[matrix->format];
     size_t tile_bytes = matrix->k / format->block_elements * format->block_bytes * INK_TILE_ROWS;
@@ -79,8 +83,10 @@ static void multiply(const ink_cpu_call *call, const ink_matrix *matrix, const i
 size_t ink_cpu_linear_scratch(const ink_array *node)
 {
     const ink_matrix *matrix = node->parameters.matrix;
-    size_t decoded = matrix->k * sizeof(float) * (INK_TILE_ROWS + 2) + 128; /* a tile, and a row in both forms */
-    return ink_matmul_scratch_bytes(matrix->k) + (ink_format_takes_q8(matrix->format) ? 0 : decoded);
+    size_t decoded =
+        matrix->k * sizeof(float) * (INK_TILE_ROWS + 2) + 128; /* a tile, and a row in both forms */
+    return ink_matmul_scratch_bytes(matrix->k) +
+           (ink_format_takes_q8(matrix->format) ? 0 : decoded);
 }
 
 size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node)

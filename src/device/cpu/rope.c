@@ -1,4 +1,5 @@
-/* Rotary positions: one table of cosines and sines a step, shared by all layers that rotate alike. */
+/* Rotary positions: one table of cosines and sines a step, shared by all layers that rotate alike.
+ */
 #include "device/cpu/cpu.h"
 
 #include <string.h>
@@ -25,7 +26,8 @@ void ink_cpu_rope(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0], *table = node->inputs[1];
     const ink_kernels *kernels = &call->cpu->kernels;
-    ink_rope_pairs_fn *rotate = node->parameters.rope_pairs ? kernels->rope_pairs : kernels->rope_halves;
+    ink_rope_pairs_fn *rotate =
+        node->parameters.rope_pairs ? kernels->rope_pairs : kernels->rope_halves;
     size_t n = ink_line_length(node), n_pairs = ink_line_length(table);
     for (size_t row = first_row; row < first_row + n_rows; row++) {
         for (size_t head = 0; head < node->shape[1]; head++) {

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* Calls body with `row` and `line` for every line of the rows. */
-#define FOR_LINES(node, first_row, n_rows)                                   \
-    for (size_t row = (first_row), n_ = ink_lines_of_row(node); row < (first_row) + (n_rows); row++) \
+#define FOR_LINES(node, first_row, n_rows)                                                    \
+    for (size_t row = (first_row), n_ = ink_lines_of_row(node); row < (first_row) + (n_rows); \
+         row++)                                                                               \
         for (size_t line = 0; line < n_; line++)
 
 /* The row that an index names. Indices come from the caller of the graph and were checked there. */
@@ -29,12 +30,15 @@ void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     const ink_array *node = call->node;
     const ink_matrix *matrix = node->parameters.matrix;
     const ink_format_info *format = &ink_formats[matrix->format];
-    size_t n_blocks = matrix->k / format->block_elements, row_bytes = n_blocks * format->block_bytes;
-    FOR_LINES(node, first_row, n_rows) {
+    size_t n_blocks = matrix->k / format->block_elements,
+           row_bytes = n_blocks * format->block_bytes;
+    FOR_LINES(node, first_row, n_rows)
+    {
         size_t id = index_of(node->inputs[0], row, line);
         const char *blocks = (const char *)matrix->data + id * row_bytes;
         if (matrix->packed) {
-            const char *tile = (const char *)matrix->data + id / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes;
+            const char *tile =
+                (const char *)matrix->data + id / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes;
             ink_tile_get_row(matrix->format, call->scratch, tile, id % INK_TILE_ROWS, n_blocks);
             blocks = call->scratch;
         }
@@ -48,14 +52,15 @@ void ink_cpu_pick(const ink_cpu_call *call, size_t task)
     size_t bytes = ink_line_length(x) * ink_type_bytes(x->type);
     (void)task;
     FOR_LINES(node, 0, node->shape[0])
-        memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row, 0), line), bytes);
+    memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row, 0), line), bytes);
 }
 
 void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
     FOR_LINES(node, first_row, n_rows)
-        call->cpu->kernels.quantize_q8(ink_line(node, row, line), ink_line(x, row, line), ink_line_length(node));
+    call->cpu->kernels.quantize_q8(ink_line(node, row, line), ink_line(x, row, line),
+                                   ink_line_length(node));
 }
 
 void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)
@@ -66,7 +71,8 @@ void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     const float *bias = node->inputs[2] ? node->inputs[2]->data : NULL;
     float epsilon = node->parameters.norm.epsilon;
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         float *y = ink_line(node, row, line);
         if (node->parameters.norm.kind == INK_NORM_RMS)
             kernels->rms_norm(y, ink_line(x, row, line), weight, n, epsilon);
@@ -93,7 +99,8 @@ void ink_cpu_add(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
         float *y = ink_line(node, row, line);
         if (ink_line_length(b) == n) {
@@ -109,7 +116,8 @@ void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
         float *y = ink_line(node, row, line);
         if (ink_line_length(b) == n)
@@ -123,7 +131,8 @@ void ink_cpu_concat(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(a), m = ink_line_length(b);
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         float *y = ink_line(node, row, line);
         memcpy(y, ink_line(a, row, line), n * sizeof *y);
         memcpy(y + n, ink_line(b, row, line), m * sizeof *y);
@@ -134,15 +143,16 @@ void ink_cpu_scale(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
     FOR_LINES(node, first_row, n_rows)
-        call->cpu->kernels.scale(ink_line(node, row, line), ink_line(x, row, line), node->parameters.factor,
-                                 ink_line_length(node));
+    call->cpu->kernels.scale(ink_line(node, row, line), ink_line(x, row, line),
+                             node->parameters.factor, ink_line_length(node));
 }
 
 void ink_cpu_clamp(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;
     float low = node->parameters.clamp.low, high = node->parameters.clamp.high;
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         const float *x = ink_line(node->inputs[0], row, line);
         float *y = ink_line(node, row, line);
         for (size_t i = 0; i < ink_line_length(node); i++)
@@ -165,21 +175,23 @@ void ink_cpu_activate(const ink_cpu_call *call, size_t first_row, size_t n_rows)
         [INK_ACTIVATION_EXP] = kernels->exp,
     };
     FOR_LINES(node, first_row, n_rows)
-        functions[node->parameters.activation](ink_line(node, row, line), ink_line(x, row, line),
-                                               ink_line_length(node));
+    functions[node->parameters.activation](ink_line(node, row, line), ink_line(x, row, line),
+                                           ink_line_length(node));
 }
 
 void ink_cpu_softmax(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
     FOR_LINES(node, first_row, n_rows)
-        call->cpu->kernels.softmax(ink_line(node, row, line), ink_line(x, row, line), ink_line_length(node));
+    call->cpu->kernels.softmax(ink_line(node, row, line), ink_line(x, row, line),
+                               ink_line_length(node));
 }
 
 void ink_cpu_normalize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;
-    FOR_LINES(node, first_row, n_rows) {
+    FOR_LINES(node, first_row, n_rows)
+    {
         const float *x = ink_line(node->inputs[0], row, line);
         float sum = 0;
         for (size_t i = 0; i < ink_line_length(node); i++)

@@ -13,7 +13,8 @@ static slot find_slot(const ink_array *node, size_t row)
     const ink_kv_sequence *const *sequences = node->inputs[3]->data;
     const ink_kv_sequence *sequence = sequences[row];
     size_t layer = node->parameters.attention.layer, position = (size_t)positions[row];
-    return (slot){&sequence->layouts[layer], sequence->pages[layer][position / INK_PAGE], position % INK_PAGE};
+    return (slot){&sequence->layouts[layer], sequence->pages[layer][position / INK_PAGE],
+                  position % INK_PAGE};
 }
 
 size_t ink_cpu_store_scratch(const ink_array *node)
@@ -33,7 +34,8 @@ void ink_cpu_store(const ink_cpu_call *call, size_t first_row, size_t n_rows)
             char *keys = at.page + head * layout->head_bytes;
             char *tile = keys + at.position / INK_TILE_ROWS * tile_bytes;
             ink_encode(layout->k_format, call->scratch, ink_line(k, row, head), layout->k_dim);
-            ink_tile_put_row(layout->k_format, tile, call->scratch, at.position % INK_TILE_ROWS, n_blocks);
+            ink_tile_put_row(layout->k_format, tile, call->scratch, at.position % INK_TILE_ROWS,
+                             n_blocks);
             ink_encode(layout->v_format, keys + layout->k_bytes + at.position * layout->v_row_bytes,
                        ink_line(v, row, head), layout->v_dim);
         }
