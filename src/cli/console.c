@@ -1,5 +1,4 @@
-/* A conversation at a terminal: lines in, answers out, and a few commands that begin with a slash.
- */
+/* A conversation at a terminal: lines in, answers out, commands that begin with a slash. */
 #include <stdio.h>
 #include <string.h>
 #include "base/status.h"

@@ -75,8 +75,11 @@ static bool parse_TEXTS(const parser *p, const ink_option *option, const char *t
     ink_texts *list = option->destination;
     if (!*text)
         return wrong(p, option, text, "a text that is not empty");
-    if (list->n_texts == INK_MAX_TEXTS)
-        return wrong(p, option, text, "given at most 32 times");
+    if (list->n_texts == INK_MAX_TEXTS) {
+        ink_say("%s: --%s may be given %d times", p->call->command->name, option->name,
+                INK_MAX_TEXTS);
+        return false;
+    }
     list->texts[list->n_texts++] = text;
     return true;
 }
@@ -219,8 +222,8 @@ static bool check_effects(const parser *p)
         if (!other)
             continue;
         char name[INK_FLAG_BYTES];
-        const ink_option *row =
-            find(p->options, name, (size_t)snprintf(name, sizeof name, "--%s", other));
+        snprintf(name, sizeof name, "--%s", other);
+        const ink_option *row = find(p->options, name, strlen(name));
         bool with = row && p->given[row - p->options];
         if (need ? with : !with)
             continue;

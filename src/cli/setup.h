@@ -45,22 +45,21 @@
     INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session), \
         INK_OPTION_THREADS(session)
 
-/* One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
- * where `sampling` is in scope. */
+/*
+ * One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
+ * where `sampling` is in scope.
+ */
 #define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, help_) \
     {.name = #field,                                                   \
+     .kind = INK_OPTION_OF_##type,                                     \
      .destination = &sampling->field,                                  \
-     .kind = _Generic((type)0, float                                   \
-                      : INK_OPTION_FLOAT, int32_t                      \
-                      : INK_OPTION_INT, int64_t                        \
-                      : INK_OPTION_INT64),                             \
-     .value = _Generic((type)0, float                                  \
-                       : "X", int32_t                                  \
-                       : "N", int64_t                                  \
-                       : "N"),                                         \
+     .value = "N",                                                     \
      .help = help_,                                                    \
      .low = (double)(low_),                                            \
      .high = (double)(high_)},
+#define INK_OPTION_OF_float INK_OPTION_FLOAT
+#define INK_OPTION_OF_int32_t INK_OPTION_INT
+#define INK_OPTION_OF_int64_t INK_OPTION_INT64
 
 /* The values the library uses when nothing is said, spelled out so that help can show them. */
 void ink_setup_session_defaults(ink_session_options *options);

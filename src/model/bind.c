@@ -265,6 +265,37 @@ static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint
     return INK_OK;
 }
 
+static bool lists(const uint8_t *roles, ink_role role)
+{
+    for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
+        if (roles[i] == role)
+            return true;
+    return false;
+}
+
+/* Where a layer may have experts or not, it has all parts of the one or of the other. */
+static ink_status check_feed_forward(const binder *b, uint32_t layer)
+{
+    static const uint8_t gated[] = {INK_GATED_PARTS, INK_WEIGHT_END};
+    static const uint8_t experts[] = {INK_EXPERT_PARTS, INK_WEIGHT_END};
+    const ink_weight *weights = b->model->layers[layer];
+    const uint8_t *wanted = gated;
+    if (!lists(b->model->arch->optional, INK_WEIGHT_FFN_DOWN))
+        return INK_OK;
+    for (size_t i = 0; experts[i] != INK_WEIGHT_END; i++)
+        if (weights[experts[i]].matrix.n_rows > 0)
+            wanted = experts;
+    bool fused = weights[INK_WEIGHT_EXPERTS_GATE_UP].matrix.n_rows > 0;
+    for (size_t i = 0; wanted[i] != INK_WEIGHT_END; i++) {
+        bool in_fused = wanted[i] == INK_WEIGHT_EXPERTS_GATE || wanted[i] == INK_WEIGHT_EXPERTS_UP;
+        if (weights[wanted[i]].matrix.n_rows == 0 && !(fused && in_fused))
+            return ink_fail(
+                b->error, INK_CORRUPT, 0, "%s: tensor blk.%u.%s.weight is missing, which %s needs",
+                ink_gguf_name(b->model->gguf), layer, parts[wanted[i]].name, b->model->arch->name);
+    }
+    return INK_OK;
+}
+
 static ink_status bind_all(binder *b)
 {
     struct ink_model *model = b->model;
@@ -274,6 +305,7 @@ static ink_status bind_all(binder *b)
     for (uint32_t layer = 0; layer < model->hparams.n_layers; layer++) {
         INK_TRY(bind_list(b, arch->required, true, layer, true, model->layers[layer]));
         INK_TRY(bind_list(b, arch->optional, false, layer, true, model->layers[layer]));
+        INK_TRY(check_feed_forward(b, layer));
     }
     return INK_OK;
 }

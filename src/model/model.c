@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/cpu.h"
@@ -20,16 +21,29 @@ static ink_status find_arch(ink_model *model, ink_error *error)
     return INK_OK;
 }
 
+/* Text knows no files; what it says about a part of this one is said of this one. */
+static ink_status in_file(const ink_model *model, ink_status status, ink_error *error)
+{
+    const char *name = ink_gguf_name(model->gguf);
+    if (status == INK_OK || !error || strncmp(error->message, name, strlen(name)) == 0)
+        return status;
+    ink_error inner = *error;
+    return ink_fail(error, status, inner.offset, "%s: %s", name, inner.message);
+}
+
 static ink_status open_text(ink_model *model, bool required, ink_error *error)
 {
     ink_gguf_string chat = {NULL, 0};
     if (!required && !ink_gguf_find(model->gguf, "tokenizer.ggml.model"))
         return INK_OK;
-    INK_TRY(ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error));
+    INK_TRY(in_file(
+        model, ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error), error));
     INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
     if (!chat.text)
         return INK_OK;
-    return ink_template_new(&model->chat, chat.text, chat.n_bytes, model->allocator, error);
+    return in_file(model,
+                   ink_template_new(&model->chat, chat.text, chat.n_bytes, model->allocator, error),
+                   error);
 }
 
 static ink_status check_vocabulary(const ink_model *model, ink_error *error)
@@ -53,6 +67,34 @@ static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
     return status;
 }
 
+/* Frequencies are divided by them. */
+static ink_status check_factors(const ink_model *model, ink_error *error)
+{
+    static const struct {
+        ink_role role;
+        const char *name;
+        bool needed; /* by the scaling that comes in two lengths */
+    } tensors[] = {
+        {INK_WEIGHT_ROPE_FACTORS, "rope_freqs.weight", false},
+        {INK_WEIGHT_ROPE_FACTORS_LONG, "rope_factors_long.weight", true},
+        {INK_WEIGHT_ROPE_FACTORS_SHORT, "rope_factors_short.weight", true},
+    };
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        const ink_weight *weight = &model->weights[tensors[i].role];
+        if (!weight->vector && tensors[i].needed && model->hparams.scaling == INK_SCALING_LONGROPE)
+            return ink_fail(error, INK_CORRUPT, 0,
+                            "%s: tensor %s is missing, which longrope scaling needs",
+                            ink_gguf_name(model->gguf), tensors[i].name);
+        for (size_t j = 0; weight->vector && j < weight->n; j++)
+            if (!(weight->vector[j] > 0) || isinf(weight->vector[j]))
+                return ink_fail(error, INK_CORRUPT, 0,
+                                "%s: tensor %s holds %g at %zu; factors must be finite and above 0",
+                                ink_gguf_name(model->gguf), tensors[i].name,
+                                (double)weight->vector[j], j);
+    }
+    return INK_OK;
+}
+
 static ink_status fill(ink_model *model, const char *path, const ink_model_options *options,
                        ink_error *error)
 {
@@ -68,7 +110,8 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
     model->weight_bytes = bindings.memory_bytes;
     if (options->load == INK_LOAD_METADATA)
         ink_bindings_keep_vectors(&bindings);
-    return load_weights(model, &bindings, options, error);
+    INK_TRY(load_weights(model, &bindings, options, error));
+    return check_factors(model, error);
 }
 
 ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,

@@ -11,7 +11,8 @@ static const char *const required_archs[] = {
     "llama",      "gemma",      "gemma2",    "gemma3",   "phi3",    "qwen2",           "qwen3",
     "smollm3",    "granite",    "olmo2",     "stablelm", "gpt2",    "bitnet",          "bert",
     "nomic-bert", "starcoder2", "phi2",      "qwen3moe", "minicpm", "gemma-embedding", "cohere2",
-    "glm4",       "falcon",     "command-r", "nemotron", "exaone4", "gptneox",
+    "glm4",       "falcon",     "command-r", "nemotron", "exaone4", "gptneox",         "gpt-oss",
+    "deepseek2",
 };
 static const char *const required_formats[] = {
     "F32",  "F16",  "BF16", "Q8_0", "Q4_0",   "Q4_1",   "Q5_0",  "Q5_1",  "Q2_K",

@@ -28,9 +28,9 @@ static void go_on(const ink_golden_run *run, const ink_model *model,
     if (ink_session_restore(second, path, &error) != INK_OK)
         fail_msg("%s", error.message);
     assert_int_equal(ink_session_position(second), middle);
-    if (ink_session_logits(second))
-        ink_assert_same_bits(ink_session_logits(first), ink_session_logits(second), run->n_vocab,
-                             "the last logits before saving");
+    assert_non_null(ink_session_logits(second));
+    ink_assert_same_bits(ink_session_logits(first), ink_session_logits(second), run->n_vocab,
+                         "the last logits before saving");
     ink_session_free(first);
     evaluate(second, run->prompt + middle, run->n_prompt - middle, logits);
     ink_session_free(second);

@@ -5,10 +5,10 @@
 #include <string.h>
 #include "format/gguf_writer.h"
 
-#define MUST(expression)                                 \
-    do {                                                 \
-        ink_error error_ = {.status = INK_OK};           \
-        if ((expression) != INK_OK)                      \
+#define MUST(expression)                                     \
+    do {                                                     \
+        ink_error error_ = {.status = INK_OK};               \
+        if ((expression) != INK_OK)                          \
             fail_msg("%s: %s", #expression, error_.message); \
     } while (0)
 
@@ -18,7 +18,8 @@ static void shorten(ink_gguf_writer *writer, const ink_gguf_value *value)
 {
     size_t n = value->n_items - 1;
     if (value->item_type != INK_GGUF_STRING) {
-        MUST(ink_gguf_writer_set_array(writer, value->key, value->item_type, value->bytes, n, &error_));
+        MUST(ink_gguf_writer_set_array(writer, value->key, value->item_type, value->bytes, n,
+                                       &error_));
         return;
     }
     ink_gguf_string *strings = calloc(n + 1, sizeof *strings);
@@ -31,7 +32,8 @@ static void shorten(ink_gguf_writer *writer, const ink_gguf_value *value)
 
 static void edit_key(ink_gguf_writer *writer, const ink_gguf *gguf, const ink_key_edit *edit)
 {
-    const uint32_t whole = edit->number >= 0 && edit->number <= UINT32_MAX ? (uint32_t)edit->number : 0;
+    const uint32_t whole =
+        edit->number >= 0 && edit->number <= UINT32_MAX ? (uint32_t)edit->number : 0;
     const uint32_t pair[2] = {whole, whole};
     switch (edit->change) {
     case INK_KEY_U32:
@@ -81,14 +83,16 @@ static bool is(const char *name, const ink_gguf_tensor *tensor)
     return name && strcmp(name, tensor->name) == 0;
 }
 
-static void add_tensor(const ink_rewrite *rewrite, ink_gguf_writer *writer, const ink_gguf_tensor *tensor)
+static void add_tensor(const ink_rewrite *rewrite, ink_gguf_writer *writer,
+                       const ink_gguf_tensor *tensor)
 {
     bool changed = is(rewrite->tensor, tensor) && rewrite->shape[0] > 0;
     const uint64_t *shape = changed ? rewrite->shape : tensor->shape;
     uint32_t n_dims = tensor->n_dims;
     if (changed)
         n_dims = rewrite->shape[2] ? 3 : rewrite->shape[1] ? 2 : 1;
-    MUST(ink_gguf_writer_add_tensor(writer, tensor->name, tensor->gguf_type, n_dims, shape, &error_));
+    MUST(ink_gguf_writer_add_tensor(writer, tensor->name, tensor->gguf_type, n_dims, shape,
+                                    &error_));
 }
 
 static uint64_t bytes_of_shape(const ink_rewrite *rewrite, const ink_gguf_tensor *tensor)
@@ -111,7 +115,8 @@ static void write_tensor(const ink_rewrite *rewrite, ink_gguf_writer *writer, co
     assert_non_null(data);
     MUST(ink_gguf_read(gguf, tensor, 0, tensor->n_bytes, data, &error_));
     uint64_t step = rewrite->repeat ? rewrite->repeat : n_bytes;
-    for (uint64_t at = 0; is(rewrite->tensor, tensor) && at + rewrite->n_bytes <= n_bytes; at += step)
+    for (uint64_t at = 0; is(rewrite->tensor, tensor) && at + rewrite->n_bytes <= n_bytes;
+         at += step)
         memcpy(data + at, rewrite->bytes, rewrite->n_bytes);
     MUST(ink_gguf_writer_write(writer, data, n_bytes, &error_));
     free(data);
@@ -126,7 +131,8 @@ static void write_tensors(const ink_rewrite *rewrite, ink_gguf_writer *writer, c
         if (!is(rewrite->drop_tensor, ink_gguf_get_tensor(gguf, i)))
             add_tensor(rewrite, writer, ink_gguf_get_tensor(gguf, i));
     if (rewrite->add_tensor)
-        MUST(ink_gguf_writer_add_tensor(writer, rewrite->add_tensor, 0, 1, (uint64_t[]){32}, &error_));
+        MUST(ink_gguf_writer_add_tensor(writer, rewrite->add_tensor, 0, 1, (uint64_t[]){32},
+                                        &error_));
     MUST(ink_gguf_writer_begin(writer, path, &error_));
     for (size_t i = 0; i < n; i++)
         if (!is(rewrite->drop_tensor, ink_gguf_get_tensor(gguf, i)))

@@ -206,14 +206,16 @@ static void check_lines(const char *name)
     assert_int_equal(wrong, 0);
 }
 
-#define VOCABULARIES(X)                                                                     \
-    X(bert_bge, "bert-bge")                                                                 \
-    X(falcon, "falcon")                                                                     \
-    X(gemma_4, "gemma-4")                                                                   \
-    X(gpt_2, "gpt-2")                                                                       \
-    X(llama_bpe, "llama-bpe") X(llama_spm, "llama-spm") X(phi_3, "phi-3") X(qwen2, "qwen2") \
-        X(starcoder, "starcoder")
-
+#define VOCABULARIES(X)       \
+    X(bert_bge, "bert-bge")   \
+    X(falcon, "falcon")       \
+    X(gemma_4, "gemma-4")     \
+    X(gpt_2, "gpt-2")         \
+    X(llama_bpe, "llama-bpe") \
+    X(llama_spm, "llama-spm") \
+    X(phi_3, "phi-3")         \
+    X(qwen2, "qwen2")         \
+    X(starcoder, "starcoder")
 #define X(id, name)                                \
     static void check_##id##_vectors(void **state) \
     {                                              \

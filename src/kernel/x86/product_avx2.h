@@ -89,13 +89,18 @@ TEMPLATE __m256i broadcast4(const void *bytes)
     return _mm256_set1_epi32(word);
 }
 
-/* Weights come from memory in order; asking early keeps the bus busy across pages. */
-#define PREFETCH_BYTES 2048
+/*
+ * Weights come from memory in order; asking early keeps the bus busy across pages. A group asks for
+ * as much as it reads: asking for a whole block of 256 at once was up to half as fast.
+ */
+#define PREFETCH_BYTES 8192
 
-TEMPLATE void prefetch_block(const uint8_t *block, size_t bytes)
+TEMPLATE void prefetch_group(expander f, place at)
 {
+    const size_t bytes = f.block_bytes / (size_t)f.n_groups;
+    const uint8_t *ahead = at.block + PREFETCH_BYTES + (size_t)at.group * bytes;
     for (size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)block + PREFETCH_BYTES + i, _MM_HINT_T0);
+        _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
 }
 
 TEMPLATE __m256i multiply_unit(traits t, __m256i code, __m256i x)
@@ -181,6 +186,8 @@ TEMPLATE void add_block(expander f, int n_cols, __m256 acc[MAX_COLS][2], const u
 {
     foreach (group, f.n_groups) {
         const place at = {block, group};
+        if (f.is_streamed)
+            prefetch_group(f, at);
         meeting g = {at, {f.scales(at, 0), f.scales(at, 1)}, {NULL}};
         foreach (c, n_cols)
             g.x[c] = x[c]++;
@@ -200,11 +207,8 @@ TEMPLATE void multiply_stretch(expander f, int n_cols, const stretch *s)
             acc[c][h] = s->resumes ? load_half(y[c], s->n_rows, h) : _mm256_setzero_ps();
     }
     const uint8_t *block = s->blocks;
-    for (size_t b = 0; b < s->n_blocks; b++, block += f.block_bytes) {
-        if (f.is_streamed)
-            prefetch_block(block, f.block_bytes);
+    for (size_t b = 0; b < s->n_blocks; b++, block += f.block_bytes)
         add_block(f, n_cols, acc, block, x);
-    }
     foreach (c, n_cols)
         foreach (h, 2)
             store_half(y[c], s->n_rows, h, acc[c][h]);

@@ -228,23 +228,31 @@ float ink_softmax_page_avx512(float *p, const float *scores, size_t n, ink_softm
 
 /* ---- Rope: each product is rounded before the sum. */
 
-/* Lanes 2i and 2i + 1 are a pair: even ones get x0 cos - x1 sin, odd ones x1 cos + x0 sin. */
-void ink_rope_pairs_avx512(float *x, const float *cosine, const float *sine, size_t n_pairs)
+/* Of eight pairs, lanes 2i and 2i + 1: even ones get x0 cos - x1 sin, odd ones x1 cos + x0 sin. */
+TEMPLATE void rotate_pairs(float *x, const float *cosine, const float *sine, __mmask8 pairs,
+                           __mmask16 lanes)
 {
     const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    __m512 c = _mm512_castps256_ps512(_mm256_maskz_loadu_ps(pairs, cosine));
+    __m512 s = _mm512_castps256_ps512(_mm256_maskz_loadu_ps(pairs, sine));
+    __m512 value = _mm512_maskz_loadu_ps(lanes, x);
+    __m512 straight = _mm512_mul_ps(value, _mm512_permutexvar_ps(twice, c));
+    __m512 crossed = _mm512_permute_ps(value, 0xb1);
+    crossed = _mm512_mul_ps(crossed, _mm512_permutexvar_ps(twice, s));
+    __m512 rotated = _mm512_add_ps(straight, crossed);
+    rotated = _mm512_mask_sub_ps(rotated, 0x5555, straight, crossed);
+    _mm512_mask_storeu_ps(x, lanes, rotated);
+}
+
+void ink_rope_pairs_avx512(float *x, const float *cosine, const float *sine, size_t n_pairs)
+{
     const size_t step = LANES / 2;
-    for (size_t i = 0; i < n_pairs; i += step) {
-        __mmask16 pairs = first_lanes(n_pairs - i < step ? n_pairs - i : step);
-        __mmask16 lanes = first_lanes(2 * (n_pairs - i));
-        __m512 angle_cos = _mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(pairs, cosine + i));
-        __m512 angle_sin = _mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(pairs, sine + i));
-        __m512 value = _mm512_maskz_loadu_ps(lanes, x + 2 * i);
-        __m512 straight = _mm512_mul_ps(value, angle_cos);
-        __m512 crossed = _mm512_mul_ps(_mm512_permute_ps(value, 0xb1), angle_sin);
-        __m512 rotated = _mm512_add_ps(straight, crossed);
-        rotated = _mm512_mask_sub_ps(rotated, 0x5555, straight, crossed);
-        _mm512_mask_storeu_ps(x + 2 * i, lanes, rotated);
-    }
+    size_t i = 0;
+    for (; i + step <= n_pairs; i += step)
+        rotate_pairs(x + 2 * i, cosine + i, sine + i, 0xff, 0xffff);
+    __mmask8 pairs = (__mmask8)first_lanes(n_pairs - i);
+    if (pairs)
+        rotate_pairs(x + 2 * i, cosine + i, sine + i, pairs, first_lanes(2 * (n_pairs - i)));
 }
 
 void ink_rope_halves_avx512(float *x, const float *cosine, const float *sine, size_t n_pairs)
