@@ -72,10 +72,15 @@ typedef struct ink_softmax_state {
  * _pairs takes neighbors (x[2i], x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al.,
  * arXiv:2104.09864.
  */
-#define INK_MATMUL_OPS(X)                                                                          \
-    X(f32)                                                                                         \
-    X(f16) X(bf16) X(q8_0) X(q4_0) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) \
-        X(iq4_nl) X(iq4_xs) X(tq1_0) X(tq2_0) X(mxfp4)
+#define INK_MATMUL_OPS(X) \
+    X(f32)                \
+    X(f16)                \
+    X(bf16)               \
+    X(q8_0)               \
+    X(q4_0)               \
+    X(q4_1)               \
+    X(q5_0)               \
+    X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(tq1_0) X(tq2_0) X(mxfp4)
 
 #define INK_OPS(X)                                                                                 \
     X(quantize_q8, void, (ink_q8 * y, const float *x, size_t n_groups))                            \
