@@ -2,7 +2,6 @@
  * sampler_stages.c. */
 #include "runtime/sampler.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 #include "base/memory.h"

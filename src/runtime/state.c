@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include "base/half.h"
-#include "base/size.h"
 
 #define SAMPLE_BYTES 1024 /* of each weight */
 

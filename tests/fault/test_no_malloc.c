@@ -32,8 +32,8 @@ static void a_decoding(void **state)
     const decoding *d = *state;
     char relative[256], path[1024];
     ink_test_allocator memory;
-    ink_model *model;
-    ink_session *session;
+    ink_model *model = NULL;
+    ink_session *session = NULL;
     ink_error error;
     ink_require_shared();
     ink_test_allocator_init(&memory, 0);

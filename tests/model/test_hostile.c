@@ -74,7 +74,7 @@ static void check_message(const hostile *h, const ink_error *error, const char *
 static void generate(const hostile *h, const ink_model *model)
 {
     static const int32_t prompt[] = {1, 40, 300, 7, 5};
-    ink_session *session;
+    ink_session *session = NULL;
     ink_generation generation;
     ink_generated result;
     ink_error error;

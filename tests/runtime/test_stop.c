@@ -1,7 +1,6 @@
 /* Stop strings against a search that looks at every place again after every byte. */
 #include "support.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include "runtime/stop.h"
 

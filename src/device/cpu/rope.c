@@ -2,8 +2,20 @@
  */
 #include "device/cpu/cpu.h"
 
+#include <math.h>
 #include <string.h>
 #include "kernel/angle.h"
+
+#define MAX_ANGLE 0x1p30 /* what ink_sincos takes */
+
+/* No real model turns further; not a number is seen in the result. */
+static void turn(double angle, double *sine, double *cosine)
+{
+    if (fabs(angle) < MAX_ANGLE)
+        ink_sincos(angle, sine, cosine);
+    else
+        *sine = *cosine = NAN;
+}
 
 void ink_cpu_rope_table(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
@@ -15,7 +27,7 @@ void ink_cpu_rope_table(const ink_cpu_call *call, size_t first_row, size_t n_row
         float *cosines = ink_line(node, row, 0), *sines = ink_line(node, row, 1);
         for (size_t i = 0; i < ink_line_length(node); i++) {
             double sine, cosine;
-            ink_sincos((double)positions[row] * (double)frequencies[i], &sine, &cosine);
+            turn((double)positions[row] * (double)frequencies[i], &sine, &cosine);
             cosines[i] = (float)(cosine * magnitude);
             sines[i] = (float)(sine * magnitude);
         }

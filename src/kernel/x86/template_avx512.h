@@ -25,7 +25,8 @@
 /* The lanes below n. */
 static inline __mmask16 first_lanes(size_t n)
 {
-    return n < LANES ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+    unsigned lanes = n < LANES ? (1u << n) - 1 : 0xffffu;
+    return (__mmask16)lanes;
 }
 
 #endif
