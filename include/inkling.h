@@ -2,11 +2,10 @@
  * Inkling: small language models where people are.
  *
  * The public API: opaque handles, every name begins ink_. A handle is created by *_open or *_new
- * and ended by
- * *_free, which accepts NULL. Every fallible function returns an ink_status and fills the caller's
- * ink_error, which may be NULL; outputs are written only on success. The library never prints,
- * exits, aborts or installs signal handlers. A model is immutable after it is opened and may be
- * shared by threads; a session is one mutable timeline and belongs to one thread at a time.
+ * and ended by *_free, which accepts NULL. Every fallible function returns an ink_status and fills
+ * the caller's ink_error, which may be NULL; outputs are written only on success. The library never
+ * prints, exits, aborts or installs signal handlers. A model is immutable after it is opened and
+ * may be shared by threads; a session is one mutable timeline and belongs to one thread at a time.
  */
 #ifndef INKLING_H
 #define INKLING_H
@@ -80,8 +79,10 @@ typedef struct ink_log {
     void *context;
 } ink_log;
 
-/* Called now and then with the part done, 0 to 1, by the thread that called the function; false
- * cancels it. */
+/*
+ * Called now and then with the part done, 0 to 1, by the thread that called the function; false
+ * cancels it.
+ */
 typedef struct ink_progress {
     bool (*report)(void *context, float part);
     void *context;
@@ -113,14 +114,16 @@ typedef struct ink_model ink_model;
 
 typedef enum ink_load {
     INK_LOAD_ALL,
-    INK_LOAD_METADATA, /* hyperparameters and the table of weights, checked, but no weights: to show
-                          and to plan */
-    INK_LOAD_VOCABULARY /* only what turns text into tokens and back; the file needs no weights at
-                           all */
+    /* hyperparameters and the table of weights, checked, but no weights: to show and to plan */
+    INK_LOAD_METADATA,
+    /* only what turns text into tokens and back; the file needs no weights at all */
+    INK_LOAD_VOCABULARY
 } ink_load;
 
-/* Zero means the default of every field. The allocator, and what log and progress point to, outlive
- * the model. */
+/*
+ * Zero means the default of every field. The allocator, and what log and progress point to, outlive
+ * the model.
+ */
 typedef struct ink_model_options {
     const ink_allocator *allocator;
     ink_log log;
@@ -129,8 +132,10 @@ typedef struct ink_model_options {
     int n_threads; /* to load with; 0: as many as there are processors */
 } ink_model_options;
 
-/* A GGUF file, or the first part of a split set. UNSUPPORTED names the architecture or format that
- * is not known. */
+/*
+ * A GGUF file, or the first part of a split set. UNSUPPORTED names the architecture or format that
+ * is not known.
+ */
 INK_MUST_USE INK_API ink_status ink_model_open(ink_model **out, const char *path,
                                                const ink_model_options *options, ink_error *error);
 /* Not before every session of the model is freed. */
@@ -149,8 +154,10 @@ typedef struct ink_model_info {
 /* Strings live as long as the model. */
 INK_API void ink_model_get_info(const ink_model *model, ink_model_info *info);
 
-/* The i-th hyperparameter that is not zero: its metadata key without the architecture, its value.
- * False at the end. */
+/*
+ * The i-th hyperparameter that is not zero: its metadata key without the architecture, its value.
+ * False at the end.
+ */
 INK_API bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
                                           char value[48]);
 
@@ -199,8 +206,8 @@ typedef struct ink_session ink_session;
 
 /* Zero means the default of every field. */
 typedef struct ink_session_options {
-    size_t
-        n_context; /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
+    /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
+    size_t n_context;
     const char *cache; /* format of keys and values: "f32", "f16" (default), "q8_0", "q4_0" */
     size_t n_batch;    /* tokens evaluated together; 0: 512 */
     int n_threads;     /* 0: as many as there are processors */
@@ -208,15 +215,18 @@ typedef struct ink_session_options {
 
 #define INK_DEFAULT_CONTEXT 4096
 
-/* The model outlives the session. A cache format that the model's heads do not fit is BAD_ARGUMENT.
+/*
+ * The model outlives the session. A cache format that the model's heads do not fit is BAD_ARGUMENT.
  */
 INK_MUST_USE INK_API ink_status ink_session_new(ink_session **out, const ink_model *model,
                                                 const ink_session_options *options,
                                                 ink_error *error);
 INK_API void ink_session_free(ink_session *session);
 
-/* Bytes that a session with these options needs at most: cache when full, and work space. Loads
- * nothing. */
+/*
+ * Bytes that a session with these options needs at most: cache when full, and work space. Loads
+ * nothing.
+ */
 typedef struct ink_session_plan {
     size_t n_context, cache_bytes, work_bytes;
 } ink_session_plan;
@@ -243,17 +253,22 @@ INK_MUST_USE INK_API ink_status ink_session_evaluate(ink_session *session, const
                                                      const ink_progress *progress,
                                                      ink_error *error);
 
-/* [n_vocab] after the last token evaluated; NULL before the first. Valid until the session changes.
+/*
+ * [n_vocab] after the last token evaluated; NULL before the first. Valid until the session changes.
  */
 INK_API const float *ink_session_logits(const ink_session *session);
 
-/* Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it
- * back. */
+/*
+ * Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it
+ * back.
+ */
 INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position,
                                                    ink_error *error);
 
-/* An embedding model's vectors for one text: [n_embedding] pooled as the model says, or
- * [n_tokens][n_embedding]. */
+/*
+ * An embedding model's vectors for one text: [n_embedding] pooled as the model says, or
+ * [n_tokens][n_embedding].
+ */
 INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const int32_t *tokens,
                                                   size_t n_tokens, bool pooled, float *out,
                                                   ink_error *error);
@@ -314,8 +329,10 @@ typedef struct ink_generation {
     const char *const *stop_strings; /* [n_stop_strings], none empty */
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
-    /* Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind
-     * n_bytes. */
+    /*
+     * Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind
+     * n_bytes.
+     */
     bool (*write)(void *context, const char *text, size_t n_bytes);
     void *context;
     const ink_progress *progress; /* of the prompt; NULL: none */

@@ -57,14 +57,18 @@ size_t ink_fail_each_allocation(ink_status (*attempt)(const ink_allocator *alloc
 
 /* ---- Files. */
 
-/* The whole file, terminated by a NUL beyond *n_bytes; fails the test when it cannot be read. Ended
- * by free(). */
+/*
+ * The whole file, terminated by a NUL beyond *n_bytes; fails the test when it cannot be read. Ended
+ * by free().
+ */
 char *ink_read_file(const char *path, size_t *n_bytes);
 
 void ink_write_file(const char *path, const void *bytes, size_t n_bytes);
 
-/* A new folder; `path` needs 64 bytes. Ended by ink_remove_folder, which removes the files directly
- * in it. */
+/*
+ * A new folder; `path` needs 64 bytes. Ended by ink_remove_folder, which removes the files directly
+ * in it.
+ */
 const char *ink_temporary_folder(char path[64]);
 void ink_remove_folder(const char *path);
 

@@ -54,8 +54,10 @@ typedef enum ink_activation {
 
 typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 
-/* A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
- * expert. */
+/*
+ * A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
+ * expert.
+ */
 typedef struct ink_matrix {
     ink_format format;
     bool packed;
@@ -127,8 +129,10 @@ ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const s
 /* [n_rows, n] int32: 0, 1, ... n - 1 in every row. */
 ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n);
 
-/* A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional
- * weight). */
+/*
+ * A vector of n floats that lives elsewhere; NULL data gives NULL without an error (an optional
+ * weight).
+ */
 ink_array *ink_vector(ink_graph *graph, const float *data, size_t n);
 
 /* ---- Views share memory with x. */
@@ -147,7 +151,8 @@ ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids);
 /* x[n, ...], ids[m] -> [m, ...] */
 ink_array *ink_pick(ink_array *x, ink_array *ids);
 
-/* x[n, k] -> [n, n_rows]. Quantized formats quantize x first; arrays that share x share that work.
+/*
+ * x[n, k] -> [n, n_rows]. Quantized formats quantize x first; arrays that share x share that work.
  */
 ink_array *ink_linear(const ink_matrix *matrix, ink_array *x);
 
@@ -173,12 +178,16 @@ ink_array *ink_clamp(ink_array *x, float low, float high);
 ink_array *ink_activate(ink_activation activation, ink_array *x);
 ink_array *ink_softmax(ink_array *x);
 
-/* positions[n], frequencies[n_pairs] (radians a position) -> [n, 2, n_pairs]: magnitude * cos,
- * magnitude * sin */
+/*
+ * positions[n], frequencies[n_pairs] (radians a position) -> [n, 2, n_pairs]: magnitude * cos,
+ * magnitude * sin
+ */
 ink_array *ink_rope_table(ink_array *positions, ink_array *frequencies, float magnitude);
 
-/* x[n, n_heads, dim], the first 2 * n_pairs of each head rotated; pairs are neighbors, or i and i +
- * n_pairs */
+/*
+ * x[n, n_heads, dim], the first 2 * n_pairs of each head rotated; pairs are neighbors, or i and i +
+ * n_pairs
+ */
 ink_array *ink_rope(ink_array *x, ink_array *table, bool neighbors);
 
 /*
@@ -188,13 +197,17 @@ ink_array *ink_rope(ink_array *x, ink_array *table, bool neighbors);
 ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array *sequences,
                      const ink_attention *attention);
 
-/* q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in
- * the sum, or NULL */
+/*
+ * q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in
+ * the sum, or NULL
+ */
 ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
                       ink_array *sinks, const ink_attention *attention);
 
-/* The indices of the k largest of each row, largest first, lower index first among equals: x[n, m]
- * -> [n, k]. */
+/*
+ * The indices of the k largest of each row, largest first, lower index first among equals: x[n, m]
+ * -> [n, k].
+ */
 ink_array *ink_top_k(ink_array *x, size_t k);
 
 /* x[n, m], ids[n, k] -> [n, k] */

@@ -37,9 +37,11 @@ static void mark_needed(const ink_graph *graph, note *notes)
 
 /* ---- Stages ---------------------------------------------------------------------------------- */
 
-/* The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether
+/*
+ * The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether
  * joining the stage before that one is possible: its inputs there are the same rows. An input of
- * fewer dimensions repeats for all rows. */
+ * fewer dimensions repeats for all rows.
+ */
 static size_t earliest_stage(const ink_array *node, const note *notes, bool *row_wise)
 {
     size_t latest = NO_STAGE;

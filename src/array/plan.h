@@ -29,13 +29,16 @@ typedef struct ink_plan {
     size_t bytes;    /* of all arrays; aligned to 64 */
 } ink_plan;
 
-/* Plans what the graph's outputs need. Fails with the graph's own error if recording failed. The
- * graph must outlive the plan. */
+/*
+ * Plans what the graph's outputs need. Fails with the graph's own error if recording failed. The
+ * graph must outlive the plan.
+ */
 ink_status ink_plan_init(ink_plan *plan, ink_graph *graph, const ink_allocator *allocator,
                          ink_error *error);
 void ink_plan_deinit(ink_plan *plan);
 
-/* Gives every array its place in `memory`, plan->bytes long and aligned to 64. May be called again.
+/*
+ * Gives every array its place in `memory`, plan->bytes long and aligned to 64. May be called again.
  */
 void ink_plan_bind(ink_plan *plan, void *memory);
 

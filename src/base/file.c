@@ -27,8 +27,10 @@ struct ink_file {
     char path[];
 };
 
-/* strerror is not safe among threads and strerror_r differs among C libraries: name the common
- * causes ourselves. */
+/*
+ * strerror is not safe among threads and strerror_r differs among C libraries: name the common
+ * causes ourselves.
+ */
 static const char *cause(int code)
 {
     static const struct {
@@ -336,8 +338,10 @@ ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error)
     return INK_OK;
 }
 
-/* Makes the rename itself survive a power cut. Not every file system can; the file is whole either
- * way. */
+/*
+ * Makes the rename itself survive a power cut. Not every file system can; the file is whole either
+ * way.
+ */
 static void sync_folder(ink_file_writer *writer)
 {
     char *slash = strrchr(writer->temporary, '/');

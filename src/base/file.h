@@ -18,8 +18,10 @@ typedef struct ink_file ink_file;
 ink_status ink_file_open(ink_file **out, const char *path, const ink_allocator *allocator,
                          ink_error *error);
 
-/* `bytes` stay the caller's and must outlive the source; `name` (copied) stands for a path in
- * messages. */
+/*
+ * `bytes` stay the caller's and must outlive the source; `name` (copied) stands for a path in
+ * messages.
+ */
 ink_status ink_file_borrow(ink_file **out, const void *bytes, size_t n_bytes, const char *name,
                            const ink_allocator *allocator, ink_error *error);
 
@@ -47,8 +49,10 @@ ink_status ink_file_read(const ink_file *file, uint64_t offset, size_t n_bytes, 
 
 typedef struct ink_file_writer ink_file_writer;
 
-/* An existing `path` must be a regular file; commit replaces it (a symbolic link itself, not what
- * it names). */
+/*
+ * An existing `path` must be a regular file; commit replaces it (a symbolic link itself, not what
+ * it names).
+ */
 ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
                                 const ink_allocator *allocator, ink_error *error);
 
@@ -59,8 +63,10 @@ ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, siz
 /* Bytes appended so far. */
 uint64_t ink_file_writer_offset(const ink_file_writer *writer);
 
-/* Writes everything to the disk and gives back descriptor and buffer; only commit and close may
- * follow. */
+/*
+ * Writes everything to the disk and gives back descriptor and buffer; only commit and close may
+ * follow.
+ */
 ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error);
 
 /* Seals, then renames to `path`. On failure `path` is as it was. */

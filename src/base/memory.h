@@ -56,8 +56,8 @@ char *ink_arena_string(ink_arena *arena, const char *text, size_t n_bytes);
 
 typedef struct ink_buffer {
     const ink_allocator *allocator;
-    char *data; /* always terminated by a NUL beyond `n_bytes` once something was appended; else
-                   NULL */
+    /* always terminated by a NUL beyond `n_bytes` once something was appended; else NULL */
+    char *data;
     size_t n_bytes, capacity, max_bytes;
     bool failed; /* an append did not fit; sticky, so that a writer may check once at the end */
 } ink_buffer;

@@ -6,8 +6,10 @@
 #include <stdatomic.h>
 #include "base/memory.h"
 
-/* About 20 microseconds: longer than the wait between the stages of one step, far shorter than a
- * time slice. */
+/*
+ * About 20 microseconds: longer than the wait between the stages of one step, far shorter than a
+ * time slice.
+ */
 #define SPINS 600
 
 /*
@@ -33,8 +35,8 @@ struct ink_pool {
 
     stage *stages; /* [n_reserved] */
     size_t n_reserved;
-    ink_pool_work
-        work;     /* of the current run; under the lock, as are n_inside and changes of `run` */
+    /* of the current run; under the lock, as are n_inside and changes of `run` */
+    ink_pool_work work;
     int n_inside; /* workers that may look at `stages` */
     _Atomic uint32_t run;
     _Atomic bool stop;
@@ -105,7 +107,8 @@ static bool claim(stage *at, uint32_t run, uint32_t *task)
     return true;
 }
 
-/* `work` is the thread's own copy; its context is alive for as long as a claimed task is not done.
+/*
+ * `work` is the thread's own copy; its context is alive for as long as a claimed task is not done.
  */
 static void work_through(ink_pool *pool, const ink_pool_work *work, uint32_t run, int thread)
 {
@@ -158,8 +161,10 @@ void ink_pool_run(ink_pool *pool, const ink_pool_work *work)
     uint32_t run = atomic_load(&pool->run) + 1;
     for (size_t s = 0; s < work->n_stages; s++) {
         stage *at = &pool->stages[s];
-        /* Closed before it changes: a late thread must not take the new count with the old run's
-         * number. */
+        /*
+         * Closed before it changes: a late thread must not take the new count with the old run's
+         * number.
+         */
         atomic_store(&at->next, (uint64_t)run << 32 | UINT32_MAX);
         atomic_store(&at->done, 0);
         atomic_store(&at->n_tasks, work->n_tasks[s]);

@@ -23,8 +23,10 @@ typedef struct ink_pool_work {
     size_t n_stages;
 } ink_pool_work;
 
-/* n_threads from 1 to INK_MAX_THREADS, the caller included. Threads that the system refuses are an
- * INK_LIMIT error. */
+/*
+ * n_threads from 1 to INK_MAX_THREADS, the caller included. Threads that the system refuses are an
+ * INK_LIMIT error.
+ */
 ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator,
                         ink_error *error);
 void ink_pool_free(ink_pool *pool);

@@ -1,4 +1,5 @@
-/* Failing: one call fills the caller's error and returns the status, so a failure is one statement.
+/*
+ * Failing: one call fills the caller's error and returns the status, so a failure is one statement.
  */
 #ifndef INK_BASE_STATUS_H
 #define INK_BASE_STATUS_H
@@ -13,8 +14,10 @@ ink_status ink_fail(ink_error *error, ink_status status, uint64_t offset, const 
 /* Out of memory, naming what was wanted. */
 ink_status ink_fail_memory(ink_error *error, const char *what);
 
-/* Returns from the enclosing function when `expression` fails; for functions with nothing to
- * release. */
+/*
+ * Returns from the enclosing function when `expression` fails; for functions with nothing to
+ * release.
+ */
 #define INK_TRY(expression)                \
     do {                                   \
         ink_status status_ = (expression); \

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the character that begins at text (1 to 4) and its code point; 0 when it is invalid or
- * cut off. */
+/*
+ * Bytes of the character that begins at text (1 to 4) and its code point; 0 when it is invalid or
+ * cut off.
+ */
 size_t ink_utf8_decode(const char *text, size_t n_bytes, uint32_t *code_point);
 
 /* Writes 1 to 4 bytes to out; 0 when the code point is a surrogate or above U+10FFFF. */

@@ -1,5 +1,7 @@
-/* Speed: tokens per second of reading a prompt and of generating, and the memory bandwidth that
- * takes. */
+/*
+ * Speed: tokens per second of reading a prompt and of generating, and the memory bandwidth that
+ * takes.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/cpu.h"

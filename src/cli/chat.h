@@ -40,14 +40,18 @@ void ink_chat_truncate(ink_chat *chat, size_t n_turns);
 ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink_generated *result,
                            ink_error *error);
 
-/* Continues a text as it is, from an empty session. parse_special: control tokens written out in it
- * count. */
+/*
+ * Continues a text as it is, from an empty session. parse_special: control tokens written out in it
+ * count.
+ */
 ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, bool parse_special,
                              const ink_generation *generation, ink_generated *result,
                              ink_error *error);
 
-/* The messages as a JSON array, which `inkling template` reads too. Loading replaces the
- * conversation. */
+/*
+ * The messages as a JSON array, which `inkling template` reads too. Loading replaces the
+ * conversation.
+ */
 ink_status ink_chat_save(const ink_chat *chat, const char *path, ink_error *error);
 ink_status ink_chat_load(ink_chat *chat, const char *path, ink_error *error);
 

@@ -11,8 +11,10 @@ extern const bool ink_line_edits;
 
 typedef struct ink_line ink_line;
 
-/* NULL when memory is out. The prompt goes to standard error, so that answers may be sent
- * elsewhere. */
+/*
+ * NULL when memory is out. The prompt goes to standard error, so that answers may be sent
+ * elsewhere.
+ */
 ink_line *ink_line_open(void);
 void ink_line_close(ink_line *line);
 

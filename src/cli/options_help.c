@@ -26,8 +26,10 @@ static void print_wrapped(const char *text, size_t column)
     putchar('\n');
 }
 
-/* " (default 0.8)"; nothing when it is zero, or no allowed value: the help then says what that
- * means. */
+/*
+ * " (default 0.8)"; nothing when it is zero, or no allowed value: the help then says what that
+ * means.
+ */
 static void format_default(const ink_option *option, char *out, size_t n_bytes)
 {
     double value = 0;

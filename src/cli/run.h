@@ -1,5 +1,7 @@
-/* What a run consists of: shared by the single answer (run.c) and the conversation at a terminal
- * (console.c). */
+/*
+ * What a run consists of: shared by the single answer (run.c) and the conversation at a terminal
+ * (console.c).
+ */
 #ifndef INK_CLI_RUN_H
 #define INK_CLI_RUN_H
 
@@ -19,8 +21,10 @@ typedef struct ink_run {
     int write_errno;      /* of standard output; 0: all was written */
 } ink_run;
 
-/* Streams one answer to standard output: with a chat template `text` is what the user says, else it
- * is continued. */
+/*
+ * Streams one answer to standard output: with a chat template `text` is what the user says, else it
+ * is continued.
+ */
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error);
 
 /* Speed and memory of the last answer, on standard error. */

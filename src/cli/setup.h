@@ -1,5 +1,7 @@
-/* What commands have in common: rows for the flags of sessions and samplers, opening a model,
- * making a session. */
+/*
+ * What commands have in common: rows for the flags of sessions and samplers, opening a model,
+ * making a session.
+ */
 #ifndef INK_CLI_SETUP_H
 #define INK_CLI_SETUP_H
 

@@ -1,5 +1,7 @@
-/* What a model is. Opens it without its weights, so that a model far too large for the device is
- * shown all the same. */
+/*
+ * What a model is. Opens it without its weights, so that a model far too large for the device is
+ * shown all the same.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +16,8 @@ typedef struct facts {
     const ink_model *model;
     ink_model_info info;
     ink_session_plan plan;
-    bool planned; /* embedding models without a cache have a plan too; files with only a vocabulary
-                     have none */
+    /* embedding models without a cache have a plan too; files with only a vocabulary have none */
+    bool planned;
     const char *cache, *vocabulary, *pretokenizer;
 } facts;
 

@@ -1,5 +1,7 @@
-/* Renders conversations: with a model's own template, or with a template from a file and no model
- * at all. */
+/*
+ * Renders conversations: with a model's own template, or with a template from a file and no model
+ * at all.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

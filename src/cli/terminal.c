@@ -32,8 +32,10 @@ const char *ink_terminal_style(FILE *stream, ink_style style)
     return escapes[style];
 }
 
-/* Bytes of the control character that begins at text: C0 and DEL, and in UTF-8 also C1; 0 when
- * there is none. */
+/*
+ * Bytes of the control character that begins at text: C0 and DEL, and in UTF-8 also C1; 0 when
+ * there is none.
+ */
 static size_t control_bytes(const char *text, size_t n_bytes)
 {
     unsigned char c = (unsigned char)text[0];

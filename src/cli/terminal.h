@@ -33,9 +33,8 @@ bool ink_terminal_is(FILE *stream);
 
 /*
  * Writes text that others made (a model, a file): a terminal gets control characters other than tab
- * and new line as
- * '?', because they could change what the person sees; files and pipes get every byte. False when
- * writing failed.
+ * and new line as '?', because they could change what the person sees; files and pipes get every
+ * byte. False when writing failed.
  */
 bool ink_terminal_write(FILE *stream, const char *text, size_t n_bytes);
 

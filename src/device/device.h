@@ -47,8 +47,10 @@ ink_status ink_program_new(ink_program **out, ink_device *device, ink_graph *gra
                            ink_error *error);
 void ink_program_free(ink_program *program);
 
-/* An input's memory to fill before a run, an output's to read after it; valid until a program is
- * made or run. */
+/*
+ * An input's memory to fill before a run, an output's to read after it; valid until a program is
+ * made or run.
+ */
 void *ink_program_data(ink_program *program, ink_array *array);
 
 ink_status ink_program_run(ink_program *program, ink_error *error);

@@ -87,8 +87,10 @@ typedef struct ink_gguf ink_gguf;
 ink_status ink_gguf_open(ink_gguf **out, const char *path, const ink_allocator *allocator,
                          ink_error *error);
 
-/* The bytes stay the caller's and must outlive the ink_gguf; `name` stands for a path in messages.
- * One part only. */
+/*
+ * The bytes stay the caller's and must outlive the ink_gguf; `name` stands for a path in messages.
+ * One part only.
+ */
 ink_status ink_gguf_open_memory(ink_gguf **out, const void *bytes, size_t n_bytes, const char *name,
                                 const ink_allocator *allocator, ink_error *error);
 
@@ -144,11 +146,14 @@ ink_status ink_gguf_get_i32s(const ink_gguf *gguf, const char *key, size_t n, in
 ink_status ink_gguf_get_f32s(const ink_gguf *gguf, const char *key, size_t n, float *out,
                              ink_error *error);
 
-/* INK_CORRUPT, naming the key, when it is absent: stands before a getter whose value has no
- * default. */
+/*
+ * INK_CORRUPT, naming the key, when it is absent: stands before a getter whose value has no
+ * default.
+ */
 ink_status ink_gguf_need(const ink_gguf *gguf, const char *key, ink_error *error);
 
-/* One item, index < n_items. false when it is of another kind or does not fit; integers are no f64.
+/*
+ * One item, index < n_items. false when it is of another kind or does not fit; integers are no f64.
  */
 bool ink_gguf_item_bool(const ink_gguf_value *value, size_t index, bool *out);
 bool ink_gguf_item_u64(const ink_gguf_value *value, size_t index, uint64_t *out);
@@ -180,8 +185,10 @@ ink_status ink_gguf_read(const ink_gguf *gguf, const ink_gguf_tensor *tensor, ui
 /* The tensor in borrowed memory, aligned as far as that memory is; NULL when it is in a file. */
 const void *ink_gguf_memory(const ink_gguf *gguf, const ink_gguf_tensor *tensor);
 
-/* Bytes of one block and its elements by the number of a type, supported or only known. false when
- * unknown. */
+/*
+ * Bytes of one block and its elements by the number of a type, supported or only known. false when
+ * unknown.
+ */
 bool ink_gguf_block(uint32_t gguf_type, uint32_t *elements, uint32_t *bytes);
 
 #endif

@@ -41,8 +41,10 @@ typedef struct ink_gguf_index {
     ink_gguf_name_of name_of;
 } ink_gguf_index;
 
-/* Heapsort: O(n log n) for any input, and without memory. `less` gets `context` and two members of
- * `order`. */
+/*
+ * Heapsort: O(n log n) for any input, and without memory. `less` gets `context` and two members of
+ * `order`.
+ */
 typedef bool (*ink_gguf_less)(const void *context, uint32_t a, uint32_t b);
 void ink_gguf_sort(uint32_t *order, size_t n, ink_gguf_less less, const void *context);
 
@@ -82,8 +84,10 @@ struct ink_gguf {
 ink_status ink_gguf_open_part(ink_gguf **out, ink_file *file, const ink_allocator *allocator,
                               ink_error *error);
 
-/* When the metadata says that `gguf` is one of several parts: opens the others and joins their
- * tensors. */
+/*
+ * When the metadata says that `gguf` is one of several parts: opens the others and joins their
+ * tensors.
+ */
 ink_status ink_gguf_join_parts(ink_gguf *gguf, const char *path, ink_error *error);
 
 /* (Re)builds the index of tensor names; two of a name are INK_CORRUPT. */
@@ -98,8 +102,10 @@ bool ink_gguf_alignment_valid(uint64_t alignment);
 const char *ink_gguf_tensor_bytes(uint32_t gguf_type, uint32_t n_dims, const uint64_t *shape,
                                   uint64_t *n_bytes);
 
-/* The path of part `no` (from 0) of `count`, `stem` being the path up to "-00001-of-"; the caller
- * deletes it. */
+/*
+ * The path of part `no` (from 0) of `count`, `stem` being the path up to "-00001-of-"; the caller
+ * deletes it.
+ */
 char *ink_gguf_part_path(const char *stem, size_t stem_bytes, uint32_t no, uint32_t count,
                          const ink_allocator *allocator);
 
@@ -123,8 +129,10 @@ INK_PRINTF(4, 5)
 ink_status ink_gguf_cursor_fail(const ink_gguf_cursor *cursor, ink_status status, uint64_t offset,
                                 const char *format, ...);
 
-/* Fails unless `count` things of at least `bytes` each can still follow: call it before allocating
- * for them. */
+/*
+ * Fails unless `count` things of at least `bytes` each can still follow: call it before allocating
+ * for them.
+ */
 ink_status ink_gguf_cursor_expect(const ink_gguf_cursor *cursor, uint64_t count, uint64_t bytes,
                                   const char *what);
 

@@ -86,8 +86,10 @@ static bool same_value(const ink_gguf_value *a, const ink_gguf_value *b)
     return memcmp(a->bytes, b->bytes, (size_t)a->n_bytes - head) == 0;
 }
 
-/* Parts made by one tool at one time agree in every key that both have, and say the same of the
- * set. */
+/*
+ * Parts made by one tool at one time agree in every key that both have, and say the same of the
+ * set.
+ */
 static ink_status check_part(const ink_gguf *gguf, const ink_gguf *part, uint32_t no,
                              ink_error *error)
 {

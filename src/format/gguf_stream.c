@@ -1,5 +1,7 @@
-/* Writing the files: the plan of parts, each part's header when its turn comes, and the stream of
- * tensor data. */
+/*
+ * Writing the files: the plan of parts, each part's header when its turn comes, and the stream of
+ * tensor data.
+ */
 #include <string.h>
 #include "base/size.h"
 #include "format/gguf_writer_internal.h"
@@ -85,8 +87,10 @@ static void append_split(const ink_gguf_writer *writer, ink_buffer *out, uint32_
     append_u32(out, (uint32_t)writer->n_tensors);
 }
 
-/* The first part has all; the others what says whose they are, and the alignment, which each file
- * needs. */
+/*
+ * The first part has all; the others what says whose they are, and the alignment, which each file
+ * needs.
+ */
 static bool belongs(const ink_gguf_writer *writer, const ink_gguf_entry *entry, uint32_t part)
 {
     ink_gguf_string key = ink_gguf_entry_key(writer, entry);

@@ -1,5 +1,7 @@
-/* Reading the tensor table. Afterwards every range lies in the file, and no later code checks one
- * again. */
+/*
+ * Reading the tensor table. Afterwards every range lies in the file, and no later code checks one
+ * again.
+ */
 #include "base/size.h"
 #include "format/gguf_internal.h"
 
@@ -125,8 +127,10 @@ static ink_status read_tensor(ink_gguf *gguf, ink_gguf_cursor *cursor, ink_gguf_
     return INK_OK;
 }
 
-/* Offsets become absolute; neither they nor the data's start exceed the file, so that the sums
- * cannot overflow. */
+/*
+ * Offsets become absolute; neither they nor the data's start exceed the file, so that the sums
+ * cannot overflow.
+ */
 static ink_status place_data(ink_gguf *gguf, ink_gguf_cursor *cursor)
 {
     uint64_t mask = (uint64_t)gguf->alignment - 1;

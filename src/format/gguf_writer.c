@@ -1,5 +1,7 @@
-/* Collecting what stands in the header. Values are serialized as they are set, so that no type
- * needs a struct. */
+/*
+ * Collecting what stands in the header. Values are serialized as they are set, so that no type
+ * needs a struct.
+ */
 #include <string.h>
 #include "base/size.h"
 #include "format/gguf_writer_internal.h"

@@ -56,17 +56,23 @@ ink_status ink_gguf_writer_set_value(ink_gguf_writer *writer, const char *key,
 /* Every value of an open file but the split keys. */
 ink_status ink_gguf_writer_set_all(ink_gguf_writer *writer, const ink_gguf *gguf, ink_error *error);
 
-/* Before begin. Types that Inkling only knows by name may be written too; `shape` in file order,
- * n_dims 1 to 4. */
+/*
+ * Before begin. Types that Inkling only knows by name may be written too; `shape` in file order,
+ * n_dims 1 to 4.
+ */
 ink_status ink_gguf_writer_add_tensor(ink_gguf_writer *writer, const char *name, uint32_t gguf_type,
                                       uint32_t n_dims, const uint64_t *shape, ink_error *error);
 
-/* Plans the parts and writes the first header. NAME.gguf becomes NAME-00001-of-0000N.gguf when N >
- * 1 parts result. */
+/*
+ * Plans the parts and writes the first header. NAME.gguf becomes NAME-00001-of-0000N.gguf when N >
+ * 1 parts result.
+ */
 ink_status ink_gguf_writer_begin(ink_gguf_writer *writer, const char *path, ink_error *error);
 
-/* The next bytes of the tensors' data, in the order they were added, in pieces of any size; padding
- * is put between. */
+/*
+ * The next bytes of the tensors' data, in the order they were added, in pieces of any size; padding
+ * is put between.
+ */
 ink_status ink_gguf_writer_write(ink_gguf_writer *writer, const void *bytes, size_t n_bytes,
                                  ink_error *error);
 

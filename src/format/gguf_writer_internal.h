@@ -1,13 +1,17 @@
-/* The writer's state, shared by its two halves: collecting metadata and table, and streaming the
- * files. */
+/*
+ * The writer's state, shared by its two halves: collecting metadata and table, and streaming the
+ * files.
+ */
 #ifndef INK_FORMAT_GGUF_WRITER_INTERNAL_H
 #define INK_FORMAT_GGUF_WRITER_INTERNAL_H
 
 #include "format/gguf_internal.h"
 #include "format/gguf_writer.h"
 
-/* One key with its value as the file has them. Bytes of a value set again are left behind in the
- * buffer. */
+/*
+ * One key with its value as the file has them. Bytes of a value set again are left behind in the
+ * buffer.
+ */
 typedef struct ink_gguf_entry {
     size_t start, n_bytes; /* into metadata */
     ink_gguf_type type;

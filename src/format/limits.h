@@ -2,8 +2,10 @@
 #ifndef INK_FORMAT_LIMITS_H
 #define INK_FORMAT_LIMITS_H
 
-/* The largest real header (a vocabulary of 262,144 with merges) has 16 MB. Also bounds every offset
- * to 32 bits. */
+/*
+ * The largest real header (a vocabulary of 262,144 with merges) has 16 MB. Also bounds every offset
+ * to 32 bits.
+ */
 #define INK_GGUF_MAX_HEADER_BYTES (128u << 20)
 
 #define INK_GGUF_MAX_KEYS (1u << 16)

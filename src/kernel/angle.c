@@ -2,8 +2,10 @@
 
 #include <math.h>
 
-/* pi / 2 in two parts (Cody & Waite): the first has 33 bits, its product with a quadrant below 2^20
- * is exact. */
+/*
+ * pi / 2 in two parts (Cody & Waite): the first has 33 bits, its product with a quadrant below 2^20
+ * is exact.
+ */
 #define HALF_PI_HIGH 0x1.921fb544p+0
 #define HALF_PI_LOW 0x1.0b4611a626331p-34
 #define TWO_OVER_PI 0x1.45f306dc9c883p-1

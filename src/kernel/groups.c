@@ -151,8 +151,8 @@ static void read_q3_k(ink_group *out, const void *data, size_t group)
 
 /*
  * Eight scales and eight minima of six bits in twelve bytes: the first four of each fill bytes
- * 0..7, whose upper two bits belong to the last four; the rest of those is in the halves of
- * bytes 8..11.
+ * 0..7, whose upper two bits belong to the last four; the rest of those is in the halves of bytes
+ * 8..11.
  */
 static void set_scale_k(ink_group *out, const uint8_t scales[12], size_t group, const ink_half d[2])
 {

@@ -35,8 +35,8 @@ typedef struct ink_matmul {
     const void *tiles; /* packed; the first tile's first block */
     size_t k;          /* elements of a row, a multiple of the format's block */
     size_t n_rows;     /* rows wanted; the last tile may be partly used */
-    const void
-        *x; /* quantized formats: const ink_q8 [n_cols][x_stride]; float formats: const float */
+    /* quantized formats: const ink_q8 [n_cols][x_stride]; float formats: const float */
+    const void *x;
     size_t x_stride; /* in ink_q8 or float */
     size_t n_cols;
     float *y; /* [n_cols][y_stride], n_rows written in each column */
@@ -134,23 +134,28 @@ typedef struct ink_kernels {
 /* The last row of each op that needs nothing outside `features` wins. */
 void ink_kernels_init(ink_kernels *kernels, uint32_t features);
 
-/* Scratch is one panel of expanded weights: up to 4 tiles, each group of 32 of a tile in at most
- * 1024 bytes. */
+/*
+ * Scratch is one panel of expanded weights: up to 4 tiles, each group of 32 of a tile in at most
+ * 1024 bytes.
+ */
 #define INK_PANEL_TILES 4
 #define INK_PANEL_GROUP_BYTES 1024
 
 /* Scratch for any matmul with rows of k elements, in bytes. */
 size_t ink_matmul_scratch_bytes(size_t k);
 
-/* true when a matmul with this weight format takes ink_q8 activations, false when it takes floats.
+/*
+ * true when a matmul with this weight format takes ink_q8 activations, false when it takes floats.
  */
 bool ink_format_takes_q8(ink_format format);
 
 /* out[n_blocks * elements]: exactly the value the file format defines for each code. */
 void ink_decode(ink_format format, float *out, const void *blocks, size_t n_blocks);
 
-/* One row of a packed tile, `n_blocks` blocks of it, back in file order. `tile` is the tile's first
- * byte. */
+/*
+ * One row of a packed tile, `n_blocks` blocks of it, back in file order. `tile` is the tile's first
+ * byte.
+ */
 void ink_tile_get_row(ink_format format, void *blocks, const void *tile, size_t row,
                       size_t n_blocks);
 
@@ -158,12 +163,16 @@ void ink_tile_get_row(ink_format format, void *blocks, const void *tile, size_t 
 void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t row,
                       size_t n_blocks);
 
-/* Packs up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero
- * bytes. */
+/*
+ * Packs up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero
+ * bytes.
+ */
 void ink_tile_pack(ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks);
 
-/* Floats into blocks for cache pages and tests; only F32, F16, BF16, Q8_0 and Q4_0. n is a multiple
- * of the block. */
+/*
+ * Floats into blocks for cache pages and tests; only F32, F16, BF16, Q8_0 and Q4_0. n is a multiple
+ * of the block.
+ */
 bool ink_encode(ink_format format, void *blocks, const float *x, size_t n);
 
 #endif

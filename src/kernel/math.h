@@ -4,8 +4,8 @@
  *
  * Each line is one vector instruction or two: fused multiply-adds, one integer shift and add,
  * selections at the end. A SIMD row mirrors a function line by line and so has its bits.
- * Coefficients are minimax fits (Remez exchange) of our own; the bounds hold against
- * double precision over the whole range. NaN gives NaN.
+ * Coefficients are minimax fits (Remez exchange) of our own; the bounds hold against double
+ * precision over the whole range. NaN gives NaN.
  */
 #ifndef INK_KERNEL_MATH_H
 #define INK_KERNEL_MATH_H

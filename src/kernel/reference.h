@@ -2,14 +2,18 @@
  * How one group of 32 weights of one row enters a product: the definition that every matmul kernel
  * reproduces.
  *
- * A group expands to codes, a scale and what is added:   w[k] = d * scale[half] * q[k] + m[half],
- * half = k / 16. Its contribution to a row's float accumulator, groups taken in increasing k, is in
- * this order and rounding:
+ * A group expands to codes, a scale and what is added, half = k / 16:
  *
- *     s    = scale[0] * sum(q[k] * x.q[k], k in 0..15) + scale[1] * sum(..., k in 16..31) exact,
- * int32 acc  = fma(d * x.d, (float)s, acc) acc  = fma(m[0], x.sum[0] + x.sum[1], acc) where m is
- * one for the whole group (HAS_M32) acc  = fma(m[0], x.sum[0], acc), then fma(m[1], x.sum[1], acc)
- * where it is per half (HAS_M16)
+ *     w[k] = d * scale[half] * q[k] + m[half]
+ *
+ * Its contribution to a row's float accumulator, groups taken in increasing k, is in this order and
+ * rounding, where s is an exact int32:
+ *
+ *     s   = scale[0] * sum(q[k] * x.q[k], k in 0..15) + scale[1] * sum(q[k] * x.q[k], k in 16..31)
+ *     acc = fma(d * x.d, (float)s, acc)
+ *     acc = fma(m[0], x.sum[0] + x.sum[1], acc)     where m is one for the whole group (M32)
+ *     acc = fma(m[0], x.sum[0], acc), then
+ *     acc = fma(m[1], x.sum[1], acc)                where it is per half (M16)
  *
  * and acc begins as +0. Formats whose sub-blocks are 32 wide fold their sub-scale into d (d *
  * sub-scale is exact in float) and have scale = {1, 1}; formats with sub-blocks of 16 keep it in

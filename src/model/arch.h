@@ -45,17 +45,17 @@ typedef struct ink_arch {
     bool scale_embedding_by_width; /* times the square root of its width */
     bool parallel;                 /* attention and feed-forward read the same input */
     uint8_t ffn_norm; /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
-    float
-        gate_limit; /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
-    bool normalize_experts;  /* weights of the chosen experts sum up to one */
-    bool late_qk_norm;       /* norms of queries and keys after the rotation */
-    uint32_t window_period;  /* every window_period-th layer sees all, the others the window; 0: all
-                                see all */
-    float window_rope_base;  /* of windowed layers, unless the metadata says; 0: as all */
-    uint32_t no_rope_period; /* every no_rope_period-th layer is not rotated; 0: all are */
-    bool rope_in_window_only;   /* layers that see all are not rotated */
-    uint32_t wide_scale_layers; /* with so many layers scores are scaled by embedding / heads, not
-                                   key width */
+    /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
+    float gate_limit;
+    bool normalize_experts; /* weights of the chosen experts sum up to one */
+    bool late_qk_norm;      /* norms of queries and keys after the rotation */
+    /* every window_period-th layer sees all, the others the window; 0: all see all */
+    uint32_t window_period;
+    float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
+    uint32_t no_rope_period;  /* every no_rope_period-th layer is not rotated; 0: all are */
+    bool rope_in_window_only; /* layers that see all are not rotated */
+    /* with so many layers scores are scaled by embedding / heads, not key width */
+    uint32_t wide_scale_layers;
     void (*adjust)(
         struct ink_hparams *hparams); /* defaults that follow from other values; NULL: none */
     uint8_t required[INK_MAX_ROLES], optional[INK_MAX_ROLES];

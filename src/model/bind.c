@@ -92,8 +92,10 @@ static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
     /* clang-format on */
 }
 
-/* Compares with one alternative, n_letters of it; dims are written rows first, the file has them
- * last. */
+/*
+ * Compares with one alternative, n_letters of it; dims are written rows first, the file has them
+ * last.
+ */
 static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char *letters,
                       size_t n_letters, uint32_t layer)
 {

@@ -11,8 +11,8 @@
 typedef struct ink_step {
     ink_array *tokens, *positions; /* [n_tokens] int32 */
     ink_array *sequences;          /* [n_tokens] pointers to ink_kv_sequence */
-    ink_array
-        *chosen; /* [n_outputs] int32: the tokens whose results are wanted; NULL: all or none */
+    /* [n_outputs] int32: the tokens whose results are wanted; NULL: all or none */
+    ink_array *chosen;
     ink_array *token_types; /* [n_tokens] int32, all 0; NULL where the model has none */
     ink_array *result; /* [n_outputs, n_vocab] logits or [n_outputs, n_embedding]; NULL for none */
 } ink_step;
@@ -23,8 +23,10 @@ typedef struct ink_step_shape {
     size_t n_context; /* of the session: some models rotate otherwise in long ones */
 } ink_step_shape;
 
-/* Records into an empty graph. Mistakes stay in the graph (array.h) and come out when it is
- * planned. */
+/*
+ * Records into an empty graph. Mistakes stay in the graph (array.h) and come out when it is
+ * planned.
+ */
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
                       ink_step *step);
 

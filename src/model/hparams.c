@@ -86,8 +86,10 @@ static ink_status read_layers(reader *r, ink_hparams *hparams, ink_arena *arena)
     return INK_OK;
 }
 
-/* Which layers look at a window: by the architecture's period, by the file's period, or by a flag
- * for each layer. */
+/*
+ * Which layers look at a window: by the architecture's period, by the file's period, or by a flag
+ * for each layer.
+ */
 static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hparams,
                                ink_arena *arena)
 {

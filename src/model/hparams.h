@@ -1,5 +1,7 @@
-/* A model's hyperparameters: read from metadata, completed, and checked so that nothing later
- * divides by zero. */
+/*
+ * A model's hyperparameters: read from metadata, completed, and checked so that nothing later
+ * divides by zero.
+ */
 #ifndef INK_MODEL_HPARAMS_H
 #define INK_MODEL_HPARAMS_H
 

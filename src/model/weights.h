@@ -24,12 +24,16 @@ typedef struct ink_bindings {
     size_t memory_bytes;
 } ink_bindings;
 
-/* Fills the tables of `model` (shapes, no data yet) and the list of what to read. From the model's
- * arena. */
+/*
+ * Fills the tables of `model` (shapes, no data yet) and the list of what to read. From the model's
+ * arena.
+ */
 ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink_error *error);
 
-/* Leaves only vectors to read: what recording a step needs to know, without the weights that take
- * memory. */
+/*
+ * Leaves only vectors to read: what recording a step needs to know, without the weights that take
+ * memory.
+ */
 void ink_bindings_keep_vectors(ink_bindings *bindings);
 
 /* Reads all of it into model->memory, matrices packed into tiles, by all threads of the pool. */

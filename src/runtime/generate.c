@@ -61,8 +61,10 @@ static void write_text(generator *g, size_t n_bytes)
     g->n_scanned -= n_bytes;
 }
 
-/* Writes what is decided. True when a stop string is complete: what stood before it is then
- * written. */
+/*
+ * Writes what is decided. True when a stop string is complete: what stood before it is then
+ * written.
+ */
 static bool show_text(generator *g)
 {
     while (g->n_scanned < g->text.n_bytes) {
@@ -97,8 +99,10 @@ static ink_status show_rest(generator *g, bool *stopped, ink_error *error)
     return INK_OK;
 }
 
-/* Whether the tokens so far show any text: the space that a vocabulary puts first then belongs to
- * what follows. */
+/*
+ * Whether the tokens so far show any text: the space that a vocabulary puts first then belongs to
+ * what follows.
+ */
 static bool has_text(const ink_session *session)
 {
     for (size_t i = 0; i < session->position; i++) {

@@ -5,8 +5,10 @@
 
 #define ALIGNMENT 64
 
-/* A windowed layer holds the window before a batch and the batch, and both may begin in the middle
- * of a page. */
+/*
+ * A windowed layer holds the window before a batch and the batch, and both may begin in the middle
+ * of a page.
+ */
 static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_batch)
 {
     size_t all = ink_size_groups(n_context, INK_PAGE);

@@ -1,5 +1,7 @@
-/* Options, memory, recent tokens, and the chain that ends in a token. The stages are in
- * sampler_stages.c. */
+/*
+ * Options, memory, recent tokens, and the chain that ends in a token. The stages are in
+ * sampler_stages.c.
+ */
 #include "runtime/sampler.h"
 
 #include <math.h>

@@ -35,8 +35,10 @@ static void sink(ink_candidate *heap, size_t n, size_t i)
     }
 }
 
-/* The k best by key come first, in order; the others stay behind them. n log k, whatever the keys
- * are. */
+/*
+ * The k best by key come first, in order; the others stay behind them. n log k, whatever the keys
+ * are.
+ */
 static void put_best_first(ink_candidate *all, size_t n, size_t k)
 {
     for (size_t i = k / 2; i-- > 0;)
@@ -92,8 +94,10 @@ static size_t count_mass(const ink_sampler *sampler, size_t n_sorted, float best
     return 0;
 }
 
-/* The first by key, until they have the mass. A few usually do, so only as many as needed are
- * sorted. */
+/*
+ * The first by key, until they have the mass. A few usually do, so only as many as needed are
+ * sorted.
+ */
 static void keep_mass(ink_sampler *sampler, float mass)
 {
     float best = best_logit(sampler);

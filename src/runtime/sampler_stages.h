@@ -18,11 +18,13 @@ const ink_candidate *ink_sampler_best(const ink_sampler *sampler);
 /* The k best; 0: all. */
 void ink_sampler_keep_top_k(ink_sampler *sampler, size_t k);
 
-/* Those whose surprise is nearest to the entropy, up to the mass. Meister et al., arXiv:2202.00666.
+/*
+ * Those whose surprise is nearest to the entropy, up to the mass. Meister et al., arXiv:2202.00666.
  */
 void ink_sampler_keep_typical(ink_sampler *sampler, float mass);
 
-/* The smallest set of the best that has the mass: the nucleus of Holtzman et al., arXiv:1904.09751.
+/*
+ * The smallest set of the best that has the mass: the nucleus of Holtzman et al., arXiv:1904.09751.
  */
 void ink_sampler_keep_top_p(ink_sampler *sampler, float mass);
 

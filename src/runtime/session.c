@@ -73,8 +73,10 @@ static bool same_shape(ink_step_shape a, ink_step_shape b)
     return a.n_tokens == b.n_tokens && a.n_outputs == b.n_outputs && a.n_context == b.n_context;
 }
 
-/* The step of this shape, recorded now if it is not among those kept; it takes the place of the one
- * unused longest. */
+/*
+ * The step of this shape, recorded now if it is not among those kept; it takes the place of the one
+ * unused longest.
+ */
 static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recorded_step **out,
                            ink_error *error)
 {
@@ -97,8 +99,10 @@ static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recor
     return INK_OK;
 }
 
-/* Runs one batch at the session's end; results, if any are wanted, are those of its last n_outputs
- * tokens. */
+/*
+ * Runs one batch at the session's end; results, if any are wanted, are those of its last n_outputs
+ * tokens.
+ */
 static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n_tokens,
                            size_t n_outputs, const float **results, ink_error *error)
 {

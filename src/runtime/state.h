@@ -8,8 +8,8 @@
  *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes}
  *   tokens                 [position] int32
  *   logits                 [n_logits] float32
- *   pages                  of each layer, first_page to the one of the last position, as they are
- * in memory SHA-256                of everything before it
+ *   pages                  of each layer, first_page to the one of the last position, as in memory
+ *   SHA-256                of everything before it
  */
 #ifndef INK_RUNTIME_STATE_H
 #define INK_RUNTIME_STATE_H

@@ -158,8 +158,10 @@ static bool is_enough(const ink_kv_layer *layer, size_t first_page, size_t posit
     return ink_kv_cache_reaches(&(ink_kv_cache){.n_layers = 1, .layers = &kept}, position);
 }
 
-/* Pages that a session with smaller batches has no room for are left out: no token to come sees
- * them. */
+/*
+ * Pages that a session with smaller batches has no room for are left out: no token to come sees
+ * them.
+ */
 static ink_status get_layer(restoring *r, size_t index, ink_error *error)
 {
     uint8_t bytes[INK_STATE_LAYER_BYTES];

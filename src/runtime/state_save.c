@@ -38,8 +38,10 @@ static ink_status put_table(saving *s, const ink_state_header *header, ink_error
     return put(s, session->logits, (size_t)header->n_logits * sizeof *session->logits, error);
 }
 
-/* Rows that no position has written yet, or that were rewound, say nothing and are not for others
- * to read. */
+/*
+ * Rows that no position has written yet, or that were rewound, say nothing and are not for others
+ * to read.
+ */
 static void blank_rows(const ink_kv_layout *layout, char *page, size_t first_row,
                        const char *zero_blocks)
 {

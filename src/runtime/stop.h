@@ -16,8 +16,8 @@
 typedef struct ink_stop_string {
     const char *text;
     size_t n_bytes;
-    uint16_t
-        *borders; /* [n_bytes]: of text[0..i], the longest proper prefix that is also its end */
+    /* [n_bytes]: of text[0..i], the longest proper prefix that is also its end */
+    uint16_t *borders;
     size_t n_matched;
 } ink_stop_string;
 
@@ -38,7 +38,8 @@ ink_status ink_stop_init(ink_stop_matcher *matcher, const char *const *strings, 
                          const ink_allocator *allocator, ink_error *error);
 void ink_stop_deinit(ink_stop_matcher *matcher);
 
-/* The text goes on with this byte. The length of the stop string that ends with it; 0: none does.
+/*
+ * The text goes on with this byte. The length of the stop string that ends with it; 0: none does.
  */
 size_t ink_stop_feed(ink_stop_matcher *matcher, char byte);
 

@@ -79,7 +79,8 @@ bool ink_is_end_token(const ink_model *model, int32_t token)
     return model->vocab && ink_vocab_is_end(model->vocab, token);
 }
 
-/* A special token's text for a template; terminated, from the arena. NULL when the model has none.
+/*
+ * A special token's text for a template; terminated, from the arena. NULL when the model has none.
  */
 static const char *role_text(const ink_model *model, ink_token_role role, ink_arena *arena)
 {

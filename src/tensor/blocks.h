@@ -52,8 +52,10 @@ typedef struct {
     uint8_t exponent, q[16];
 } ink_block_mxfp4; /* 2^(exponent - 128) code[q], ink_codes_mxfp4 */
 
-/* 256 values in sub-blocks of 16 (Q2_K, Q3_K, Q6_K) or 32 (Q4_K, Q5_K, IQ4_XS) with scales of their
- * own. */
+/*
+ * 256 values in sub-blocks of 16 (Q2_K, Q3_K, Q6_K) or 32 (Q4_K, Q5_K, IQ4_XS) with scales of their
+ * own.
+ */
 typedef struct {
     uint8_t scales[16], q[64];
     ink_half d, d_min;
@@ -101,8 +103,10 @@ typedef struct {
     uint8_t q[16];
 } ink_block_q2_0; /* 64 values */
 
-/* 64 values, every 16 with a scale in unsigned E4M3: scale / 2 code[q], ink_codes_mxfp4; nibbles as
- * above. */
+/*
+ * 64 values, every 16 with a scale in unsigned E4M3: scale / 2 code[q], ink_codes_mxfp4; nibbles as
+ * above.
+ */
 typedef struct {
     uint8_t scales[4], q[32];
 } ink_block_nvfp4;

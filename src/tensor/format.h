@@ -23,8 +23,10 @@ typedef enum ink_format {
     INK_N_FORMATS
 } ink_format;
 
-/* A run of `count` units of `unit_bytes`; `spread` as formats.def explains. A zero count ends the
- * list. */
+/*
+ * A run of `count` units of `unit_bytes`; `spread` as formats.def explains. A zero count ends the
+ * list.
+ */
 typedef struct ink_format_field {
     uint8_t unit_bytes, count;
     bool spread;
@@ -41,15 +43,18 @@ typedef struct ink_format_info {
 
 extern const ink_format_info ink_formats[INK_N_FORMATS];
 
-/* By the number a file uses: false when it is none of ours; *name is then the known name, or NULL.
+/*
+ * By the number a file uses: false when it is none of ours; *name is then the known name, or NULL.
  */
 bool ink_format_find(uint32_t gguf_id, ink_format *format, const char **name);
 
 /* By name, without regard to case. */
 bool ink_format_by_name(const char *name, ink_format *format);
 
-/* Bytes of a row of k elements; false when k is not a multiple of the block or the product
- * overflows. */
+/*
+ * Bytes of a row of k elements; false when k is not a multiple of the block or the product
+ * overflows.
+ */
 bool ink_format_row_bytes(ink_format format, uint64_t k, uint64_t *bytes);
 
 /* Bytes of [n_rows, k] packed into tiles; false as above. */

@@ -66,8 +66,10 @@ ink_status ink_encode_bpe_word(void *context, ink_text word, ink_error *error)
     ink_merger *merger = &encoder->merger;
     if (!ink_merger_begin(merger, word.n_bytes))
         return ink_fail_memory(error, "merging byte pairs");
-    /* A byte that is no token cannot be expressed: these vocabularies have no token for the
-     * unknown. */
+    /*
+     * A byte that is no token cannot be expressed: these vocabularies have no token for the
+     * unknown.
+     */
     for (size_t i = 0; i < word.n_bytes; i++)
         ink_merger_add(merger, vocab->bytes[(uint8_t)word.data[i]], (uint32_t)i, 1);
     if (!ink_merger_run(merger, vocab, word.data, ink_merge_by_rank))

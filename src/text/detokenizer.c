@@ -8,7 +8,8 @@
 #define SPACE "\xe2\x96\x81" /* U+2581 */
 #define SPACE_BYTES 3
 
-/* Reads one character of an escaped text; the bytes it stands for to out. Returns the bytes read.
+/*
+ * Reads one character of an escaped text; the bytes it stands for to out. Returns the bytes read.
  */
 static size_t read_escaped(ink_text text, char *out, size_t *n_out)
 {
@@ -127,8 +128,10 @@ ink_status ink_detokenizer_flush(ink_detokenizer *stream, ink_buffer *out, ink_e
     return INK_OK;
 }
 
-/* What cleaning drops, in this order over the whole text (transformers'
- * clean_up_tokenization_spaces). */
+/*
+ * What cleaning drops, in this order over the whole text (transformers'
+ * clean_up_tokenization_spaces).
+ */
 static const struct cleaning {
     const char *from, *to;
 } cleanings[][4] = {

@@ -14,8 +14,10 @@
 enum { INK_JSON_MAX_DEPTH = 64 };
 #define INK_JSON_MAX_BYTES ((size_t)64 << 20)
 
-/* The value's strings are copies in the arena. INK_CORRUPT with the byte offset, INK_LIMIT, or
- * INK_NO_MEMORY. */
+/*
+ * The value's strings are copies in the arena. INK_CORRUPT with the byte offset, INK_LIMIT, or
+ * INK_NO_MEMORY.
+ */
 ink_status ink_value_from_json(ink_arena *arena, const char *text, size_t n_bytes, ink_value *out,
                                ink_error *error);
 
@@ -25,8 +27,10 @@ typedef struct ink_json_style {
     bool ascii, sort_keys;
 } ink_json_style;
 
-/* `style` may be NULL. INK_BAD_ARGUMENT for what JSON cannot say (undefined, functions), INK_LIMIT
- * when `out` is full. */
+/*
+ * `style` may be NULL. INK_BAD_ARGUMENT for what JSON cannot say (undefined, functions), INK_LIMIT
+ * when `out` is full.
+ */
 ink_status ink_json_write(ink_buffer *out, ink_value value, const ink_json_style *style,
                           ink_error *error);
 

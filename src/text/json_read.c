@@ -1,4 +1,5 @@
-/* The JSON reader: recursive descent over a text of known length, at most INK_JSON_MAX_DEPTH deep.
+/*
+ * The JSON reader: recursive descent over a text of known length, at most INK_JSON_MAX_DEPTH deep.
  */
 #include <math.h>
 #include <string.h>

@@ -63,8 +63,10 @@ static void release(void *pointer, void *context)
     ink_delete(context, pointer);
 }
 
-/* Without a just-in-time compiler, or where the system forbids one, the pattern is interpreted:
- * same words, slower. */
+/*
+ * Without a just-in-time compiler, or where the system forbids one, the pattern is interpreted:
+ * same words, slower.
+ */
 static ink_status compile_pass(ink_pretokenizer *pretokenizer, const char *pattern,
                                ink_error *error)
 {

@@ -11,8 +11,10 @@
 #include "text/template_program.h"
 #include "text/template_render.h"
 
-/* A token takes at least a byte, a node stands for at least a token: this bounds the program of any
- * source. */
+/*
+ * A token takes at least a byte, a node stands for at least a token: this bounds the program of any
+ * source.
+ */
 enum { PROGRAM_BYTES_PER_SOURCE_BYTE = 512 };
 
 ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status,

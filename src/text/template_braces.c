@@ -1,5 +1,7 @@
-/* str.format: fields in braces, "{} {0} {name.attribute[key]!r:>8.2f}" (Python's format string
- * syntax). */
+/*
+ * str.format: fields in braces, "{} {0} {name.attribute[key]!r:>8.2f}" (Python's format string
+ * syntax).
+ */
 #include <string.h>
 #include "text/template_builtin.h"
 #include "text/template_format.h"

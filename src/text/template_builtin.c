@@ -1,4 +1,5 @@
-/* The table of template.def, looking in it, and sorting a call's arguments into a row's parameters.
+/*
+ * The table of template.def, looking in it, and sorting a call's arguments into a row's parameters.
  */
 #include "text/template_builtin.h"
 

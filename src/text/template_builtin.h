@@ -50,7 +50,8 @@ const ink_builtin *ink_builtin_find(ink_builtin_kind kind, ink_value name);
 /* For messages: "filter", "test", ... */
 const char *ink_builtin_kind_name(ink_builtin_kind kind);
 
-/* Sorts the arguments into the slots and runs the row; fails when they do not fit its parameters.
+/*
+ * Sorts the arguments into the slots and runs the row; fails when they do not fit its parameters.
  */
 ink_status ink_builtin_call(const ink_builtin *builtin, ink_call *call, ink_value *out);
 

@@ -1,4 +1,5 @@
-/* Upper and lower case of Unicode text, one code point for one (and "SS" for the German sharp s).
+/*
+ * Upper and lower case of Unicode text, one code point for one (and "SS" for the German sharp s).
  */
 #ifndef INK_TEXT_TEMPLATE_CASE_H
 #define INK_TEXT_TEMPLATE_CASE_H

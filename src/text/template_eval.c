@@ -1,5 +1,7 @@
-/* Expressions: one function per kind of node, chosen from a table so that none of them weighs on
- * another's stack. */
+/*
+ * Expressions: one function per kind of node, chosen from a table so that none of them weighs on
+ * another's stack.
+ */
 #include <string.h>
 #include "text/template_render.h"
 
@@ -251,8 +253,10 @@ static ink_status eval_arithmetic(ink_rendering *r, const ink_node *node, ink_va
     return INK_OK;
 }
 
-/* The operands after the first gather behind the output, so that a chain copies each only once
- * more, and a text that grows at its end not at all. */
+/*
+ * The operands after the first gather behind the output, so that a chain copies each only once
+ * more, and a text that grows at its end not at all.
+ */
 static ink_status eval_concat(ink_rendering *r, const ink_node *node, ink_value *out)
 {
     ink_value first, rest;

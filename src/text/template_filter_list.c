@@ -212,8 +212,10 @@ ink_status ink_filter_map(ink_call *call, ink_value *out)
     return INK_OK;
 }
 
-/* Keeps the items for which the test is `wanted`; `by_attribute`: the test of an attribute, named
- * first. */
+/*
+ * Keeps the items for which the test is `wanted`; `by_attribute`: the test of an attribute, named
+ * first.
+ */
 static ink_status filter_items(ink_call *call, bool by_attribute, bool wanted, ink_value *out)
 {
     ink_rendering *r = call->rendering;

@@ -26,8 +26,10 @@ static ink_status fail_type(ink_rendering *r, char type, ink_value value)
                            ink_value_kind_name(value.kind));
 }
 
-/* A separator between each three of the digits that begin at `from` and end at `to`. Returns the
- * new length. */
+/*
+ * A separator between each three of the digits that begin at `from` and end at `to`. Returns the
+ * new length.
+ */
 static size_t group_digits(char *text, size_t n, size_t from, size_t to, char separator)
 {
     for (size_t at = to; at > from + 3 && n + 2 < INK_NUMBER_MAX_BYTES; n++) {

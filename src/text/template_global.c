@@ -1,5 +1,7 @@
-/* Functions that every template can call. Cycler and joiner are in template_object.c, strftime_now
- * in template_time.c. */
+/*
+ * Functions that every template can call. Cycler and joiner are in template_object.c, strftime_now
+ * in template_time.c.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

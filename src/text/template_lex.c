@@ -227,8 +227,10 @@ static ink_status lex_comment(lexer *l, size_t tag)
     return fail(l, tag, "a comment has no end: '#}' is missing");
 }
 
-/* Whether the word stands alone in the tag that begins at `tag`; then *after is where the tag's end
- * begins. */
+/*
+ * Whether the word stands alone in the tag that begins at `tag`; then *after is where the tag's end
+ * begins.
+ */
 static bool is_word_tag(const lexer *l, size_t tag, const char *word, size_t *after)
 {
     size_t at = skip_space(l, tag + 2 + (sign_at(l, tag + 2) != '\0'));

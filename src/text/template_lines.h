@@ -16,8 +16,10 @@ typedef enum ink_pad { INK_PAD_LEFT = 1, INK_PAD_RIGHT = 2, INK_PAD_BOTH = 3 } i
 ink_status ink_render_pad(ink_rendering *r, ink_value text, int64_t width, ink_value fill,
                           ink_pad where, ink_value *out);
 
-/* Bytes of the first line, and of the line end after it (0: the text ends). Line ends are those of
- * str.splitlines. */
+/*
+ * Bytes of the first line, and of the line end after it (0: the text ends). Line ends are those of
+ * str.splitlines.
+ */
 size_t ink_text_line(const char *text, size_t n_bytes, size_t *end_bytes);
 
 #endif

@@ -73,8 +73,10 @@ static uint32_t read_digits(const char *text, size_t n_bytes, size_t most, int b
     return value;
 }
 
-/* One escape after its backslash; bytes read, or 0 when it is malformed. Writes no more than it
- * reads plus one. */
+/*
+ * One escape after its backslash; bytes read, or 0 when it is malformed. Writes no more than it
+ * reads plus one.
+ */
 static size_t unescape(const char *text, size_t n_bytes, char **out)
 {
     static const char letters[] = "\\'\"abfnrtv", meanings[] = "\\'\"\a\b\f\n\r\t\v";

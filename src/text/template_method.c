@@ -1,5 +1,7 @@
-/* Methods of dicts and lists. Those that would change one are refused: values never change while a
- * template runs. */
+/*
+ * Methods of dicts and lists. Those that would change one are refused: values never change while a
+ * template runs.
+ */
 #include "text/template_builtin.h"
 #include "text/template_render.h"
 

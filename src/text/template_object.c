@@ -107,8 +107,10 @@ static ink_status bind_arguments(ink_rendering *r, const ink_macro *definition,
     return INK_OK;
 }
 
-/* The body runs where the macro was defined, not where it is called: what it names is what its
- * author saw there. */
+/*
+ * The body runs where the macro was defined, not where it is called: what it names is what its
+ * author saw there.
+ */
 static ink_status call_macro(ink_value_object *self, ink_call *call, ink_value *out)
 {
     const macro *called = (const macro *)self;

@@ -1,5 +1,7 @@
-/* Operators on values, with Python's types and rounding; integers have 64 bits and say so when they
- * are not enough. */
+/*
+ * Operators on values, with Python's types and rounding; integers have 64 bits and say so when they
+ * are not enough.
+ */
 #include <math.h>
 #include <string.h>
 #include "base/size.h"

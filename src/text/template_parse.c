@@ -162,8 +162,10 @@ static bool at_end(const ink_parser *p, const char *words)
     return false;
 }
 
-/* Statements up to a tag that begins with one of `words`, whose '{%' is stepped over; at the top to
- * the end. */
+/*
+ * Statements up to a tag that begins with one of `words`, whose '{%' is stepped over; at the top to
+ * the end.
+ */
 static ink_status parse_body(ink_parser *p, const char *words, ink_node **out)
 {
     INK_TRY(ink_parse_enter(p));

@@ -43,15 +43,18 @@ ink_status ink_parse_expression(ink_parser *p, ink_node **out);
 /* Without "a if b else c" at its top: what stands where an 'if' may follow. */
 ink_status ink_parse_plain_expression(ink_parser *p, ink_node **out);
 
-/* Expressions with commas between are a tuple, one alone is itself. `plain`: each without a choice.
+/*
+ * Expressions with commas between are a tuple, one alone is itself. `plain`: each without a choice.
  */
 ink_status ink_parse_tuple(ink_parser *p, bool plain, ink_node **out);
 
 /* What may be assigned to: a name, names with commas, or name.attribute (of a namespace). */
 ink_status ink_parse_target(ink_parser *p, ink_node **out);
 
-/* "name(arguments) | name ..." on a subject that may be NULL (filter blocks). The next token is the
- * first name. */
+/*
+ * "name(arguments) | name ..." on a subject that may be NULL (filter blocks). The next token is the
+ * first name.
+ */
 ink_status ink_parse_filters(ink_parser *p, ink_node *subject, ink_node **out);
 
 #endif

@@ -48,8 +48,10 @@ static ink_status parse_literal(ink_parser *p, ink_node **out)
     return INK_OK;
 }
 
-/* After the opening bracket: expressions with commas up to `closer`; a dict has "key: item"
- * instead. */
+/*
+ * After the opening bracket: expressions with commas up to `closer`; a dict has "key: item"
+ * instead.
+ */
 static ink_status parse_items(ink_parser *p, ink_operator closer, bool pairs, ink_node *list)
 {
     ink_node **end = &list->as.items.first;
@@ -248,8 +250,10 @@ ink_status ink_parse_filters(ink_parser *p, ink_node *subject, ink_node **out)
     return INK_OK;
 }
 
-/* A test's only argument may stand without parentheses, unless the word goes on with the expression
- * around. */
+/*
+ * A test's only argument may stand without parentheses, unless the word goes on with the expression
+ * around.
+ */
 static bool begins_argument(const ink_parser *p)
 {
     static const char *const others[] = {"else", "or", "and", "if", "in", "not", "is", "recursive"};
@@ -356,8 +360,10 @@ static ink_status parse_not(ink_parser *p, ink_node **out)
     return INK_OK;
 }
 
-/* Operands of the next level with operators of this one between them: a chain, whose links are
- * the operands after the first. */
+/*
+ * Operands of the next level with operators of this one between them: a chain, whose links are the
+ * operands after the first.
+ */
 static ink_status parse_level(ink_parser *p, ink_level level, ink_node **out)
 {
     ink_node *chain = NULL, **end = NULL;

@@ -227,8 +227,10 @@ INK_PRINTF(5, 6)
 ink_status ink_template_fail_at(const ink_template *program, ink_error *error, ink_status status,
                                 uint32_t offset, const char *format, ...);
 
-/* The tokens of the whole source, ended by END; the caller deletes them with the program's
- * allocator. */
+/*
+ * The tokens of the whole source, ended by END; the caller deletes them with the program's
+ * allocator.
+ */
 ink_status ink_template_lex(ink_template *program, ink_token **out, ink_error *error);
 
 /* Fills program->body and the symbols. */

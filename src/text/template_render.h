@@ -25,8 +25,10 @@ typedef struct ink_scope {
     bool captured; /* a macro keeps it: an iteration's scope may then not be used for the next */
 } ink_scope;
 
-/* Passes on to `inner` and remembers whether it had nothing left: memory that is out differs from a
- * limit reached. */
+/*
+ * Passes on to `inner` and remembers whether it had nothing left: memory that is out differs from a
+ * limit reached.
+ */
 typedef struct ink_watched_allocator {
     ink_allocator self;
     const ink_allocator *inner;
@@ -101,8 +103,10 @@ ink_status ink_render_text(ink_rendering *r, ink_value value, ink_value *out);
 /* repr(value), always a new string. */
 ink_status ink_render_repr(ink_rendering *r, ink_value value, ink_value *out);
 
-/* a + b for strings. Text that grows at its end is extended in place, so building it piece by piece
- * is linear. */
+/*
+ * a + b for strings. Text that grows at its end is extended in place, so building it piece by piece
+ * is linear.
+ */
 ink_status ink_render_concat(ink_rendering *r, ink_value a, ink_value b, ink_value *out);
 
 ink_status ink_render_new_scope(ink_rendering *r, ink_scope *parent, ink_scope **out);

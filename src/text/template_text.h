@@ -9,8 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the character at text (at least 1 where n_bytes is) and its code point, or the byte
- * where it is invalid. */
+/*
+ * Bytes of the character at text (at least 1 where n_bytes is) and its code point, or the byte
+ * where it is invalid.
+ */
 size_t ink_text_next(const char *text, size_t n_bytes, uint32_t *code_point);
 
 /* Bytes of the last character. */

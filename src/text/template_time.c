@@ -53,8 +53,10 @@ static int64_t hour12(const moment *m)
     return m->hour % 12 ? m->hour % 12 : 12;
 }
 
-/* The number of a letter, how many digits it has and what fills them; false for letters that are no
- * number. */
+/*
+ * The number of a letter, how many digits it has and what fills them; false for letters that are no
+ * number.
+ */
 static bool number_of(const moment *m, char letter, int64_t *value, int *width, char *fill)
 {
     const struct {

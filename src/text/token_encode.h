@@ -38,8 +38,10 @@ ink_word_sink ink_encode_bpe_word, ink_encode_escaped_word;
 /* Rewrites `text` into encoder->text with U+2581 for each space. */
 ink_status ink_encoder_escape(ink_encoder *encoder, ink_text text);
 
-/* Merges the characters of an escaped text and adds its tokens, with byte tokens for what is left
- * over. */
+/*
+ * Merges the characters of an escaped text and adds its tokens, with byte tokens for what is left
+ * over.
+ */
 ink_status ink_encode_escaped(ink_encoder *encoder, ink_text text, ink_merge_finder *find);
 
 #endif

@@ -14,8 +14,10 @@ static size_t slot_count(size_t n)
     return count;
 }
 
-/* FNV leaves low bits of short texts regular, and pairs of ids are dense: this spreads both
- * (MurmurHash3's end). */
+/*
+ * FNV leaves low bits of short texts regular, and pairs of ids are dense: this spreads both
+ * (MurmurHash3's end).
+ */
 static uint64_t spread(uint64_t hash)
 {
     hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);

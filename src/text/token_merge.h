@@ -19,16 +19,16 @@ typedef struct ink_merge_symbol {
 } ink_merge_symbol;
 
 typedef struct ink_merge_candidate {
-    uint64_t order;   /* rank, then the left symbol */
-    uint32_t n_bytes; /* of it and its neighbor; symbols only grow, so another sum means that they
-                         have changed */
+    uint64_t order; /* rank, then the left symbol */
+    /* of it and its neighbor; symbols only grow, so another sum means that they have changed */
+    uint32_t n_bytes;
     int32_t id;
 } ink_merge_candidate;
 
 typedef struct ink_merger {
     const ink_allocator *allocator;
-    ink_merge_symbol
-        *symbols; /* [n_symbols]; the first always lives, the others follow by `next` */
+    /* [n_symbols]; the first always lives, the others follow by `next` */
+    ink_merge_symbol *symbols;
     uint32_t n_symbols;
     size_t symbol_capacity;
     ink_merge_candidate *heap; /* [n_candidates] */

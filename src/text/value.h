@@ -117,8 +117,10 @@ static inline ink_value ink_value_borrow(const char *text, size_t n_bytes)
 INK_MUST_USE bool ink_value_new_string(ink_arena *arena, const char *text, size_t n_bytes,
                                        ink_value *out);
 
-/* `kind` is LIST or one of its kin down to STREAM; room for `capacity` items is taken, more comes
- * when needed. */
+/*
+ * `kind` is LIST or one of its kin down to STREAM; room for `capacity` items is taken, more comes
+ * when needed.
+ */
 INK_MUST_USE bool ink_value_new_list(ink_arena *arena, ink_value_kind kind, size_t capacity,
                                      ink_value *out);
 INK_MUST_USE bool ink_value_append(ink_arena *arena, ink_value list, ink_value item);
@@ -171,13 +173,15 @@ bool ink_value_is_text(ink_value value, const char *text);
 
 bool ink_value_truth(ink_value value);
 
-/* Levels of lists and dicts: 0 for a scalar; a namespace counts as one, being compared by identity.
+/*
+ * Levels of lists and dicts: 0 for a scalar; a namespace counts as one, being compared by identity.
  */
 uint32_t ink_value_depth(ink_value value);
 
-/* How much there is to walk through in all, shared parts counted each time (at most SIZE_MAX): [x,
- * x] in [y, y] in
- * ... is small to build and takes for ever to compare, so the interpreter pays this before it does.
+/*
+ * How much there is to walk through in all, shared parts counted each time (at most SIZE_MAX): [x,
+ * x] in [y, y] in ... is small to build and takes for ever to compare, so the interpreter pays this
+ * before it does.
  */
 size_t ink_value_weight(ink_value value);
 
@@ -185,7 +189,8 @@ size_t ink_value_weight(ink_value value);
 
 bool ink_value_equal(ink_value a, ink_value b);
 
-/* false when the two have no order (a string and a number); else *out is negative, zero or
+/*
+ * false when the two have no order (a string and a number); else *out is negative, zero or
  * positive. With NaN every comparison but "not equal" is false: then *out is INK_VALUE_UNORDERED.
  */
 enum { INK_VALUE_UNORDERED = 2 };
@@ -201,13 +206,17 @@ INK_MUST_USE bool ink_value_repr(ink_buffer *out, ink_value value);
 
 /* ---- Numbers as text, independent of the locale. */
 
-/* The shortest digits that read back as the same double, in Python's form ("1.0", "1e+16", "nan");
- * terminated. */
+/*
+ * The shortest digits that read back as the same double, in Python's form ("1.0", "1e+16", "nan");
+ * terminated.
+ */
 enum { INK_VALUE_FLOAT_BYTES = 40 };
 size_t ink_value_format_float(double real, char out[INK_VALUE_FLOAT_BYTES]);
 
-/* A decimal number [n_bytes] that the caller has checked: digits, at most one '.', at most one
- * exponent. */
+/*
+ * A decimal number [n_bytes] that the caller has checked: digits, at most one '.', at most one
+ * exponent.
+ */
 double ink_value_parse_float(const char *text, size_t n_bytes);
 
 #endif

@@ -19,8 +19,10 @@ bool ink_value_new_dict(ink_arena *arena, ink_value_kind kind, ink_value *out)
     return true;
 }
 
-/* Where a kind of key sorts among the others; numbers share a place because 1, 1.0 and true are one
- * key. */
+/*
+ * Where a kind of key sorts among the others; numbers share a place because 1, 1.0 and true are one
+ * key.
+ */
 static int key_place(ink_value key)
 {
     switch (key.kind) {

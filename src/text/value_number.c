@@ -11,12 +11,16 @@
 
 enum { MAX_DIGITS = 17 }; /* enough for any double to read back the same */
 
-/* The fewest significant digits that read back as `real` (positive, finite), and the power of ten
- * of the first. */
+/*
+ * The fewest significant digits that read back as `real` (positive, finite), and the power of ten
+ * of the first.
+ */
 static size_t shortest_digits(double real, char digits[MAX_DIGITS + 1], int *exponent)
 {
-    /* 15 digits, their zeros dropped, are the shortest when they suffice; not so where precision
-     * itself shrinks */
+    /*
+     * 15 digits, their zeros dropped, are the shortest when they suffice; not so where precision
+     * itself shrinks
+     */
     int precision = real < DBL_MIN ? 1 : 15;
     char text[INK_VALUE_FLOAT_BYTES];
     for (; precision <= MAX_DIGITS; precision++) {
@@ -102,8 +106,8 @@ static int64_t read_exponent(const char *text, size_t n_bytes)
 
 double ink_value_parse_float(const char *text, size_t n_bytes)
 {
-    char copy[KEPT_DIGITS + 32]; /* digits, then an exponent that puts the point: no point for a
-                                    locale to change */
+    /* digits, then an exponent that puts the point: no point for a locale to change */
+    char copy[KEPT_DIGITS + 32];
     size_t n = 0, at = n_bytes > 0 && (text[0] == '-' || text[0] == '+');
     bool fraction = false, negative = n_bytes > 0 && text[0] == '-';
     int64_t exponent = 0;

@@ -7,8 +7,10 @@
 
 static bool repr(ink_buffer *out, ink_value value, unsigned depth);
 
-/* What Python shows as itself inside quotes: no controls, no unassigned, no space but the ASCII
- * one. */
+/*
+ * What Python shows as itself inside quotes: no controls, no unassigned, no space but the ASCII
+ * one.
+ */
 static bool printable(uint32_t code_point)
 {
     if (code_point < 0x80)

@@ -40,8 +40,10 @@ typedef enum ink_token_type {
     INK_TOKEN_BYTE = 6,
 } ink_token_type;
 
-/* Tokens with a role of their own; the name is the stem of GGUF's key
- * "tokenizer.ggml.<name>_token_id". */
+/*
+ * Tokens with a role of their own; the name is the stem of GGUF's key
+ * "tokenizer.ggml.<name>_token_id".
+ */
 #define INK_TOKEN_ROLES(X)       \
     X(BOS, "bos")                \
     X(EOS, "eos")                \
@@ -87,8 +89,10 @@ typedef enum ink_choice { INK_CHOICE_DEFAULT, INK_CHOICE_NO, INK_CHOICE_YES } in
 typedef struct ink_vocab_source {
     ink_text model; /* "llama", "gpt2", "bert", "gemma4" as in tokenizer.ggml.model */
     ink_text pre;   /* tokenizer.ggml.pre; empty: absent */
-    ink_text name; /* general.name; the files of a few families do not say all that their name does;
-                      empty: absent */
+    /*
+     * general.name; the files of a few families do not say all that their name does; empty: absent
+     */
+    ink_text name;
     const ink_text *tokens;
     const float *scores;  /* [n_tokens] or NULL */
     const int32_t *types; /* [n_tokens] of ink_token_type, or NULL: all normal */
@@ -121,8 +125,10 @@ void ink_vocab_free(ink_vocab *vocab);
 
 int32_t ink_vocab_n_tokens(const ink_vocab *vocab);
 
-/* The text as stored in the file (byte-level and SentencePiece escapes kept); empty when out of
- * range. */
+/*
+ * The text as stored in the file (byte-level and SentencePiece escapes kept); empty when out of
+ * range.
+ */
 ink_text ink_vocab_token_text(const ink_vocab *vocab, int32_t token);
 
 /* UNKNOWN when out of range. */
@@ -142,13 +148,17 @@ bool ink_vocab_flag_value(const ink_vocab *vocab, ink_vocab_flag flag);
 /* Generation stops at it: EOS, EOT, EOM, and tokens known by their text, such as <|im_end|>. */
 bool ink_vocab_is_end(const ink_vocab *vocab, int32_t token);
 
-/* "llama", "gpt2", ... and the name from pretokenizers.def in use ("" for kinds that have none);
- * never NULL. */
+/*
+ * "llama", "gpt2", ... and the name from pretokenizers.def in use ("" for kinds that have none);
+ * never NULL.
+ */
 const char *ink_vocab_kind_name(const ink_vocab *vocab);
 const char *ink_vocab_pretokenizer_name(const ink_vocab *vocab);
 
-/* The file named no pre-tokenizer though its kind needs one, and a guess stands in: worth a
- * warning. */
+/*
+ * The file named no pre-tokenizer though its kind needs one, and a guess stands in: worth a
+ * warning.
+ */
 bool ink_vocab_pretokenizer_guessed(const ink_vocab *vocab);
 
 size_t ink_vocab_n_ignored_merges(const ink_vocab *vocab);

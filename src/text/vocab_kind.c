@@ -1,5 +1,7 @@
-/* The kinds of vocabulary: one row each. What a row takes for granted is what files of that kind
- * leave unsaid. */
+/*
+ * The kinds of vocabulary: one row each. What a row takes for granted is what files of that kind
+ * leave unsaid.
+ */
 #include <string.h>
 #include "text/token_encode.h"
 
@@ -36,8 +38,10 @@ static const ink_vocab_kind kinds[] = {
         .encode = ink_encode_escaped_bpe,
     },
     {
-        /* BERT's files name CLS, not BOS; engines begin with 101, the CLS of its published
-           vocabularies. */
+        /*
+         * BERT's files name CLS, not BOS; engines begin with 101, the CLS of its published
+         * vocabularies.
+         */
         .name = "bert",
         .spelling = INK_SPELLING_ESCAPED,
         .cleans_spaces = true,

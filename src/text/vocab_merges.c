@@ -1,5 +1,7 @@
-/* The tables a vocabulary merges with: the token of each byte, and the list of merges as pairs of
- * ids. */
+/*
+ * The tables a vocabulary merges with: the token of each byte, and the list of merges as pairs of
+ * ids.
+ */
 #include <string.h>
 #include "base/size.h"
 #include "base/status.h"
@@ -32,8 +34,10 @@ static void spell_bytes(ink_vocab *vocab)
     }
 }
 
-/* Some files mark their byte tokens as normal ones, so the text decides; a byte token must name its
- * byte. */
+/*
+ * Some files mark their byte tokens as normal ones, so the text decides; a byte token must name its
+ * byte.
+ */
 static ink_status find_bytes(ink_vocab *vocab, ink_error *error)
 {
     for (int32_t token = 0; token < vocab->n_tokens; token++) {
@@ -66,8 +70,10 @@ typedef struct pending {
     ink_merge merge; /* id -1: left out */
 } pending;
 
-/* Searches jump about in memory; a few at a time hide how long each fetch takes (280,000 merges: 74
- * to 57 ms). */
+/*
+ * Searches jump about in memory; a few at a time hide how long each fetch takes (280,000 merges: 74
+ * to 57 ms).
+ */
 #define N_PENDING 32
 
 static ink_status read_merge(const ink_vocab *vocab, size_t rank, ink_text text, pending *out,

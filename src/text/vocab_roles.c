@@ -118,8 +118,10 @@ static void take_known_texts(ink_vocab *vocab)
     for (size_t i = 0; i < sizeof ending_roles / sizeof ending_roles[0]; i++)
         if (vocab->roles[ending_roles[i]] >= 0)
             vocab->marks[vocab->roles[ending_roles[i]]] |= INK_TOKEN_IS_END;
-    /* Where a model also calls and returns, <|end|> ends a message and the turn goes on (OpenAI's
-     * harmony format). */
+    /*
+     * Where a model also calls and returns, <|end|> ends a message and the turn goes on (OpenAI's
+     * harmony format).
+     */
     int32_t end = find_text(vocab, "<|end|>");
     if (end >= 0 && find_text(vocab, "<|return|>") >= 0 && find_text(vocab, "<|call|>") >= 0)
         vocab->marks[end] &= (uint8_t)~INK_TOKEN_IS_END;

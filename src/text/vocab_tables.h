@@ -85,7 +85,8 @@ ink_status ink_vocab_build_roles(ink_vocab *vocab, const ink_vocab_source *sourc
 /* The byte that a text of the form <0x00> to <0xFF> names; -1 for others. */
 int ink_vocab_named_byte(ink_text text);
 
-/* Byte <-> character of GPT-2's alphabet. The character has 1 or 2 bytes; -1: not in the alphabet.
+/*
+ * Byte <-> character of GPT-2's alphabet. The character has 1 or 2 bytes; -1: not in the alphabet.
  */
 size_t ink_byte_level_spell(uint8_t byte, char out[2]);
 int ink_byte_level_read(uint32_t code_point);

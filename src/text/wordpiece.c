@@ -129,8 +129,10 @@ ink_status ink_encode_wordpiece(ink_encoder *encoder, ink_text text)
         int boundary = 0;
         utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, MAX_PARTS,
                                                      UTF8PROC_DECOMPOSE, &boundary);
-        /* Of a letter with accents the letter stays, and of a Hangul syllable its first sound, as
-         * in the engines. */
+        /*
+         * Of a letter with accents the letter stays, and of a Hangul syllable its first sound, as
+         * in the engines.
+         */
         INK_TRY(add_character(encoder, n > 0 ? (uint32_t)parts[0] : c));
     }
     return finish_word(encoder);

@@ -1,5 +1,7 @@
-/* What the tests of arrays share: a graph with the device that runs it, and weight matrices made of
- * floats. */
+/*
+ * What the tests of arrays share: a graph with the device that runs it, and weight matrices made of
+ * floats.
+ */
 #ifndef INK_TESTS_GRAPH_RUN_H
 #define INK_TESTS_GRAPH_RUN_H
 
@@ -30,8 +32,10 @@ ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, siz
 /* n numbers between -1 and 1. */
 void ink_fill_random(float *x, size_t n, uint64_t *seed);
 
-/* Not further apart than `relative` of the larger magnitude, at least 1; not a number only beside
- * its like. */
+/*
+ * Not further apart than `relative` of the larger magnitude, at least 1; not a number only beside
+ * its like.
+ */
 void ink_assert_close(const float *got, const double *wanted, size_t n, double relative,
                       const char *what);
 

@@ -11,8 +11,10 @@
 
 #define MAX_HEADS 8
 
-/* Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6:
- * derived as in test_ops. */
+/*
+ * Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6:
+ * derived as in test_ops.
+ */
 #define TOLERANCE 1e-5
 
 typedef struct variant {

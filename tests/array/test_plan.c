@@ -12,8 +12,10 @@
 #define N_GRAPHS 2000
 #define MAX_POOL 48
 
-/* An array beside its values by the definition of its op; [rows, columns], or one dimension where
- * rows is 0. */
+/*
+ * An array beside its values by the definition of its op; [rows, columns], or one dimension where
+ * rows is 0.
+ */
 typedef struct known {
     ink_array *array;
     size_t rows, columns;
@@ -387,7 +389,8 @@ static void what_no_output_needs_does_not_run(void **state)
     ink_graph_deinit(&graph);
 }
 
-/* Nothing is asked for before the first run, and again after another program has moved the memory.
+/*
+ * Nothing is asked for before the first run, and again after another program has moved the memory.
  */
 static void constants_alone_can_be_computed(void **state)
 {

@@ -1,5 +1,7 @@
-/* Recording: shapes of results, mistakes that stay in the graph until it is planned, and running
- * out of room. */
+/*
+ * Recording: shapes of results, mistakes that stay in the graph until it is planned, and running
+ * out of room.
+ */
 #include "graph_run.h"
 
 #include <stdlib.h>
@@ -267,8 +269,10 @@ static const mistake mistakes[] = {
 
 #define N_MISTAKES (sizeof mistakes / sizeof *mistakes)
 
-/* What is recorded behind a mistake is nothing, and planning reports the mistake, not what came of
- * it. */
+/*
+ * What is recorded behind a mistake is nothing, and planning reports the mistake, not what came of
+ * it.
+ */
 static void a_mistake(void **state)
 {
     const mistake *m = *state;

@@ -67,8 +67,10 @@ static void expect(const number_format *format, float value, uint16_t bits)
                  negative, bits);
 }
 
-/* Neighbors low and low + 1: their midpoint goes to the even one, what is beside it to the nearer
- * one. */
+/*
+ * Neighbors low and low + 1: their midpoint goes to the even one, what is beside it to the nearer
+ * one.
+ */
 static void check_narrowing(const number_format *format)
 {
     uint16_t infinity = (uint16_t)(format->max_exponent << format->fraction_bits);

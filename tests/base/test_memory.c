@@ -1,5 +1,7 @@
-/* The allocator hook, the arena and the buffer: contents, alignment, limits, and every allocation
- * failing in turn. */
+/*
+ * The allocator hook, the arena and the buffer: contents, alignment, limits, and every allocation
+ * failing in turn.
+ */
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>

@@ -138,7 +138,8 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Idle threads park after some microseconds of spinning; one that spun on would use the whole wait.
+/*
+ * Idle threads park after some microseconds of spinning; one that spun on would use the whole wait.
  */
 static void an_idle_pool_uses_no_processor_time(void **state)
 {

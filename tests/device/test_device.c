@@ -1,5 +1,7 @@
-/* The device interface: programs that share memory, limits of threads, and every allocation
- * failing. */
+/*
+ * The device interface: programs that share memory, limits of threads, and every allocation
+ * failing.
+ */
 #include "../support.h"
 
 #include "base/pool.h"

@@ -1,5 +1,7 @@
-/* A whole life of a model under a failing allocator, and no allocation at all once generation has
- * begun. */
+/*
+ * A whole life of a model under a failing allocator, and no allocation at all once generation has
+ * begun.
+ */
 #include "../support.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
-/* Each allocation fails in turn while GGUF files are opened and written: INK_NO_MEMORY, no leak, no
- * file left. */
+/*
+ * Each allocation fails in turn while GGUF files are opened and written: INK_NO_MEMORY, no leak, no
+ * file left.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "support.h"
 

@@ -1,5 +1,7 @@
-/* Real models cut at every byte of the header: an error each time, and under the address sanitizer
- * no read beyond. */
+/*
+ * Real models cut at every byte of the header: an error each time, and under the address sanitizer
+ * no read beyond.
+ */
 #include "support.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Each allocation fails in turn while a model is opened, tells three words, is saved and restored.
+/*
+ * Each allocation fails in turn while a model is opened, tells three words, is saved and restored.
  */
 #include "support.h"
 

@@ -25,8 +25,10 @@ static const uint64_t ones = UINT64_MAX;
 static const float third = 1.0f / 3;
 static const double seventh = 1.0 / 7;
 
-/* One key of every type of numbers, named after it, holding all ones (floats: a fraction; bool:
- * true). */
+/*
+ * One key of every type of numbers, named after it, holding all ones (floats: a fraction; bool:
+ * true).
+ */
 static void put_every_number(void)
 {
 #define X(name, value, text, bytes)                                            \

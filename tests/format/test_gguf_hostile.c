@@ -1,5 +1,7 @@
-/* Malformed GGUF: every case ends in the right status and a message that says what is wrong and
- * where. */
+/*
+ * Malformed GGUF: every case ends in the right status and a message that says what is wrong and
+ * where.
+ */
 #include "support.h"
 
 #include <stdlib.h>

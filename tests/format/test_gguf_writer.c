@@ -1,5 +1,7 @@
-/* What is written reads back equal: every type, real models byte for byte, split sets and what can
- * be wrong with them. */
+/*
+ * What is written reads back equal: every type, real models byte for byte, split sets and what can
+ * be wrong with them.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "support.h"
 

@@ -5,8 +5,10 @@
 #include <string.h>
 #include "tensor/format.h"
 
-/* What must run: the architectures that a release promises, and those that came with them. Others
- * may be refused. */
+/*
+ * What must run: the architectures that a release promises, and those that came with them. Others
+ * may be refused.
+ */
 static const char *const required_archs[] = {
     "llama",      "gemma",      "gemma2",    "gemma3",   "phi3",    "qwen2",           "qwen3",
     "smollm3",    "granite",    "olmo2",     "stablelm", "gpt2",    "bitnet",          "bert",

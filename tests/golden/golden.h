@@ -72,8 +72,10 @@ float *ink_golden_floats(const json_t *object, const char *key, size_t n);
 
 double ink_golden_number(const json_t *object, const char *key);
 
-/* Over the rows: KL(truth || got) in nats, softmax in double precision; not a number when an input
- * is not. */
+/*
+ * Over the rows: KL(truth || got) in nats, softmax in double precision; not a number when an input
+ * is not.
+ */
 typedef struct ink_divergence {
     double mean, median, largest;
     double max_difference; /* of single logits */
@@ -81,8 +83,10 @@ typedef struct ink_divergence {
 
 ink_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns);
 
-/* Fails the test with a message that names the first difference unless all n floats have the same
- * bits. */
+/*
+ * Fails the test with a message that names the first difference unless all n floats have the same
+ * bits.
+ */
 void ink_assert_same_bits(const float *wanted, const float *got, size_t n, const char *what);
 
 #endif

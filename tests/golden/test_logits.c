@@ -13,8 +13,10 @@
 #define SUM_FACTOR 1.2
 #define FLOOR 1e-5 /* nats: float32 sums in another order and a rounded activation or two */
 
-/* With float weights only the order of sums differs, which alone gives about 1e-5 (README of the
- * data). */
+/*
+ * With float weights only the order of sums differs, which alone gives about 1e-5 (README of the
+ * data).
+ */
 #define FLOAT_MAX_DIFFERENCE 2e-3
 #define FLOAT_MAX_KL 1e-6
 

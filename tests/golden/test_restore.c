@@ -1,4 +1,5 @@
-/* A session saved in the middle of a prompt and restored into a new one goes on with the same bits.
+/*
+ * A session saved in the middle of a prompt and restored into a new one goes on with the same bits.
  */
 #include "golden.h"
 

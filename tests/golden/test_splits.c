@@ -1,5 +1,7 @@
-/* A prompt in one batch, token by token, in sevens, in odd pieces, and after going back gives the
- * same bits. */
+/*
+ * A prompt in one batch, token by token, in sevens, in odd pieces, and after going back gives the
+ * same bits.
+ */
 #include "golden.h"
 
 #include <stdlib.h>

@@ -13,8 +13,10 @@
 #define N_STEPS 256 /* positions that the author's program went through, the prompt included */
 #define N_TEXTS 8
 
-/* Sums of float32 products in another order, at logits around 10: 1e-6 relative, through five
- * layers. */
+/*
+ * Sums of float32 products in another order, at logits around 10: 1e-6 relative, through five
+ * layers.
+ */
 #define TOLERANCE 1e-4
 
 typedef struct fixture {
@@ -102,8 +104,10 @@ static double nll(const float *logits, int32_t token)
     return most + log(sum) - logits[token];
 }
 
-/* The file has a line for each position: "pos 0 tok 1 argmax 403 ... nll_next 0.243743"; the last
- * has no nll_next. */
+/*
+ * The file has a line for each position: "pos 0 tok 1 argmax 403 ... nll_next 0.243743"; the last
+ * has no nll_next.
+ */
 static void a_story_unheard(void **state)
 {
     (void)state;

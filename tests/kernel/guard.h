@@ -37,8 +37,10 @@ typedef struct slot {
 /* False when the system has no memory left. */
 bool slot_open(slot *s);
 
-/* Room for `bytes` at a multiple of `alignment` (a power of two), surrounded by fresh canaries.
- * Ends the program when the array does not fit: a test case was made too large. */
+/*
+ * Room for `bytes` at a multiple of `alignment` (a power of two), surrounded by fresh canaries.
+ * Ends the program when the array does not fit: a test case was made too large.
+ */
 unsigned char *slot_place(slot *s, size_t bytes, size_t alignment, placement where);
 
 /* False when a canary died, *distance bytes before the array (negative) or behind its end. */

@@ -1,4 +1,5 @@
-/* What kernels are fed: floats, blocks and quantized activations, plain and hostile, of one seed.
+/*
+ * What kernels are fed: floats, blocks and quantized activations, plain and hostile, of one seed.
  */
 #ifndef KERNELS_INPUT_H
 #define KERNELS_INPUT_H

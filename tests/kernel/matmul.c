@@ -1,4 +1,5 @@
-/* Trials of the matmul family: lengths to 40 blocks, rows to 200, uneven strides, hostile blocks.
+/*
+ * Trials of the matmul family: lengths to 40 blocks, rows to 200, uneven strides, hostile blocks.
  */
 #include "check.h"
 
@@ -105,8 +106,10 @@ static shape draw_small(rng *r, size_t elements)
                    rng_below(r, 2) * rng_below(r, 20)};
 }
 
-/* Every length, then every number of rows, of columns, every kind of block with every kind of x,
- * then large ones. */
+/*
+ * Every length, then every number of rows, of columns, every kind of block with every kind of x,
+ * then large ones.
+ */
 static bool draw(trial *t, rng *r, size_t number)
 {
     size_t lengths = MAX_BLOCKS, rows = lengths + MAX_ROWS, columns = rows + 4 * N_COLUMN_COUNTS;

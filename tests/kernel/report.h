@@ -1,4 +1,5 @@
-/* What is printed: a table for people, with colors on a terminal only, or one JSON object per row.
+/*
+ * What is printed: a table for people, with colors on a terminal only, or one JSON object per row.
  */
 #ifndef KERNELS_REPORT_H
 #define KERNELS_REPORT_H

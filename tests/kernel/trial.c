@@ -10,8 +10,10 @@
 #include <string.h>
 #include "base/half.h"
 
-/* Scratch is aligned to a cache line. Timed arrays lie staggered: those a multiple of 4 KiB apart
- * would wait for each other. */
+/*
+ * Scratch is aligned to a cache line. Timed arrays lie staggered: those a multiple of 4 KiB apart
+ * would wait for each other.
+ */
 enum { CACHE_LINE = 64, STAGGER = 5 * CACHE_LINE, TEXT_BYTES = 400, CALL_BYTES = 260 };
 
 static slot slots[MAX_OPERANDS];

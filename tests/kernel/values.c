@@ -1,4 +1,5 @@
-/* Trials of the values family: heads of several widths, stretches of a page, weights of every kind.
+/*
+ * Trials of the values family: heads of several widths, stretches of a page, weights of every kind.
  */
 #include "check.h"
 

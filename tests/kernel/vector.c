@@ -1,5 +1,7 @@
-/* Trials of the families of one dimension: every length to 200 with every kind of float, some long
- * ones, sweeps over the bits of all floats. */
+/*
+ * Trials of the families of one dimension: every length to 200 with every kind of float, some long
+ * ones, sweeps over the bits of all floats.
+ */
 #include "check.h"
 
 #include <float.h>
@@ -76,8 +78,10 @@ static const float edges[] = {0x1p-149f,  FLT_MIN, FLT_MAX, 0.5f,       0.625f, 
                               -87.33655f, 17.0f,   -17.0f,  -103.97208f};
 enum { N_EDGES = sizeof edges / sizeof *edges };
 
-/* First steps over the bits of all floats, each sweep from another start, then each float around an
- * edge. */
+/*
+ * First steps over the bits of all floats, each sweep from another start, then each float around an
+ * edge.
+ */
 static void draw_sweep(trial *t, rng *r, size_t number)
 {
     bool is_edge = number >= N_SWEEPS;

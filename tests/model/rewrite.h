@@ -1,5 +1,7 @@
-/* A golden model written again with something wrong in it: metadata, the table of tensors, or their
- * bytes. */
+/*
+ * A golden model written again with something wrong in it: metadata, the table of tensors, or their
+ * bytes.
+ */
 #ifndef INK_TESTS_REWRITE_H
 #define INK_TESTS_REWRITE_H
 

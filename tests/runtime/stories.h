@@ -1,5 +1,7 @@
-/* What tests of the runtime share: models of the reference data, sessions, and text that is
- * collected. */
+/*
+ * What tests of the runtime share: models of the reference data, sessions, and text that is
+ * collected.
+ */
 #ifndef INK_TESTS_RUNTIME_STORIES_H
 #define INK_TESTS_RUNTIME_STORIES_H
 

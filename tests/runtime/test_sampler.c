@@ -1,5 +1,7 @@
-/* Each stage of the sampler against a plain formulation in double precision over fully sorted
- * candidates. */
+/*
+ * Each stage of the sampler against a plain formulation in double precision over fully sorted
+ * candidates.
+ */
 #include "support.h"
 
 #include <float.h>

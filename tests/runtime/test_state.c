@@ -1,5 +1,7 @@
-/* State files: what comes back continues with the same bits, and what was tampered with does not
- * come back. */
+/*
+ * State files: what comes back continues with the same bits, and what was tampered with does not
+ * come back.
+ */
 #define _DEFAULT_SOURCE
 #include "stories.h"
 
@@ -122,7 +124,8 @@ static void restored_sessions_continue_with_the_same_bits(void **state)
         take_journey(&journeys[i]);
 }
 
-/* Layers with a window do not have all pages, and a session with small batches has room for fewer.
+/*
+ * Layers with a window do not have all pages, and a session with small batches has room for fewer.
  */
 static void windows_survive(void **state)
 {
@@ -164,8 +167,10 @@ static void an_empty_or_rewound_session_survives(void **state)
     ink_model_free(model);
 }
 
-/* What was rewound, or stood in memory before, is not written: the file depends on the tokens
- * alone. */
+/*
+ * What was rewound, or stood in memory before, is not written: the file depends on the tokens
+ * alone.
+ */
 static void files_hold_nothing_but_the_session(void **state)
 {
     (void)state;
@@ -440,8 +445,10 @@ static void another_model(void **state)
 
 #define BORDER 256 /* a multiple of what contexts are rounded to before they are compared */
 
-/* Long RoPE turns keys by the length of the context: what was saved in a short one is wrong in a
- * long one. */
+/*
+ * Long RoPE turns keys by the length of the context: what was saved in a short one is wrong in a
+ * long one.
+ */
 static void another_rotation(void **state)
 {
     (void)state;

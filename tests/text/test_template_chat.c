@@ -1,4 +1,5 @@
-/* The variables of a chat, from messages in memory and from JSON, and the clock that templates see.
+/*
+ * The variables of a chat, from messages in memory and from JSON, and the clock that templates see.
  */
 #include "support.h"
 

@@ -1,5 +1,7 @@
-/* The JSON reader refuses whatever could mean two things; what it reads, the writer writes as
- * Python would. */
+/*
+ * The JSON reader refuses whatever could mean two things; what it reads, the writer writes as
+ * Python would.
+ */
 #include "support.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
-/* Values: dicts stay ordered and fast whatever their keys, numbers compare exactly, nesting and
- * memory have ends. */
+/*
+ * Values: dicts stay ordered and fast whatever their keys, numbers compare exactly, nesting and
+ * memory have ends.
+ */
 #include "support.h"
 
 #include <float.h>

@@ -1,4 +1,5 @@
-/* Every stored vector of every vocabulary: ids for all four options, and the texts they decode to.
+/*
+ * Every stored vector of every vocabulary: ids for all four options, and the texts they decode to.
  */
 #include "../support.h"
 
@@ -225,8 +226,10 @@ static void check_lines(const char *name)
 VOCABULARIES(X)
 #undef X
 
-/* The vectors distributed beside the vocabularies: texts between marks, one line of ids each, no
- * special tokens. */
+/*
+ * The vectors distributed beside the vocabularies: texts between marks, one line of ids each, no
+ * special tokens.
+ */
 static int check_distributed(const char *name)
 {
     static const char mark[] = "\n__ggml_vocab_test__\n";

@@ -1,5 +1,7 @@
-/* HOSTILE.md's list for tokenizers: vocabularies and texts that are out to hurt end in an error or
- * in right tokens. */
+/*
+ * HOSTILE.md's list for tokenizers: vocabularies and texts that are out to hurt end in an error or
+ * in right tokens.
+ */
 #include "test_token_small.h"
 
 #include <math.h>

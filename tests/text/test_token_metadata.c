@@ -1,5 +1,7 @@
-/* From a file's metadata to a vocabulary: every known key with a wrong type, lists that disagree,
- * absent parts. */
+/*
+ * From a file's metadata to a vocabulary: every known key with a wrong type, lists that disagree,
+ * absent parts.
+ */
 #include "../support.h"
 
 #include <stdio.h>
@@ -29,8 +31,10 @@ static ink_gguf_writer *small_file(void)
     return writer;
 }
 
-/* Writes the file, opens it and makes a vocabulary; ends the writer. `check` sees the vocabulary
- * when there is one. */
+/*
+ * Writes the file, opens it and makes a vocabulary; ends the writer. `check` sees the vocabulary
+ * when there is one.
+ */
 static ink_status open_written(ink_gguf_writer *writer, void (*check)(const ink_vocab *vocab),
                                ink_error *error)
 {

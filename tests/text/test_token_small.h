@@ -77,8 +77,10 @@ static inline void small_add_growing(small *vocab)
     small_merge(vocab, "a b");
 }
 
-/* A vocabulary of the kind, with byte tokens, the control tokens <s> and <|im_end|>, and the
- * user-defined <u>. */
+/*
+ * A vocabulary of the kind, with byte tokens, the control tokens <s> and <|im_end|>, and the
+ * user-defined <u>.
+ */
 static inline void small_make(small *vocab, const char *kind)
 {
     bool byte_level = strcmp(kind, "gpt2") == 0;

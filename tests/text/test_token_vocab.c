@@ -1,5 +1,7 @@
-/* Vocabularies made by hand: what each kind does, streams, roles by text, and every allocation
- * failing in turn. */
+/*
+ * Vocabularies made by hand: what each kind does, streams, roles by text, and every allocation
+ * failing in turn.
+ */
 #include "test_token_small.h"
 
 static void expect_ids(const ink_vocab *vocab, const char *text, ink_encode_options options,
@@ -193,8 +195,10 @@ static void check_streams_show_whole_characters(void **state)
     }
 }
 
-/* The first visible token loses the space that encoding put there; tokens that are skipped do not
- * count. */
+/*
+ * The first visible token loses the space that encoding put there; tokens that are skipped do not
+ * count.
+ */
 static void check_leading_space(void **state)
 {
     (void)state;

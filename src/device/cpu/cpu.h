@@ -67,8 +67,10 @@ size_t ink_cpu_one_task(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_pick(const ink_cpu_call *call, size_t task);
 void ink_cpu_mean(const ink_cpu_call *call, size_t task);
 
-/* Vectors along the last dimension: how many a row of the first dimension holds, and where the j-th
- * begins. */
+/*
+ * Vectors along the last dimension: how many a row of the first dimension holds, and where the j-th
+ * begins.
+ */
 static inline size_t ink_lines_of_row(const ink_array *x)
 {
     size_t n = 1;

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-/* k is small: a selection beats a sort. NaN is never above anything; if all is NaN the first
- * indices win. */
+/*
+ * k is small: a selection beats a sort. NaN is never above anything; if all is NaN the first
+ * indices win.
+ */
 void ink_cpu_top_k(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;

@@ -1,5 +1,7 @@
-/* Products with weight matrices: tasks are runs of tiles, so that every weight is read by one
- * thread, once. */
+/*
+ * Products with weight matrices: tasks are runs of tiles, so that every weight is read by one
+ * thread, once.
+ */
 #include "device/cpu/cpu.h"
 
 #include <assert.h>
@@ -38,8 +40,10 @@ static ink_matmul task_of(const ink_cpu_call *call, const ink_matrix *matrix, si
     };
 }
 
-/* A tile's rows as floats, rows interleaved for each k as F32 tiles have them. `row` holds the
- * blocks, then floats. */
+/*
+ * A tile's rows as floats, rows interleaved for each k as F32 tiles have them. `row` holds the
+ * blocks, then floats.
+ */
 static void decode_tile(const ink_matrix *matrix, float *tile, const void *packed, char *row)
 {
     const ink_format_info *format = &ink_formats[matrix->format];

@@ -1,4 +1,5 @@
-/* Rotary positions: one table of cosines and sines a step, shared by all layers that rotate alike.
+/*
+ * Rotary positions: one table of cosines and sines a step, shared by all layers that rotate alike.
  */
 #include "device/cpu/cpu.h"
 

@@ -72,8 +72,10 @@ TEMPLATE void multiply(const float_format *f, const float_product *p, int n_cols
 
 typedef void float_product_fn(const float_product *p);
 
-/* Where fewer than four tiles are left the last stands in for the others, and none of its rows is
- * stored. */
+/*
+ * Where fewer than four tiles are left the last stands in for the others, and none of its rows is
+ * stored.
+ */
 static void set_tiles(float_product *p, const ink_matmul *m, size_t first_tile, size_t tile_bytes)
 {
     const size_t last = tiles_of(m->n_rows) - 1;

@@ -204,8 +204,10 @@ PRODUCTS_6(M32)
 PRODUCTS_6(M16)
 PRODUCTS_4(SCALED)
 
-/* Per kind and number of columns. SCALED keeps the halves' sums apart, which leaves registers for
- * four columns. */
+/*
+ * Per kind and number of columns. SCALED keeps the halves' sums apart, which leaves registers for
+ * four columns.
+ */
 typedef void product_fn(const product *p);
 #define ROW_4(kind) \
     multiply_##kind##_1, multiply_##kind##_2, multiply_##kind##_3, multiply_##kind##_4
@@ -229,8 +231,10 @@ typedef struct gemm_format {
     int bias;
 } gemm_format;
 
-/* Tiles `tile` .. tile + n_tiles of the matrix, groups first .. first + n_groups, expanded: the
- * panel's rows times x. */
+/*
+ * Tiles `tile` .. tile + n_tiles of the matrix, groups first .. first + n_groups, expanded: the
+ * panel's rows times x.
+ */
 typedef struct panel {
     panel_group *groups; /* [n_tiles][n_groups] */
     size_t tile, n_tiles, first, n_groups;
@@ -246,7 +250,8 @@ static void fill_panel(const gemm_format *f, const ink_matmul *m, const panel *p
     }
 }
 
-/* The last pair may lack its second tile: the first stands in for it, and no row of it is stored.
+/*
+ * The last pair may lack its second tile: the first stands in for it, and no row of it is stored.
  */
 static void multiply_panel(const gemm_format *f, const ink_matmul *m, const panel *p, size_t col,
                            size_t n_cols)

@@ -1,6 +1,4 @@
-/*
- * kernel/math.h for 8 lanes, line by line: same operations, same roundings, same bits.
- */
+/* kernel/math.h for 8 lanes, line by line: same operations, same roundings, same bits. */
 #ifndef INK_KERNEL_X86_MATH_AVX2_H
 #define INK_KERNEL_X86_MATH_AVX2_H
 

@@ -265,8 +265,8 @@ static inline void q3_k_scales(tile_scales *out, const uint8_t *block)
 
 /*
  * Eight scales and eight minima of six bits in twelve bytes: the first four of each fill bytes
- * 0..7, whose upper two bits belong to the last four; the rest of those is in the halves of
- * bytes 8..11.
+ * 0..7, whose upper two bits belong to the last four; the rest of those is in the halves of bytes
+ * 8..11.
  */
 TEMPLATE void scales_k(tile_scales *out, const uint8_t *scales)
 {
@@ -302,7 +302,8 @@ static inline void q5_k_scales(tile_scales *out, const uint8_t *block)
     scales_k(out, FIELD(block, ink_block_q5_k, scales));
 }
 
-/* Of each 128 values, 64 bytes hold the low halves: 0..63 in the low, 64..127 in the high nibbles.
+/*
+ * Of each 128 values, 64 bytes hold the low halves: 0..63 in the low, 64..127 in the high nibbles.
  */
 static inline int q6_k_shift(int group, int half)
 {
@@ -332,8 +333,10 @@ static inline __m512i iq4_xs_codes(const uint8_t *block, int group, int unit)
                    unit >= HALF_UNITS);
 }
 
-/* Low four bits in halves of bytes, upper two in a 16-bit unit: four groups at a time, 128 bits
- * each. */
+/*
+ * Low four bits in halves of bytes, upper two in a 16-bit unit: four groups at a time, 128 bits
+ * each.
+ */
 static inline void iq4_xs_scales(tile_scales *out, const uint8_t *block)
 {
     const __m512i low_at = _mm512_set_epi64(0x0004000400040004, 0x0004000400040004, 0, 0,
@@ -380,7 +383,8 @@ static inline int tq1_0_shift(int group, int half)
     return 6;
 }
 
-/* Digit n of 32 bytes makes group n < 5; then 16 bytes make 80 values and four bytes the last 16.
+/*
+ * Digit n of 32 bytes makes group n < 5; then 16 bytes make 80 values and four bytes the last 16.
  */
 static inline __m512i tq1_0_codes(const uint8_t *block, int group, int unit)
 {

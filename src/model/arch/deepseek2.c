@@ -3,8 +3,10 @@
 
 #include "model/hparams.h"
 
-/* The scores of stretched contexts are scaled (YaRN), by the square of a factor that the file
- * carries as a slope. */
+/*
+ * The scores of stretched contexts are scaled (YaRN), by the square of a factor that the file
+ * carries as a slope.
+ */
 static void adjust(ink_hparams *hparams)
 {
     double stretch = 1;

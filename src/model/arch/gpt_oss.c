@@ -1,5 +1,7 @@
-/* gpt-oss: experts with biases and a clamped gate, attention sinks, every other layer sees a
- * window. */
+/*
+ * gpt-oss: experts with biases and a clamped gate, attention sinks, every other layer sees a
+ * window.
+ */
 #include "model/arch.h"
 
 const ink_arch ink_arch_gpt_oss = {

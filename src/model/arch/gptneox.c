@@ -1,5 +1,7 @@
-/* GPT-NeoX, Pythia: fused biased projections; attention and feed-forward side by side if the file
- * says so. */
+/*
+ * GPT-NeoX, Pythia: fused biased projections; attention and feed-forward side by side if the file
+ * says so.
+ */
 #include "model/arch.h"
 
 const ink_arch ink_arch_gptneox = {

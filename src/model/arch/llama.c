@@ -1,5 +1,7 @@
-/* Llama, Mistral, SmolLM2, TinyLlama, Mixtral: experts take the place of the feed-forward where a
- * file has them. */
+/*
+ * Llama, Mistral, SmolLM2, TinyLlama, Mixtral: experts take the place of the feed-forward where a
+ * file has them.
+ */
 #include "model/arch.h"
 
 const ink_arch ink_arch_llama = {
