@@ -36,7 +36,6 @@ typedef struct tile_format {
     ink_group_kind kind;
     tile_sub sub;
     int bias;
-    bool prefetches;
     __m512i (*codes)(const uint8_t *block, int group, int unit);
     int (*shift)(int group, int half);
     void (*scales)(tile_scales *out, const uint8_t *block);
@@ -398,35 +397,32 @@ static inline __m512i tq1_0_codes(const uint8_t *block, int group, int unit)
 SCALES_D(tq1_0)
 
 /*
- * ---- The table: name, groups of a block, what is added, scales of sub-blocks, bias, shift, and
- * whether reading ahead by hand pays: where fields are not met in the order they lie the hardware's
- * own guess is poor (Q6_K 7 GB/s without, 25 with), elsewhere it is better alone (Q4_K 30 and 21).
+ * ---- The table: name, groups of a block, what is added, scales of sub-blocks, bias, shift.
  */
 
-#define TILE_FORMATS(X)                                 \
-    X(q8_0, 1, PLAIN, SUB_NONE, 128, no_shift, false)   \
-    X(q4_0, 1, PLAIN, SUB_NONE, 8, half_shift, false)   \
-    X(q4_1, 1, M32, SUB_NONE, 0, half_shift, false)     \
-    X(q5_0, 1, PLAIN, SUB_NONE, 16, no_shift, false)    \
-    X(q5_1, 1, M32, SUB_NONE, 0, no_shift, false)       \
-    X(q2_k, 8, M16, SUB_16, 0, fields_of_2, true)       \
-    X(q3_k, 8, PLAIN, SUB_16, 4, q3_k_shift, true)      \
-    X(q4_k, 8, M32, SUB_32, 0, fields_of_4, false)      \
-    X(q5_k, 8, M32, SUB_32, 0, no_shift, true)          \
-    X(q6_k, 8, PLAIN, SUB_16, 32, q6_k_shift, true)     \
-    X(iq4_nl, 1, PLAIN, SUB_NONE, 128, no_shift, false) \
-    X(iq4_xs, 8, PLAIN, SUB_32, 128, no_shift, false)   \
-    X(tq1_0, 8, PLAIN, SUB_NONE, 2, tq1_0_shift, true)  \
-    X(tq2_0, 8, PLAIN, SUB_NONE, 1, fields_of_2, true)  \
-    X(mxfp4, 1, PLAIN, SUB_NONE, 128, no_shift, true)
+#define TILE_FORMATS(X)                          \
+    X(q8_0, 1, PLAIN, SUB_NONE, 128, no_shift)   \
+    X(q4_0, 1, PLAIN, SUB_NONE, 8, half_shift)   \
+    X(q4_1, 1, M32, SUB_NONE, 0, half_shift)     \
+    X(q5_0, 1, PLAIN, SUB_NONE, 16, no_shift)    \
+    X(q5_1, 1, M32, SUB_NONE, 0, no_shift)       \
+    X(q2_k, 8, M16, SUB_16, 0, fields_of_2)      \
+    X(q3_k, 8, PLAIN, SUB_16, 4, q3_k_shift)     \
+    X(q4_k, 8, M32, SUB_32, 0, fields_of_4)      \
+    X(q5_k, 8, M32, SUB_32, 0, no_shift)         \
+    X(q6_k, 8, PLAIN, SUB_16, 32, q6_k_shift)    \
+    X(iq4_nl, 1, PLAIN, SUB_NONE, 128, no_shift) \
+    X(iq4_xs, 8, PLAIN, SUB_32, 128, no_shift)   \
+    X(tq1_0, 8, PLAIN, SUB_NONE, 2, tq1_0_shift) \
+    X(tq2_0, 8, PLAIN, SUB_NONE, 1, fields_of_2) \
+    X(mxfp4, 1, PLAIN, SUB_NONE, 128, no_shift)
 
-#define TILE_FORMAT(name, groups, kind, sub, bias, shift, prefetches)          \
+#define TILE_FORMAT(name, groups, kind, sub, bias, shift)                      \
     static const tile_format name = {INK_TILE_ROWS * sizeof(ink_block_##name), \
                                      groups,                                   \
                                      INK_GROUP_##kind,                         \
                                      sub,                                      \
                                      bias,                                     \
-                                     prefetches,                               \
                                      name##_codes,                             \
                                      shift,                                    \
                                      name##_scales};
