@@ -205,8 +205,8 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
                       ink_array *sinks, const ink_attention *attention);
 
 /*
- * The indices of the k largest of each row, largest first, lower index first among equals: x[n, m]
- * -> [n, k].
+ * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger
+ * than any number; among equals the lower index comes first.
  */
 ink_array *ink_top_k(ink_array *x, size_t k);
 
