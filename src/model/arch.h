@@ -10,7 +10,7 @@
 
 typedef enum ink_role {
     INK_WEIGHT_END, /* ends a list */
-#define WEIGHT(role, scope, name, shape) INK_WEIGHT_##role,
+#define WEIGHT(role, scope, name, shape, bias) INK_WEIGHT_##role,
 #include "model/weights.def"
 #undef WEIGHT
     INK_N_WEIGHT_ROLES
