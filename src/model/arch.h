@@ -1,6 +1,6 @@
 /*
  * An architecture is data: one file of this table's fields in arch/ and one row in archs.def. What
- * it consists of is a list of roles from weights.def; shared blocks (decoder.c) do what the roles
+ * it consists of is a list of roles from weights.def; shared blocks (blocks.h) do what the roles
  * that are present and these choices say. Nothing here knows files or graphs.
  */
 #ifndef INK_MODEL_ARCH_H
@@ -56,8 +56,8 @@ typedef struct ink_arch {
     bool rope_in_window_only; /* layers that see all are not rotated */
     /* with so many layers scores are scaled by embedding / heads, not key width */
     uint32_t wide_scale_layers;
-    void (*adjust)(
-        struct ink_hparams *hparams); /* defaults that follow from other values; NULL: none */
+    /* defaults that follow from other values; NULL: none */
+    void (*adjust)(struct ink_hparams *hparams);
     uint8_t required[INK_MAX_ROLES], optional[INK_MAX_ROLES];
 } ink_arch;
 

@@ -1,4 +1,4 @@
-/* The feed-forward of a layer: gated or plain, or a mixture of experts with or without a shared one. */
+/* The feed-forward of a layer: gated or plain, or a mixture of experts and perhaps a shared one. */
 #include "model/blocks.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* NaN is above all numbers, so that it is chosen and shows in the result, instead of hiding in one. */
+/* NaN is above all numbers: it is chosen and shows in the result, instead of hiding others. */
 static bool above(float a, float b)
 {
     return isnan(a) ? !isnan(b) : a > b;
