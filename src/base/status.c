@@ -30,7 +30,7 @@ ink_status ink_fail(ink_error *error, ink_status status, uint64_t offset, const 
 
 void ink_warn(const ink_log *log, const char *format, ...)
 {
-    char message[sizeof((ink_error *)0)->message];
+    char message[sizeof(((ink_error *)0)->message)];
     va_list arguments;
     if (!log->write)
         return;

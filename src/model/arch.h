@@ -48,7 +48,6 @@ typedef struct ink_arch {
     /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
     float gate_limit;
     bool normalize_experts; /* weights of the chosen experts sum up to one */
-    bool late_qk_norm;      /* norms of queries and keys after the rotation */
     /* every window_period-th layer sees all, the others the window; 0: all see all */
     uint32_t window_period;
     float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
@@ -67,9 +66,6 @@ typedef struct ink_arch {
 
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
-
-/* The i-th of the table, NULL at its end. */
-const ink_arch *ink_arch_get(size_t index);
 
 /* ---- Lists that several architectures share. */
 #define INK_MODEL_PARTS INK_WEIGHT_TOKEN_EMBEDDING, INK_WEIGHT_OUTPUT_NORM

@@ -205,6 +205,7 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
         {"rope.scaling.attn_factor", hparams->rope_magnitude, true},
         {"rope.scaling.yarn_beta_fast", hparams->yarn_beta_fast, true},
         {"rope.scaling.yarn_beta_slow", hparams->yarn_beta_slow, true},
+        {"rope.scaling.yarn_log_multiplier", hparams->yarn_log_factor, false},
         {"attention.scale", hparams->attention_scale, true},
         {"logit_scale", hparams->logit_scale, false},
         {"residual_scale", hparams->residual_scale, false},
@@ -216,7 +217,9 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (!isfinite(checks[i].value) || checks[i].value < 0 ||
             (checks[i].above_zero && checks[i].value == 0))
-            return refuse(r, checks[i].key, "must be a finite number above zero");
+            return refuse(r, checks[i].key,
+                          checks[i].above_zero ? "must be a finite number above zero"
+                                               : "must be a finite number, zero or more");
     return INK_OK;
 }
 
