@@ -158,6 +158,34 @@ static void a_guessed_pretokenizer_is_warned_of(void **state)
     ink_model_free(model);
 }
 
+static void vectors_that_are_no_numbers_are_corrupt(void **state)
+{
+    static const int32_t tokens[] = {1, 2, 3};
+    const ink_rewrite rewrite = {.model = "bert-Q8_0",
+                                 .tensor = "blk.0.ffn_down.weight",
+                                 .n_bytes = 2,
+                                 .bytes = {0x00, 0x7e},
+                                 .repeat = 34};
+    char folder[64], path[128];
+    float vector[128];
+    ink_model *model = NULL;
+    ink_session *session = NULL;
+    ink_error error;
+    (void)state;
+    ink_require_shared();
+    ink_temporary_folder(folder);
+    (void)snprintf(path, sizeof path, "%s/model.gguf", folder);
+    ink_rewrite_model(&rewrite, path);
+    if (ink_model_open(&model, path, NULL, &error) != INK_OK ||
+        ink_session_new(&session, model, NULL, &error) != INK_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(ink_session_embed(session, tokens, 3, true, vector, &error), INK_CORRUPT);
+    assert_non_null(strstr(error.message, path));
+    ink_session_free(session);
+    ink_model_free(model);
+    ink_remove_folder(folder);
+}
+
 /* bert-Q8_0 has cls.bias and cls.output.bias, but not their weights. */
 static void a_bias_left_out_is_warned_of(void **state)
 {
@@ -184,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_model_without_weights_does_not_run),
         cmocka_unit_test(a_guessed_pretokenizer_is_warned_of),
         cmocka_unit_test(a_bias_left_out_is_warned_of),
+        cmocka_unit_test(vectors_that_are_no_numbers_are_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
