@@ -30,21 +30,6 @@ static ink_status in_file(const ink_model *model, ink_status status, ink_error *
     return ink_fail(error, status, inner.offset, "%s: %s", name, inner.message);
 }
 
-/* What was put up with in the vocabulary. */
-static void warn_of_vocabulary(const ink_model *model)
-{
-    const char *name = ink_gguf_name(model->gguf);
-    size_t n_ignored = ink_vocab_n_ignored_merges(model->vocab);
-    if (ink_vocab_pretokenizer_guessed(model->vocab))
-        ink_warn(&model->log,
-                 "%s: names no pre-tokenizer (tokenizer.ggml.pre); '%s' stands in, and tokens may "
-                 "differ from those the model was trained on",
-                 name, ink_vocab_pretokenizer_name(model->vocab));
-    if (n_ignored)
-        ink_warn(&model->log, "%s: %zu merges of texts that are no tokens are left out", name,
-                 n_ignored);
-}
-
 static ink_status open_text(ink_model *model, bool required, ink_error *error)
 {
     ink_gguf_string chat = {NULL, 0};
@@ -52,7 +37,11 @@ static ink_status open_text(ink_model *model, bool required, ink_error *error)
         return INK_OK;
     INK_TRY(in_file(
         model, ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error), error));
-    warn_of_vocabulary(model);
+    if (ink_vocab_pretokenizer_guessed(model->vocab))
+        ink_warn(&model->log,
+                 "%s: names no pre-tokenizer (tokenizer.ggml.pre); '%s' stands in, and tokens may "
+                 "differ from those the model was trained on",
+                 ink_gguf_name(model->gguf), ink_vocab_pretokenizer_name(model->vocab));
     INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
     if (!chat.text)
         return INK_OK;
