@@ -114,7 +114,10 @@ typedef struct ink_model ink_model;
 
 typedef enum ink_load {
     INK_LOAD_ALL,
-    /* hyperparameters and the table of weights, checked, but no weights: to show and to plan */
+    /*
+     * Hyperparameters and the table of weights, checked, but no weights: to show and to plan. A
+     * file that holds no weights at all is opened as by INK_LOAD_VOCABULARY.
+     */
     INK_LOAD_METADATA,
     /* only what turns text into tokens and back; the file needs no weights at all */
     INK_LOAD_VOCABULARY
@@ -129,7 +132,7 @@ typedef struct ink_model_options {
     ink_log log;
     ink_progress progress;
     ink_load load;
-    int n_threads; /* to load with; 0: as many as there are processors */
+    int n_threads; /* to load with, at most 256; 0: as many as there are processors */
 } ink_model_options;
 
 /*
@@ -149,9 +152,14 @@ typedef struct ink_model_info {
         n_experts_used;
     uint32_t n_vocab, n_context; /* n_context: what it was trained for */
     bool has_vocabulary, has_chat_template;
+    /* "llama", "gpt2", ... and the rule that splits texts first; "" where there is none */
+    const char *tokenizer, *pretokenizer;
 } ink_model_info;
 
-/* Strings live as long as the model. */
+/*
+ * Strings live as long as the model. Of a model opened with INK_LOAD_VOCABULARY, what weights and
+ * hyperparameters say is 0.
+ */
 INK_API void ink_model_get_info(const ink_model *model, ink_model_info *info);
 
 /*
@@ -175,8 +183,8 @@ INK_API bool ink_model_get_format(const ink_model *model, size_t index, ink_mode
 typedef enum ink_special {
     INK_SPECIAL_NONE = 0,
     INK_SPECIAL_ADD = 1, /* tokenize: the BOS, EOS, CLS that the vocabulary asks for */
-    INK_SPECIAL_PARSE =
-        2 /* tokenize: special tokens written out in the text; detokenize: write them out */
+    /* tokenize: special tokens written out in the text; detokenize: write them out */
+    INK_SPECIAL_PARSE = 2
 } ink_special;
 
 /* text may hold NULs and need not be valid UTF-8. `special` is a sum of ink_special. */
@@ -209,8 +217,9 @@ typedef struct ink_session_options {
     /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
     size_t n_context;
     const char *cache; /* format of keys and values: "f32", "f16" (default), "q8_0", "q4_0" */
-    size_t n_batch;    /* tokens evaluated together; 0: 512 */
-    int n_threads;     /* 0: as many as there are processors */
+    /* tokens evaluated together; 0: 512. A model for embeddings takes a text as a whole. */
+    size_t n_batch;
+    int n_threads; /* at most 256; 0: as many as there are processors */
 } ink_session_options;
 
 #define INK_DEFAULT_CONTEXT 4096
@@ -240,6 +249,9 @@ INK_API size_t ink_session_n_context(const ink_session *session);
 /* Tokens evaluated so far: the position of the next one. */
 INK_API size_t ink_session_position(const ink_session *session);
 
+/* [ink_session_position]: the tokens evaluated so far. Valid until the session changes. */
+INK_API const int32_t *ink_session_tokens(const ink_session *session);
+
 /* Bytes the cache holds now. */
 INK_API size_t ink_session_cache_bytes(const ink_session *session);
 
@@ -267,7 +279,7 @@ INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t 
 
 /*
  * An embedding model's vectors for one text: [n_embedding] pooled as the model says, or
- * [n_tokens][n_embedding].
+ * [n_tokens][n_embedding]. CORRUPT when one holds what is not a number.
  */
 INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const int32_t *tokens,
                                                   size_t n_tokens, bool pooled, float *out,
@@ -351,7 +363,7 @@ INK_API void ink_generation_init(ink_generation *generation);
 /*
  * Evaluates the prompt at the end of the session and generates. The session then holds the prompt
  * and the generated tokens. A prompt that does not fit is LIMIT with both counts. Logits that are
- * not numbers are CORRUPT.
+ * not numbers are CORRUPT. `result` may be NULL.
  */
 INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t *prompt,
                                              size_t n_prompt, const ink_generation *generation,

@@ -1,7 +1,8 @@
 #!/bin/sh
 # A file includes its own folder or floors above it in this list, never one below and never a sibling on the same line.
-# Two more rules: format and text see of the floors above them only base and tensor; learn, shrink and serve see each other
-# only through inkling.h.
+# Three more rules: format and text see of the floors above them only base and tensor; learn, shrink and serve see each
+# other only through inkling.h; cli is an application, which sees the library as others do, through inkling.h. What it
+# needs beyond that is in `cli_needs`, with the reason.
 #
 #   floors.sh [SOURCE_ROOT]
 set -eu
@@ -17,6 +18,10 @@ find src -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
                 floor[names[j]] = i
         }
         narrow["format"] = narrow["text"] = " base tensor "
+        # JSON, read and written: conversations, reports.
+        cli_needs["text/json.h"] = cli_needs["text/value.h"] = 1
+        # `inkling template FILE.jinja` renders without a model, which ink_chat_render needs.
+        cli_needs["text/chat.h"] = 1
     }
     FNR == 1 {
         split(FILENAME, parts, "/")
@@ -51,6 +56,9 @@ find src -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
             bad++
         } else if (there != here && (here in narrow) && index(narrow[here], " " there " ") == 0) {
             print where here " must know only" narrow[here] "and itself, not " there
+            bad++
+        } else if (here == "cli" && there != here && there != "base" && !(path in cli_needs)) {
+            print where "cli must know only inkling.h, base and what `cli_needs` of floors.sh lists, not " path
             bad++
         }
     }

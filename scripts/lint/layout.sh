@@ -5,5 +5,5 @@ cd "$(dirname "$0")/../.."
 mode='--dry-run --Werror'
 [ "${1:-}" = --fix ] && mode=-i
 # shellcheck disable=SC2086 # words on purpose
-find include src tests bench -name '*.[ch]' | LC_ALL=C sort | xargs clang-format $mode
+find $(ls -d include src tests bench 2>/dev/null) -name '*.[ch]' | LC_ALL=C sort | xargs clang-format $mode
 echo "layout: ok"

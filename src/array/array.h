@@ -143,7 +143,7 @@ ink_array *ink_reshape(ink_array *x, int n_dims, const size_t *shape);
 /* x[..., begin : begin + n] */
 ink_array *ink_slice(ink_array *x, size_t begin, size_t n);
 
-/* ---- Ops. Where nothing else is said, x has two dimensions or more; a vector is reshaped to one row first. */
+/* ---- Ops. Where nothing else is said, x has two dimensions or more; reshape a vector first. */
 
 /* [...] indices, one or two dimensions -> [..., k] */
 ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids);
@@ -205,8 +205,8 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
                       ink_array *sinks, const ink_attention *attention);
 
 /*
- * The indices of the k largest of each row, largest first, lower index first among equals: x[n, m]
- * -> [n, k].
+ * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger
+ * than any number; among equals the lower index comes first.
  */
 ink_array *ink_top_k(ink_array *x, size_t k);
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include "base/cpu.h"
 #include "base/memory.h"
 
 /*
@@ -217,6 +218,17 @@ static ink_status start_workers(ink_pool *pool, ink_error *error)
     return INK_OK;
 }
 
+ink_status ink_pool_choose_threads(int wanted, int *n_threads, ink_error *error)
+{
+    if (wanted < 0 || wanted > INK_MAX_THREADS)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%d threads; from 1 to %d are possible, or 0 for one for each processor",
+                        wanted, INK_MAX_THREADS);
+    int n = wanted ? wanted : ink_cpu_count();
+    *n_threads = n < INK_MAX_THREADS ? n : INK_MAX_THREADS;
+    return INK_OK;
+}
+
 ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allocator,
                         ink_error *error)
 {
@@ -228,8 +240,8 @@ ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allo
         return ink_fail_memory(error, "a thread pool");
     pool->allocator = allocator;
     pool->n_threads = n_threads;
-    (void)pthread_mutex_init(&pool->lock,
-                             NULL); /* neither fails with default attributes on Linux */
+    /* Neither fails with default attributes on Linux. */
+    (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->wake, NULL);
     pool->workers = ink_new(allocator, (size_t)n_threads, sizeof *pool->workers);
     ink_status status =

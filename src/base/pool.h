@@ -15,6 +15,12 @@
 
 typedef struct ink_pool ink_pool;
 
+/*
+ * How many threads a caller's wish comes to: 0 is one for each processor, at most INK_MAX_THREADS.
+ * BAD_ARGUMENT outside of 0 to INK_MAX_THREADS.
+ */
+ink_status ink_pool_choose_threads(int wanted, int *n_threads, ink_error *error);
+
 typedef struct ink_pool_work {
     /* `thread` is 0 (the caller) to n_threads - 1 and never in two tasks at once. */
     void (*task)(void *context, size_t stage, size_t task, int thread);

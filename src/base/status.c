@@ -28,7 +28,14 @@ ink_status ink_fail(ink_error *error, ink_status status, uint64_t offset, const 
     return status;
 }
 
-ink_status ink_fail_memory(ink_error *error, const char *what)
+void ink_warn(const ink_log *log, const char *format, ...)
 {
-    return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for %s", what);
+    char message[sizeof(((ink_error *)0)->message)];
+    va_list arguments;
+    if (!log->write)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    log->write(log->context, INK_LOG_WARNING, message);
 }

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "cli/input.h"
 #include "cli/setup.h"
-#include "runtime/session.h"
 #include "text/json.h"
 
 #define MAX_CHAT_BYTES ((size_t)256 << 20)
@@ -192,8 +191,9 @@ static bool listen(void *context, const char *text, size_t n_bytes)
 /* How many tokens from the start the session holds already; one at least is left to evaluate. */
 static size_t common_prefix(const ink_session *session, const ink_tokens *tokens)
 {
+    const int32_t *read = ink_session_tokens(session);
     size_t held = ink_session_position(session), n = 0;
-    while (n < held && n + 1 < tokens->n_tokens && session->tokens[n] == tokens->ids[n])
+    while (n < held && n + 1 < tokens->n_tokens && read[n] == tokens->ids[n])
         n++;
     return n;
 }
@@ -242,6 +242,9 @@ ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink
     ink_status status = render(chat, &tokens, error);
     if (status == INK_OK)
         status = generate(chat, &tokens, &inner, result, error);
+    if (status == INK_OK && l.text.failed)
+        status =
+            ink_fail(error, INK_LIMIT, 0, "the answer is too long to be kept, or memory is out");
     if (status == INK_OK && l.text.n_bytes)
         status = ink_chat_add(chat, "assistant", l.text.data, l.text.n_bytes, error);
     ink_buffer_deinit(&l.text);

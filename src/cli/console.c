@@ -57,10 +57,18 @@ static ink_status do_help(console *c, const char *text, ink_error *error)
     return INK_OK;
 }
 
+static ink_status need_conversation(const console *c, ink_error *error)
+{
+    if (!c->run->raw)
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "each text is continued by itself here; there is no conversation");
+}
+
 static ink_status do_clear(console *c, const char *text, ink_error *error)
 {
     (void)text;
-    (void)error;
+    INK_TRY(need_conversation(c, error));
     const ink_chat *chat = &c->run->chat;
     bool told = chat->n_turns && strcmp(chat->turns[0].role, "system") == 0;
     ink_chat_truncate(&c->run->chat, told ? 1 : 0);
@@ -74,14 +82,6 @@ static ink_status do_stats(console *c, const char *text, ink_error *error)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "nothing was answered yet");
     ink_run_print_stats(c->run);
     return INK_OK;
-}
-
-static ink_status need_conversation(const console *c, ink_error *error)
-{
-    if (!c->run->raw)
-        return INK_OK;
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "each text is continued by itself here; there is no conversation");
 }
 
 static ink_status do_save(console *c, const char *text, ink_error *error)
@@ -187,7 +187,7 @@ static void answer(console *c)
         fprintf(stderr, "(stopped)\n");
     else if (status != INK_OK)
         ink_say("%s%s", error.message,
-                status == INK_LIMIT && !is_command ? "; /clear makes room" : "");
+                status == INK_LIMIT && !is_command && !c->run->raw ? "; /clear makes room" : "");
     else if (!is_command) {
         printf("%s\n", ink_interrupted() ? " (stopped)" : "");
         fflush(stdout);

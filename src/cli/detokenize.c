@@ -3,8 +3,9 @@
 #include "cli/setup.h"
 #include "cli/terminal.h"
 
-static const char notes[] = "Prints the text exactly, with no new line added; ids stand between "
-                            "blanks, commas or line ends.";
+static const char notes[] =
+    "Prints the text exactly, with no new line added; ids stand between blanks, commas or line\n"
+    "ends.";
 
 static ink_status detokenize(const char *path, unsigned special, ink_error *error)
 {

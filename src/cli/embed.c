@@ -7,9 +7,9 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "Without TEXT, standard input is the text (one new line at its end is dropped). Prints one "
-    "vector on\n"
-    "a line, as the model pools it and not normalized; with --each, one line a token.";
+    "Without TEXT, standard input is the text (one new line at its end is dropped). Prints\n"
+    "one vector on a line, as the model pools it and not normalized; with --each, one line a\n"
+    "token.";
 
 typedef struct request {
     const char *path, *text, *ids;

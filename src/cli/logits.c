@@ -13,9 +13,9 @@
 /* At most this much is held at a time; what a piece is does not change the bits. */
 #define MAX_PIECE_BYTES ((size_t)256 << 20)
 
-static const char notes[] = "Writes float32, little-endian, [tokens, vocabulary]. The ids are "
-                            "taken as they are: nothing is\n"
-                            "added in front of them.";
+static const char notes[] =
+    "Writes float32, little-endian, [tokens, vocabulary]. The ids are taken as they are:\n"
+    "nothing is added in front of them.";
 
 typedef struct request {
     const char *path, *ids, *out;

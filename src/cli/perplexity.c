@@ -12,14 +12,12 @@
 enum { DEFAULT_WINDOW = 512 };
 
 static const char notes[] =
-    "The text is cut into windows of N tokens that do not overlap; the first token of each is "
-    "replaced\n"
-    "by BOS where the vocabulary adds one; the tokens of the second half of a window are scored, "
-    "each\n"
-    "having seen at least half a window. A rest that fills no window is left out. This is the "
-    "method\n"
-    "of llama.cpp's perplexity tool, so that figures can be compared. With --all every token of a\n"
-    "window but the first is scored. So is a text that fills no window: it is one by itself.";
+    "The text is cut into windows of N tokens that do not overlap; the first token of each is\n"
+    "replaced by BOS where the vocabulary adds one; the tokens of the second half of a window\n"
+    "are scored, each having seen at least half a window. A rest that fills no window is left\n"
+    "out. This is the method of llama.cpp's perplexity tool, so that figures can be compared.\n"
+    "With --all every token of a window but the first is scored. So is a text that fills no\n"
+    "window: it is one by itself.";
 
 typedef struct measure {
     const char *path, *text_path;
@@ -48,12 +46,17 @@ static double surprise(const float *logits, size_t n_vocab, int32_t token)
     return log(sum) + (double)highest - (double)logits[token];
 }
 
-static void score(measure *m, const float *logits, int32_t next)
+static ink_status score(measure *m, const float *logits, int32_t next, ink_error *error)
 {
     double nll = surprise(logits, m->n_vocab, next);
+    if (!isfinite(nll))
+        return ink_fail(error, INK_CORRUPT, 0,
+                        "%s: the model's output is not a number: are its weights damaged?",
+                        m->path);
     m->sum += nll;
     m->sum_squares += nll * nll;
     m->n_scored++;
+    return INK_OK;
 }
 
 /* `ids` [n_window]; the logits at position i are about ids[i + 1]. */
@@ -67,7 +70,7 @@ static ink_status score_window(measure *m, const int32_t *ids, const ink_progres
         n = last - at < m->n_piece ? last - at : m->n_piece;
         INK_TRY(ink_session_evaluate(m->state, ids + at, n, m->logits, progress, error));
         for (size_t i = 0; i < n; i++)
-            score(m, m->logits + i * m->n_vocab, ids[at + i + 1]);
+            INK_TRY(score(m, m->logits + i * m->n_vocab, ids[at + i + 1], error));
     }
     return INK_OK;
 }
@@ -112,8 +115,8 @@ static ink_status prepare(measure *m, ink_error *error)
     m->n_windows = m->n_window ? m->tokens.n_tokens / m->n_window : 0;
     if (m->n_window < 4)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: a window of %zu tokens is too small: 4 at least", m->text_path,
-                        m->n_window);
+                        "%s: a window of %zu tokens is too small; it takes 4 at least",
+                        m->text_path, m->n_window);
     m->n_piece = MAX_LOGITS_BYTES / sizeof *m->logits / m->n_vocab + 1;
     if (m->n_piece > m->n_window)
         m->n_piece = m->n_window;

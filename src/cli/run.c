@@ -11,12 +11,10 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "Without PROMPT, standard input is the prompt (one new line at its end is dropped); at a "
-    "terminal,\n"
-    "a chat begins. With a chat template in the model, PROMPT is what the user says; with --raw, "
-    "or\n"
-    "without a template, it is a text to continue, and exactly the continuation is printed.\n"
-    "Ctrl-C stops an answer.";
+    "Without PROMPT, standard input is the prompt (one new line at its end is dropped);\n"
+    "at a terminal, a chat begins. With a chat template in the model, PROMPT is what the user\n"
+    "says; with --raw, or without a template, it is a text to continue, and exactly the\n"
+    "continuation is printed. Ctrl-C stops an answer.";
 
 static bool write_text(void *context, const char *text, size_t n_bytes)
 {

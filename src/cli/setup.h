@@ -8,8 +8,7 @@
 #include "base/pool.h"
 #include "cli/options.h"
 
-/* ---- Rows of option tables. `session` is an ink_session_options, `sampling` an ink_sampling, both
- * addresses. */
+/* ---- Rows of option tables; `session` and `sampling` are the addresses of what is filled. */
 
 #define INK_OPTION_COUNT(name_, destination_, value_, help_)                                  \
     {                                                                                         \

@@ -9,16 +9,13 @@
 #include "cli/report.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
-#include "model/model.h"
-#include "text/vocab.h"
 
 typedef struct facts {
     const ink_model *model;
     ink_model_info info;
+    bool has_weights; /* else it is a vocabulary: no shape, no formats, no memory to plan */
     ink_session_plan plan;
-    /* embedding models without a cache have a plan too; files with only a vocabulary have none */
-    bool planned;
-    const char *cache, *vocabulary, *pretokenizer;
+    const char *cache;
 } facts;
 
 /* ---- For people. */
@@ -28,6 +25,14 @@ static void print_text(const char *label, const char *text)
     printf("%-15s", label);
     ink_terminal_write(stdout, text, strlen(text));
     putchar('\n');
+}
+
+static void print_vocabulary(const facts *f)
+{
+    const ink_model_info *info = &f->info;
+    printf("%-15s%" PRIu32 " tokens, %s%s%s\n", "vocabulary", info->n_vocab,
+           info->has_vocabulary ? info->tokenizer : "no texts in the file",
+           *info->pretokenizer ? ", " : "", info->pretokenizer);
 }
 
 static void print_formats(const facts *f)
@@ -68,18 +73,22 @@ static void print_plain(const facts *f)
     if (*f->info.name)
         print_text("name", f->info.name);
     print_text("architecture", f->info.architecture);
-    print_text("kind", f->info.embedding ? "embeddings" : "text generation");
-    print_text("parameters", ink_format_count(f->info.n_parameters, parameters));
+    if (!f->has_weights)
+        print_text("kind", "a vocabulary, without weights");
+    else
+        print_text("kind", f->info.embedding ? "embeddings" : "text generation");
+    if (f->has_weights)
+        print_text("parameters", ink_format_count(f->info.n_parameters, parameters));
     print_text("file size", ink_format_bytes(f->info.file_bytes, bytes));
-    printf("%-15s%" PRIu32 " positions\n", "trained for", f->info.n_context);
-    printf("%-15s%" PRIu32 " tokens, %s%s%s\n", "vocabulary", f->info.n_vocab,
-           f->info.has_vocabulary ? f->vocabulary : "no texts in the file",
-           *f->pretokenizer ? ", " : "", f->pretokenizer);
+    if (f->has_weights)
+        printf("%-15s%" PRIu32 " positions\n", "trained for", f->info.n_context);
+    print_vocabulary(f);
     print_text("chat template", f->info.has_chat_template ? "yes" : "no");
+    if (!f->has_weights)
+        return;
     print_hyperparameters(f);
     print_formats(f);
-    if (f->planned)
-        print_memory(f);
+    print_memory(f);
 }
 
 /* ---- For programs. */
@@ -151,13 +160,13 @@ static ink_status print_json(const facts *f, ink_error *error)
     ink_report_count(&report, report.root, "context", f->info.n_context);
     ink_value vocabulary = ink_report_dict(&report, report.root, "vocabulary");
     ink_report_count(&report, vocabulary, "tokens", f->info.n_vocab);
-    ink_report_text(&report, vocabulary, "kind", f->vocabulary);
-    ink_report_text(&report, vocabulary, "pretokenizer", f->pretokenizer);
+    ink_report_text(&report, vocabulary, "kind", f->info.tokenizer);
+    ink_report_text(&report, vocabulary, "pretokenizer", f->info.pretokenizer);
     ink_report_bool(&report, report.root, "chat_template", f->info.has_chat_template);
     report_shape(f, &report);
     report_hyperparameters(f, &report);
     report_formats(f, &report);
-    if (f->planned)
+    if (f->has_weights)
         report_memory(f, &report);
     ink_status status = ink_report_print(&report, error);
     ink_report_deinit(&report);
@@ -167,17 +176,15 @@ static ink_status print_json(const facts *f, ink_error *error)
 static ink_status show(const char *path, const ink_session_options *session, bool json,
                        ink_error *error)
 {
-    facts f = {.cache = session->cache, .vocabulary = "", .pretokenizer = ""};
+    facts f = {.cache = session->cache};
     ink_model *model = NULL;
     INK_TRY(ink_setup_model(&model, path, INK_LOAD_METADATA, 1, error));
     f.model = model;
     ink_model_get_info(model, &f.info);
-    if (model->vocab) {
-        f.vocabulary = ink_vocab_kind_name(model->vocab);
-        f.pretokenizer = ink_vocab_pretokenizer_name(model->vocab);
-    }
-    ink_status status = ink_session_plan_memory(model, session, &f.plan, error);
-    f.planned = status == INK_OK;
+    f.has_weights = f.info.n_parameters > 0;
+    ink_status status = INK_OK;
+    if (f.has_weights)
+        status = ink_session_plan_memory(model, session, &f.plan, error);
     if (status == INK_OK && json)
         status = print_json(&f, error);
     else if (status == INK_OK)

@@ -15,10 +15,9 @@
 #define MAX_VARIABLES_BYTES ((size_t)256 << 20)
 
 static const char notes[] =
-    "FILE.json holds an array of messages, [{\"role\": \"user\", \"content\": \"Hi\"}], or an "
-    "object of all\n"
-    "variables: messages, tools, bos_token, enable_thinking, ... Prints the text exactly, with no\n"
-    "new line added.";
+    "FILE.json holds an array of messages, [{\"role\": \"user\", \"content\": \"Hi\"}], or an\n"
+    "object of all variables: messages, tools, bos_token, enable_thinking, ... Prints the text\n"
+    "exactly, with no new line added.";
 
 typedef struct request {
     const char *source, *messages;

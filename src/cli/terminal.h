@@ -41,8 +41,7 @@ bool ink_terminal_write(FILE *stream, const char *text, size_t n_bytes);
 /* Wall clock, seconds from some fixed moment. */
 double ink_terminal_seconds(void);
 
-/* ---- A progress bar. It appears when the work takes longer than a moment, and goes when it ends.
- */
+/* ---- A progress bar: it appears when work takes longer than a moment, and goes when it ends. */
 
 typedef struct ink_bar {
     ink_progress progress; /* hand this to the library; Ctrl-C cancels */

@@ -34,6 +34,7 @@ struct ink_program {
 /* The processor with n_threads threads and the kernels for `features` (base/cpu.h). */
 ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features,
                               const ink_allocator *allocator, ink_error *error);
+
 /* Scratch that each of its threads needs to run a plan. */
 size_t ink_device_cpu_scratch_bytes(const ink_plan *plan);
 

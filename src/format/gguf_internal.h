@@ -29,8 +29,7 @@
 /* An array's item type and count stand before its items. */
 #define INK_GGUF_ARRAY_HEAD_BYTES 12u
 
-/* ---- Index: items in the order of their names. Sorted, not hashed: hostile names cannot make it
- * slow. */
+/* ---- Index: items in the order of their names. Sorted, as hostile names cannot make that slow. */
 
 typedef const char *(*ink_gguf_name_of)(const void *items, size_t index);
 

@@ -5,8 +5,8 @@
 #include "base/size.h"
 #include "format/gguf_internal.h"
 
-#define MIN_TENSOR_BYTES \
-    33u /* name length, one byte of name, n_dims, one dimension, type, offset */
+/* Name length, one byte of name, n_dims, one dimension, type, offset. */
+#define MIN_TENSOR_BYTES 33u
 
 typedef struct known_type {
     uint32_t id, elements, bytes;

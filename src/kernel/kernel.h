@@ -44,8 +44,11 @@ typedef struct ink_matmul {
     void *scratch; /* ink_matmul_scratch_bytes(k), aligned to 64 */
 } ink_matmul;
 
-/* A stretch of one attention page: acc[col] = acc[col] * rescale[col] + sum over row of p[col][row]
- * * v[row]. */
+/*
+ * A stretch of one attention page:
+ *
+ *     acc[col] = acc[col] * rescale[col] + sum over row of p[col][row] * v[row]
+ */
 typedef struct ink_values {
     const void *rows; /* [n_rows][row_bytes], each head_dim values in the page's format */
     size_t row_bytes, n_rows, head_dim;
@@ -68,10 +71,12 @@ typedef struct ink_softmax_state {
  *
  * softmax_page: p[i] = exp(scores[i] - max), updates state, returns the factor by which what was
  * accumulated before must be multiplied. At least one score is above -INFINITY. Milakov &
- * Gimelshein, arXiv:1805.02867. rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs];
- * _pairs takes neighbors (x[2i], x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al.,
- * arXiv:2104.09864.
+ * Gimelshein, arXiv:1805.02867.
+ *
+ * rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs]; _pairs takes neighbors (x[2i],
+ * x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al., arXiv:2104.09864.
  */
+/* clang-format off */
 #define INK_MATMUL_OPS(X) \
     X(f32)                \
     X(f16)                \
@@ -80,7 +85,18 @@ typedef struct ink_softmax_state {
     X(q4_0)               \
     X(q4_1)               \
     X(q5_0)               \
-    X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(tq1_0) X(tq2_0) X(mxfp4)
+    X(q5_1)               \
+    X(q2_k)               \
+    X(q3_k)               \
+    X(q4_k)               \
+    X(q5_k)               \
+    X(q6_k)               \
+    X(iq4_nl)             \
+    X(iq4_xs)             \
+    X(tq1_0)              \
+    X(tq2_0)              \
+    X(mxfp4)
+/* clang-format on */
 
 #define INK_OPS(X)                                                                                 \
     X(quantize_q8, void, (ink_q8 * y, const float *x, size_t n_groups))                            \

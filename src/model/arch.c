@@ -8,11 +8,6 @@ static const ink_arch *const archs[] = {
 #undef ARCH
 };
 
-const ink_arch *ink_arch_get(size_t index)
-{
-    return index < sizeof archs / sizeof *archs ? archs[index] : NULL;
-}
-
 const ink_arch *ink_arch_find(const char *name)
 {
     for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)

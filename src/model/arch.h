@@ -1,6 +1,6 @@
 /*
  * An architecture is data: one file of this table's fields in arch/ and one row in archs.def. What
- * it consists of is a list of roles from weights.def; shared blocks (decoder.c) do what the roles
+ * it consists of is a list of roles from weights.def; shared blocks (blocks.h) do what the roles
  * that are present and these choices say. Nothing here knows files or graphs.
  */
 #ifndef INK_MODEL_ARCH_H
@@ -10,7 +10,7 @@
 
 typedef enum ink_role {
     INK_WEIGHT_END, /* ends a list */
-#define WEIGHT(role, scope, name, shape) INK_WEIGHT_##role,
+#define WEIGHT(role, scope, name, shape, bias) INK_WEIGHT_##role,
 #include "model/weights.def"
 #undef WEIGHT
     INK_N_WEIGHT_ROLES
@@ -48,7 +48,6 @@ typedef struct ink_arch {
     /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
     float gate_limit;
     bool normalize_experts; /* weights of the chosen experts sum up to one */
-    bool late_qk_norm;      /* norms of queries and keys after the rotation */
     /* every window_period-th layer sees all, the others the window; 0: all see all */
     uint32_t window_period;
     float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
@@ -56,8 +55,8 @@ typedef struct ink_arch {
     bool rope_in_window_only; /* layers that see all are not rotated */
     /* with so many layers scores are scaled by embedding / heads, not key width */
     uint32_t wide_scale_layers;
-    void (*adjust)(
-        struct ink_hparams *hparams); /* defaults that follow from other values; NULL: none */
+    /* defaults that follow from other values; NULL: none */
+    void (*adjust)(struct ink_hparams *hparams);
     uint8_t required[INK_MAX_ROLES], optional[INK_MAX_ROLES];
 } ink_arch;
 
@@ -67,9 +66,6 @@ typedef struct ink_arch {
 
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
-
-/* The i-th of the table, NULL at its end. */
-const ink_arch *ink_arch_get(size_t index);
 
 /* ---- Lists that several architectures share. */
 #define INK_MODEL_PARTS INK_WEIGHT_TOKEN_EMBEDDING, INK_WEIGHT_OUTPUT_NORM

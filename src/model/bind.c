@@ -7,15 +7,18 @@
 #define NAME_BYTES 96
 #define ALIGNMENT 64
 
+typedef enum bias_reader { NONE, LINEAR, NORM, ALONE } bias_reader;
+
 typedef struct part {
     const char *name, *shape;
     bool in_layer;
+    bias_reader bias;
 } part;
 
 #define MODEL false
 #define LAYER true
 static const part parts[INK_N_WEIGHT_ROLES] = {
-#define WEIGHT(role, scope, name, shape) [INK_WEIGHT_##role] = {name, shape, scope},
+#define WEIGHT(role, scope, name, shape, bias) [INK_WEIGHT_##role] = {name, shape, scope, bias},
 #include "model/weights.def"
 #undef WEIGHT
 };
@@ -36,58 +39,33 @@ static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
     const ink_layer_hparams *layer = &h->layers[layer_index];
     uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
     uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
-    /* clang-format off: a letter a line */
+    /* clang-format off */
     switch (letter) {
-    case 'V':
-        return h->n_vocab;
-    case 'E':
-        return h->n_embedding;
-    case 'C':
-        return h->n_context;
-    case 'T':
-        return h->n_token_types;
-    case 'Q':
-        return q;
-    case 'K':
-        return k;
-    case 'W':
-        return v;
-    case 'O':
-        return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
-    case 'a':
-        return h->q_rank;
-    case 'c':
-        return h->kv_rank;
-    case 'b':
-        return (uint64_t)h->kv_rank + h->rope_dims;
-    case 'B':
-        return (uint64_t)layer->n_heads * h->k_dim_latent;
-    case 'p':
-        return h->k_dim_latent - h->rope_dims;
-    case 'h':
-        return h->v_dim_latent;
-    case 'S':
-        return q + k + v;
-    case 'D':
-        return h->k_dim;
-    case 'H':
-        return layer->n_heads;
-    case 'R':
-        return h->rope_dims / 2;
-    case 'F':
-        return layer->n_ff;
-    case 'G':
-        return 2 * (uint64_t)layer->n_ff;
-    case 'X':
-        return h->n_experts;
-    case 'f':
-        return h->n_expert_ff;
-    case 'g':
-        return 2 * (uint64_t)h->n_expert_ff;
-    case 's':
-        return h->n_shared_ff;
-    default:
-        return 1;
+    case 'V': return h->n_vocab;
+    case 'E': return h->n_embedding;
+    case 'C': return h->n_context;
+    case 'T': return h->n_token_types;
+    case 'Q': return q;
+    case 'K': return k;
+    case 'W': return v;
+    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
+    case 'a': return h->q_rank;
+    case 'c': return h->kv_rank;
+    case 'b': return (uint64_t)h->kv_rank + h->rope_dims;
+    case 'B': return (uint64_t)layer->n_heads * h->k_dim_latent;
+    case 'p': return h->k_dim_latent - h->rope_dims;
+    case 'h': return h->v_dim_latent;
+    case 'S': return q + k + v;
+    case 'D': return h->k_dim;
+    case 'H': return layer->n_heads;
+    case 'R': return h->rope_dims / 2;
+    case 'F': return layer->n_ff;
+    case 'G': return 2 * (uint64_t)layer->n_ff;
+    case 'X': return h->n_experts;
+    case 'f': return h->n_expert_ff;
+    case 'g': return 2 * (uint64_t)h->n_expert_ff;
+    case 's': return h->n_shared_ff;
+    default: return 1; /* '?' */
     }
     /* clang-format on */
 }
@@ -206,21 +184,50 @@ static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool pac
         b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = (size_t)n_bytes});
 }
 
-static ink_status bind_bias(binder *b, const char *stem, const char *shape, uint32_t layer,
+/* Norms by the root mean square have no bias. */
+static bool reads_bias(const binder *b, const part *p)
+{
+    return p->bias == NORM ? b->model->arch->norm == INK_NORM_LAYER : p->bias != NONE;
+}
+
+/*
+ * A bias without the weight that it is added to. Some files have those of parts that their model
+ * does not have, and the engine they were made for computes without them.
+ */
+static ink_status refuse_lone_bias(const binder *b, const part *p, const char *name,
+                                   const char *stem)
+{
+    static const ink_role known[] = {INK_WEIGHT_CLASSIFIER, INK_WEIGHT_CLASSIFIER_OUTPUT,
+                                     INK_WEIGHT_ATTENTION_NORM_2};
+    const char *file = ink_gguf_name(b->model->gguf);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (p == &parts[known[i]]) {
+            ink_warn(&b->model->log, "%s: tensor %s is left out: there is no %s.weight", file, name,
+                     stem);
+            return INK_OK;
+        }
+    }
+    return ink_fail(b->error, INK_CORRUPT, 0,
+                    "%s: tensor %s is there, but %s.weight, which it is added to, is missing", file,
+                    name, stem);
+}
+
+static ink_status bind_bias(binder *b, const char *stem, const part *p, uint32_t layer,
                             ink_weight *weight)
 {
+    const char *shape = p->shape;
     char name[NAME_BYTES], letters[3] = "";
     size_t n_letters = strcspn(shape, "|"), n_dims;
     (void)snprintf(name, sizeof name, "%s.bias", stem);
-    const ink_gguf_tensor *tensor = claim(b, name);
+    const ink_gguf_tensor *tensor = reads_bias(b, p) ? claim(b, name) : NULL;
     if (!tensor)
         return INK_OK;
+    if (weight->n == 0 && p->bias != ALONE)
+        return refuse_lone_bias(b, p, name, stem);
     memcpy(letters, shape, n_letters == 3 ? 2 : 1);
     INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
     INK_TRY(check_shape(b, tensor, strcmp(shape, "FE|GE") == 0 ? "F|G" : letters, layer, &n_dims));
     size_t n = (size_t)(tensor->shape[0] * tensor->shape[1]);
-    if (!weight->matrix.n_rows && !weight->n)
-        weight->n = n;
     return bind_vector(b, tensor, n, &weight->bias);
 }
 
@@ -244,7 +251,7 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
     else
         (void)snprintf(stem, sizeof stem, "%s", p->name);
     (void)snprintf(name, sizeof name, "%s.weight", stem);
-    const ink_gguf_tensor *tensor = claim(b, name);
+    const ink_gguf_tensor *tensor = p->bias == ALONE ? NULL : claim(b, name);
     if (!tensor && required)
         return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
                         ink_gguf_name(b->model->gguf), name, b->model->arch->name);
@@ -255,7 +262,7 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
         INK_TRY(n_dims == 1 ? bind_vector(b, tensor, weight->n, &weight->vector)
                             : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
     }
-    return bind_bias(b, stem, p->shape, layer, weight);
+    return bind_bias(b, stem, p, layer, weight);
 }
 
 static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint32_t layer,
@@ -275,26 +282,64 @@ static bool lists(const uint8_t *roles, ink_role role)
     return false;
 }
 
-/* Where a layer may have experts or not, it has all parts of the one or of the other. */
-static ink_status check_feed_forward(const binder *b, uint32_t layer)
+/* What a layer has in one of several ways: all parts of the one, and none that only others have. */
+typedef struct choice {
+    ink_role decisive; /* optional where there is a choice */
+    uint8_t ways[3][5];
+} choice;
+
+static const choice choices[] = {
+    {INK_WEIGHT_FFN_DOWN,
+     {{INK_GATED_PARTS},
+      {INK_EXPERT_PARTS},
+      {INK_WEIGHT_ROUTER, INK_WEIGHT_EXPERTS_GATE_UP, INK_WEIGHT_EXPERTS_DOWN}}},
+    {INK_WEIGHT_SHARED_DOWN,
+     {{INK_WEIGHT_END}, {INK_WEIGHT_SHARED_GATE, INK_WEIGHT_SHARED_UP, INK_WEIGHT_SHARED_DOWN}}},
+    {INK_WEIGHT_QKV, {{INK_WEIGHT_QKV}, {INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE}}},
+    {INK_WEIGHT_QUERY_A,
+     {{INK_WEIGHT_QUERY}, {INK_WEIGHT_QUERY_A, INK_WEIGHT_QUERY_A_NORM, INK_WEIGHT_QUERY_B}}},
+};
+
+/* The way that most parts are there of; the first among equals. */
+static const uint8_t *chosen_way(const choice *c, const ink_weight *weights)
 {
-    static const uint8_t gated[] = {INK_GATED_PARTS, INK_WEIGHT_END};
-    static const uint8_t experts[] = {INK_EXPERT_PARTS, INK_WEIGHT_END};
-    const ink_weight *weights = b->model->layers[layer];
-    const uint8_t *wanted = gated;
-    if (!lists(b->model->arch->optional, INK_WEIGHT_FFN_DOWN))
-        return INK_OK;
-    for (size_t i = 0; experts[i] != INK_WEIGHT_END; i++)
-        if (weights[experts[i]].matrix.n_rows > 0)
-            wanted = experts;
-    bool fused = weights[INK_WEIGHT_EXPERTS_GATE_UP].matrix.n_rows > 0;
-    for (size_t i = 0; wanted[i] != INK_WEIGHT_END; i++) {
-        bool in_fused = wanted[i] == INK_WEIGHT_EXPERTS_GATE || wanted[i] == INK_WEIGHT_EXPERTS_UP;
-        if (weights[wanted[i]].matrix.n_rows == 0 && !(fused && in_fused))
-            return ink_fail(
-                b->error, INK_CORRUPT, 0, "%s: tensor blk.%u.%s.weight is missing, which %s needs",
-                ink_gguf_name(b->model->gguf), layer, parts[wanted[i]].name, b->model->arch->name);
+    size_t chosen = 0, most = 0;
+    for (size_t way = 0; way < sizeof c->ways / sizeof *c->ways; way++) {
+        size_t n = 0;
+        for (const uint8_t *role = c->ways[way]; *role != INK_WEIGHT_END; role++)
+            n += weights[*role].n > 0;
+        if (n > most) {
+            chosen = way;
+            most = n;
+        }
     }
+    return c->ways[chosen];
+}
+
+static ink_status check_choice(const binder *b, const choice *c, uint32_t layer)
+{
+    const char *file = ink_gguf_name(b->model->gguf), *arch = b->model->arch->name;
+    const ink_weight *weights = b->model->layers[layer];
+    const uint8_t *wanted = chosen_way(c, weights);
+    for (const uint8_t *role = wanted; *role != INK_WEIGHT_END; role++)
+        if (weights[*role].n == 0)
+            return ink_fail(b->error, INK_CORRUPT, 0,
+                            "%s: tensor blk.%u.%s.weight is missing, which %s needs", file, layer,
+                            parts[*role].name, arch);
+    for (size_t way = 0; way < sizeof c->ways / sizeof *c->ways; way++)
+        for (const uint8_t *role = c->ways[way]; *role != INK_WEIGHT_END; role++)
+            if (weights[*role].n > 0 && !lists(wanted, *role))
+                return ink_fail(b->error, INK_CORRUPT, 0,
+                                "%s: tensor blk.%u.%s.weight has no use beside blk.%u.%s.weight",
+                                file, layer, parts[*role].name, layer, parts[*wanted].name);
+    return INK_OK;
+}
+
+static ink_status check_choices(const binder *b, uint32_t layer)
+{
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (lists(b->model->arch->optional, choices[i].decisive))
+            INK_TRY(check_choice(b, &choices[i], layer));
     return INK_OK;
 }
 
@@ -307,7 +352,7 @@ static ink_status bind_all(binder *b)
     for (uint32_t layer = 0; layer < model->hparams.n_layers; layer++) {
         INK_TRY(bind_list(b, arch->required, true, layer, true, model->layers[layer]));
         INK_TRY(bind_list(b, arch->optional, false, layer, true, model->layers[layer]));
-        INK_TRY(check_feed_forward(b, layer));
+        INK_TRY(check_choices(b, layer));
     }
     return INK_OK;
 }

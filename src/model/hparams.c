@@ -130,10 +130,11 @@ static void complete(const ink_arch *arch, ink_hparams *hparams)
         hparams->rope_dims = hparams->k_dim;
     if (hparams->n_context_original == 0)
         hparams->n_context_original = hparams->n_context;
-    if (hparams->n_shared_ff == 0)
-        hparams->n_shared_ff = hparams->n_shared_experts * hparams->n_expert_ff;
     if (hparams->n_expert_ff == 0)
         hparams->n_expert_ff = hparams->layers[0].n_ff;
+    uint64_t n_shared_ff = (uint64_t)hparams->n_shared_experts * hparams->n_expert_ff;
+    if (hparams->n_shared_ff == 0)
+        hparams->n_shared_ff = n_shared_ff < UINT32_MAX ? (uint32_t)n_shared_ff : UINT32_MAX;
     if (hparams->rope_factor == 0)
         hparams->rope_factor = 1;
     if (hparams->rope_base_window == 0)
@@ -166,8 +167,7 @@ static ink_status check_layers(reader *r, const ink_hparams *hparams)
             layer->n_heads % layer->n_kv_heads != 0)
             return ink_fail(r->error, INK_CORRUPT, 0,
                             "%s: layer %u has %u heads over %u key/value heads; the first must be "
-                            "a multiple of the "
-                            "second",
+                            "a multiple of the second",
                             ink_gguf_name(r->gguf), i, layer->n_heads, layer->n_kv_heads);
         if (!width_ok((uint64_t)layer->n_heads * hparams->k_dim) ||
             !width_ok((uint64_t)layer->n_heads * hparams->v_dim))
@@ -205,6 +205,7 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
         {"rope.scaling.attn_factor", hparams->rope_magnitude, true},
         {"rope.scaling.yarn_beta_fast", hparams->yarn_beta_fast, true},
         {"rope.scaling.yarn_beta_slow", hparams->yarn_beta_slow, true},
+        {"rope.scaling.yarn_log_multiplier", hparams->yarn_log_factor, false},
         {"attention.scale", hparams->attention_scale, true},
         {"logit_scale", hparams->logit_scale, false},
         {"residual_scale", hparams->residual_scale, false},
@@ -216,7 +217,9 @@ static ink_status check_floats(reader *r, const ink_hparams *hparams)
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (!isfinite(checks[i].value) || checks[i].value < 0 ||
             (checks[i].above_zero && checks[i].value == 0))
-            return refuse(r, checks[i].key, "must be a finite number above zero");
+            return refuse(r, checks[i].key,
+                          checks[i].above_zero ? "must be a finite number above zero"
+                                               : "must be a finite number, zero or more");
     return INK_OK;
 }
 

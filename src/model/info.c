@@ -14,11 +14,12 @@ const char *ink_version(void)
 void ink_model_get_info(const ink_model *model, ink_model_info *info)
 {
     const ink_hparams *h = &model->hparams;
-    ink_gguf_string name = {"", 0};
+    ink_gguf_string name = {"", 0}, architecture = {"", 0};
     (void)ink_gguf_get_string(model->gguf, "general.name", &name, NULL);
+    (void)ink_gguf_get_string(model->gguf, "general.architecture", &architecture, NULL);
     *info = (ink_model_info){
         .path = ink_gguf_name(model->gguf),
-        .architecture = model->arch ? model->arch->name : "",
+        .architecture = architecture.text,
         .name = name.text,
         .embedding = model->arch && model->arch->kind == INK_KIND_EMBEDDING,
         .n_parameters = model->n_parameters,
@@ -37,6 +38,8 @@ void ink_model_get_info(const ink_model *model, ink_model_info *info)
         .n_context = h->n_context,
         .has_vocabulary = model->vocab != NULL,
         .has_chat_template = model->chat != NULL,
+        .tokenizer = model->vocab ? ink_vocab_kind_name(model->vocab) : "",
+        .pretokenizer = model->vocab ? ink_vocab_pretokenizer_name(model->vocab) : "",
     };
 }
 

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "base/cpu.h"
 #include "base/pool.h"
 #include "model/vocab_source.h"
 #include "model/weights.h"
@@ -38,6 +37,11 @@ static ink_status open_text(ink_model *model, bool required, ink_error *error)
         return INK_OK;
     INK_TRY(in_file(
         model, ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error), error));
+    if (ink_vocab_pretokenizer_guessed(model->vocab))
+        ink_warn(&model->log,
+                 "%s: names no pre-tokenizer (tokenizer.ggml.pre); '%s' stands in, and tokens may "
+                 "differ from those the model was trained on",
+                 ink_gguf_name(model->gguf), ink_vocab_pretokenizer_name(model->vocab));
     INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
     if (!chat.text)
         return INK_OK;
@@ -55,14 +59,12 @@ static ink_status check_vocabulary(const ink_model *model, ink_error *error)
     return INK_OK;
 }
 
-static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
-                               const ink_model_options *options, ink_error *error)
+static ink_status load_weights(ink_model *model, const ink_bindings *bindings, int n_threads,
+                               const ink_progress *progress, ink_error *error)
 {
     struct ink_pool *pool;
-    int n_threads = options->n_threads > 0 ? options->n_threads : ink_cpu_count();
-    INK_TRY(ink_pool_new(&pool, n_threads < INK_MAX_THREADS ? n_threads : INK_MAX_THREADS,
-                         model->allocator, error));
-    ink_status status = ink_weights_load(model, bindings, pool, &options->progress, error);
+    INK_TRY(ink_pool_new(&pool, n_threads, model->allocator, error));
+    ink_status status = ink_weights_load(model, bindings, pool, progress, error);
     ink_pool_free(pool);
     return status;
 }
@@ -99,8 +101,12 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
                        ink_error *error)
 {
     ink_bindings bindings;
+    int n_threads;
+    INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
     INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
-    if (options->load == INK_LOAD_VOCABULARY)
+    if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
+        model->load = INK_LOAD_VOCABULARY;
+    if (model->load == INK_LOAD_VOCABULARY)
         return open_text(model, true, error);
     INK_TRY(find_arch(model, error));
     INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
@@ -110,7 +116,7 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
     model->weight_bytes = bindings.memory_bytes;
     if (options->load == INK_LOAD_METADATA)
         ink_bindings_keep_vectors(&bindings);
-    INK_TRY(load_weights(model, &bindings, options, error));
+    INK_TRY(load_weights(model, &bindings, n_threads, &options->progress, error));
     return check_factors(model, error);
 }
 
@@ -124,6 +130,7 @@ ink_status ink_model_open(ink_model **out, const char *path, const ink_model_opt
         return ink_fail_memory(error, "a model");
     model->allocator = options->allocator;
     model->load = options->load;
+    model->log = options->log;
     ink_arena_init(&model->arena, options->allocator, SIZE_MAX);
     ink_status status = fill(model, path, options, error);
     if (status != INK_OK) {

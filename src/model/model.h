@@ -24,6 +24,7 @@ typedef struct ink_format_use {
 
 struct ink_model {
     const ink_allocator *allocator;
+    ink_log log;
     ink_load load;
     const ink_arch *arch; /* NULL when only the vocabulary was loaded */
     ink_hparams hparams;

@@ -27,8 +27,7 @@ static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t
         return INK_OK;
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
                     "a cache in %s needs heads whose width is a multiple of %u, but they are %zu "
-                    "and %zu wide; use "
-                    "f16 or f32",
+                    "and %zu wide; use f16 or f32",
                     ink_formats[format].name, ink_formats[format].block_elements,
                     layer->layout.k_dim, layer->layout.v_dim);
 }

@@ -6,8 +6,8 @@
 #include "kernel/math.h"
 #include "runtime/sampler_random.h"
 
-#define FIRST_SORTED \
-    64 /* candidates that a mass is looked for in at first; then four times as many */
+/* Candidates that a mass is looked for in at first; then four times as many. */
+#define FIRST_SORTED 64
 
 /* ---- Order */
 
@@ -207,5 +207,6 @@ int32_t ink_sampler_draw(ink_sampler *sampler, float temperature)
         if (sum > drawn)
             return sampler->candidates[i].token;
     }
-    return ink_sampler_best(sampler)->token; /* not reached: the last sum is the total */
+    return ink_sampler_best(sampler)
+        ->token; /* only where the product was rounded up to the total */
 }

@@ -1,5 +1,6 @@
 #include "runtime/session.h"
 
+#include <math.h>
 #include <string.h>
 #include "base/cpu.h"
 #include "base/pool.h"
@@ -33,12 +34,14 @@ ink_status ink_cache_format(const char *name, ink_format *format, ink_error *err
 typedef struct settings {
     size_t n_context, n_batch;
     ink_format format;
+    int n_threads;
 } settings;
 
 static ink_status settle(const ink_model *model, const ink_session_options *options, settings *out,
                          ink_error *error)
 {
     size_t trained = model->hparams.n_context;
+    INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
     out->n_context =
         options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
     out->n_batch =
@@ -144,8 +147,8 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     session->n_batch = chosen.n_batch;
     session->cache_format = chosen.format;
     INK_TRY(ink_cpu_select(&features, error));
-    int n_threads = options->n_threads ? options->n_threads : ink_cpu_count();
-    INK_TRY(ink_device_cpu_new(&session->device, n_threads, features, session->allocator, error));
+    INK_TRY(ink_device_cpu_new(&session->device, chosen.n_threads, features, session->allocator,
+                               error));
     INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context,
                               chosen.n_batch, error));
     session->tokens = ink_new(session->allocator, chosen.n_context, sizeof *session->tokens);
@@ -161,7 +164,9 @@ ink_status ink_session_new(ink_session **out, const ink_model *model,
 {
     const ink_session_options defaults = {0};
     if (model->load != INK_LOAD_ALL)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the model was opened without its weights");
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: opened without its weights; open it with INK_LOAD_ALL",
+                        ink_gguf_name(model->gguf));
     ink_session *session = ink_new(model->allocator, 1, sizeof *session);
     if (!session)
         return ink_fail_memory(error, "a session");
@@ -204,6 +209,11 @@ size_t ink_session_position(const ink_session *session)
     return session->position;
 }
 
+const int32_t *ink_session_tokens(const ink_session *session)
+{
+    return session->tokens;
+}
+
 size_t ink_session_cache_bytes(const ink_session *session)
 {
     return ink_kv_cache_bytes(&session->cache);
@@ -230,8 +240,7 @@ static ink_status check_tokens(const ink_session *session, const int32_t *tokens
     if (n_tokens > session->n_context - session->position)
         return ink_fail(error, INK_LIMIT, 0,
                         "%zu tokens do not fit: %zu of %zu positions of the context are taken; use "
-                        "a larger context "
-                        "or fewer tokens",
+                        "a larger context or fewer tokens",
                         n_tokens, session->position, session->n_context);
     return INK_OK;
 }
@@ -284,8 +293,7 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
     if (!ink_kv_cache_reaches(&session->cache, position))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "cannot rewind to position %zu: layers with a window have given back what "
-                        "it sees; evaluate "
-                        "from the beginning",
+                        "it sees; evaluate from the beginning",
                         position);
     ink_kv_cache_truncate(&session->cache, position);
     session->position = position;
@@ -319,20 +327,27 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
 {
     const ink_session_options defaults = {0};
     settings chosen;
-    size_t cache_bytes, step_bytes, scratch_bytes;
+    size_t cache_bytes, step_bytes, scratch_bytes, work_bytes;
     options = options ? options : &defaults;
     if (model->load == INK_LOAD_VOCABULARY)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the model was opened without its metadata");
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: only its vocabulary was opened; a session needs a model",
+                        ink_gguf_name(model->gguf));
     INK_TRY(settle(model, options, &chosen, error));
     INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
                               error));
     INK_TRY(plan_step(model, &chosen, &step_bytes, &scratch_bytes, error));
-    size_t n_threads = (size_t)(options->n_threads ? options->n_threads : ink_cpu_count());
+    if (!ink_size_mul(scratch_bytes, (size_t)chosen.n_threads, &scratch_bytes) ||
+        !ink_size_add(step_bytes, scratch_bytes, &work_bytes) ||
+        !ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||
+        !ink_size_add(work_bytes, model->hparams.n_vocab * sizeof(float), &work_bytes))
+        return ink_fail(error, INK_LIMIT, 0,
+                        "the work space of %zu positions is larger than the address space",
+                        chosen.n_context);
     *plan = (ink_session_plan){
         .n_context = chosen.n_context,
         .cache_bytes = cache_bytes,
-        .work_bytes = step_bytes + n_threads * scratch_bytes + chosen.n_context * sizeof(int32_t) +
-                      model->hparams.n_vocab * sizeof(float),
+        .work_bytes = work_bytes,
     };
     return INK_OK;
 }
@@ -363,9 +378,21 @@ static ink_status pool_rows(const ink_session *session, const float *rows, size_
         return INK_OK;
     default:
         return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "the model does not pool (pooling_type %u); ask for rows",
-                        session->model->hparams.pooling);
+                        "%s: pooling_type %u is not supported; ask for a vector for each token",
+                        ink_gguf_name(session->model->gguf), session->model->hparams.pooling);
     }
+}
+
+static ink_status check_numbers(const ink_session *session, const float *vectors, size_t n,
+                                ink_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(vectors[i]))
+            return ink_fail(
+                error, INK_CORRUPT, 0,
+                "%s: a vector holds %g, which is not a number: are the weights damaged?",
+                ink_gguf_name(session->model->gguf), (double)vectors[i]);
+    return INK_OK;
 }
 
 ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t n_tokens,
@@ -377,6 +404,9 @@ ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t
                         session->model->arch->name);
     INK_TRY(check_tokens(session, tokens, n_tokens, error));
     ink_status status = run_step(session, tokens, n_tokens, n_tokens, &rows, error);
+    if (status == INK_OK)
+        status =
+            check_numbers(session, rows, n_tokens * session->model->hparams.n_embedding, error);
     if (status == INK_OK && pooled)
         status = pool_rows(session, rows, n_tokens, out, error);
     else if (status == INK_OK)

@@ -14,8 +14,8 @@
 
 #define INK_KEPT_STEPS 4
 #define INK_MAX_BATCH 4096
-#define INK_LOGITS_BYTES \
-    ((size_t)32 << 20) /* of one batch when the logits of every token are wanted */
+/* Of one batch when the logits of every token are wanted. */
+#define INK_LOGITS_BYTES ((size_t)32 << 20)
 
 typedef struct ink_recorded_step {
     ink_graph graph;

@@ -48,7 +48,7 @@ bool ink_state_header_decode(ink_state_header *header, const uint8_t bytes[INK_S
     return true;
 }
 
-/* ---- Identity. Strings and lists are preceded by their length, so that no two inputs read alike. */
+/* ---- Identity: texts and lists stand behind their length, so that no two inputs read alike. */
 
 static void add_u64(ink_sha256 *sum, uint64_t value)
 {

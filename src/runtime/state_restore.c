@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/half.h"
 #include "base/size.h"
 #include "model/rope.h"
 #include "runtime/state.h"
@@ -92,6 +93,14 @@ static ink_status check_sum(restoring *r, ink_error *error)
 
 /* ---- The file and the session */
 
+static bool same_bits(const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ink_float_bits(a[i]) != ink_float_bits(b[i]))
+            return false;
+    return true;
+}
+
 /* Whether two lengths of context turn queries and keys alike; some models have two ways. */
 static ink_status check_rotation(const restoring *r, ink_error *error)
 {
@@ -104,8 +113,7 @@ static ink_status check_rotation(const restoring *r, ink_error *error)
     for (int windowed = 0; windowed < 2 && same; windowed++) {
         ink_rope_frequencies(model, windowed, (size_t)r->header.n_context, rotations, magnitudes);
         ink_rope_frequencies(model, windowed, n_context, rotations + n, magnitudes + 1);
-        same = memcmp(rotations, rotations + n, n * sizeof *rotations) == 0 &&
-               memcmp(magnitudes, magnitudes + 1, sizeof *magnitudes) == 0;
+        same = same_bits(rotations, rotations + n, n) && same_bits(magnitudes, magnitudes + 1, 1);
     }
     ink_delete(r->allocator, rotations);
     if (same)
@@ -147,6 +155,10 @@ static ink_status check_model(const restoring *r, ink_error *error)
         return ink_fail(error, INK_LIMIT, 0,
                         "%s: holds %" PRIu64 " positions, but the context of this session has %zu",
                         name, header->position, session->n_context);
+    if (header->n_context > INK_MAX_CONTEXT || header->position > header->n_context)
+        return ink_fail(error, INK_CORRUPT, 0,
+                        "%s: holds %" PRIu64 " positions of a context of %" PRIu64, name,
+                        header->position, header->n_context);
     return check_rotation(r, error);
 }
 

@@ -1,7 +1,5 @@
 #include "tensor/format.h"
 
-#include <ctype.h>
-#include <string.h>
 #include "base/size.h"
 
 #define UNITS(bytes, count) {bytes, count, false},
@@ -35,39 +33,18 @@ _Static_assert(sizeof(ink_block_nvfp4) == 36, "NVFP4");
 _Static_assert(sizeof(ink_block_q1_0) == 18, "Q1_0");
 _Static_assert(sizeof(ink_block_q2_0) == 18, "Q2_0");
 
-typedef struct refused {
-    const char *name;
-    uint32_t gguf_id;
-} refused;
-
-static const refused refused_formats[] = {
-#define FORMAT(name, id, elements, block, fields)
-#define REFUSED(name, id, elements, bytes) {#name, id},
-#include "tensor/formats.def"
-#undef FORMAT
-#undef REFUSED
-};
-
-bool ink_format_find(uint32_t gguf_id, ink_format *format, const char **name)
+/* Of ASCII alone: what toupper does depends on the application's locale. */
+static char upper(char c)
 {
-    *name = NULL;
-    for (int i = 0; i < INK_N_FORMATS; i++) {
-        if (ink_formats[i].gguf_id == gguf_id) {
-            *format = (ink_format)i;
-            *name = ink_formats[i].name;
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof refused_formats / sizeof *refused_formats; i++)
-        if (refused_formats[i].gguf_id == gguf_id)
-            *name = refused_formats[i].name;
-    return false;
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
 static bool same_name(const char *a, const char *b)
 {
-    while (*a && toupper((unsigned char)*a) == toupper((unsigned char)*b))
-        a++, b++;
+    while (*a && upper(*a) == upper(*b)) {
+        a++;
+        b++;
+    }
     return *a == *b;
 }
 

@@ -43,11 +43,6 @@ typedef struct ink_format_info {
 
 extern const ink_format_info ink_formats[INK_N_FORMATS];
 
-/*
- * By the number a file uses: false when it is none of ours; *name is then the known name, or NULL.
- */
-bool ink_format_find(uint32_t gguf_id, ink_format *format, const char **name);
-
 /* By name, without regard to case. */
 bool ink_format_by_name(const char *name, ink_format *format);
 

@@ -164,6 +164,19 @@ static ink_status slice_items(ink_rendering *r, ink_value_kind kind, const ink_v
     return INK_OK;
 }
 
+static ink_status characters_of(ink_rendering *r, ink_value text, ink_value *out)
+{
+    size_t n = ink_text_count(text.as.text, text.n_bytes);
+    uint32_t code_point;
+    INK_TRY(ink_render_new_list(r, INK_VALUE_LIST, n, out));
+    for (size_t at = 0; at < text.n_bytes;) {
+        size_t length = ink_text_next(text.as.text + at, text.n_bytes - at, &code_point);
+        INK_TRY(ink_render_append(r, *out, ink_value_borrow(text.as.text + at, length)));
+        at += length;
+    }
+    return INK_OK;
+}
+
 static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bounds[3],
                              ink_value *out)
 {
@@ -175,11 +188,11 @@ static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bou
         *out = ink_value_borrow(text.as.text + from, bytes);
         return INK_OK;
     }
-    const ink_value *characters;
-    size_t n_characters, mark = ink_render_mark(r);
-    INK_TRY(ink_render_items(r, text, &characters, &n_characters));
+    ink_value characters;
+    size_t mark = ink_render_mark(r);
+    INK_TRY(characters_of(r, text, &characters));
     for (int64_t i = 0; i < n; i++) {
-        ink_value one = characters[bounds[0] + i * bounds[2]];
+        ink_value one = characters.as.list->items[bounds[0] + i * bounds[2]];
         INK_TRY(ink_render_put(r, one.as.text, one.n_bytes));
     }
     return ink_render_take_text(r, mark, out);
@@ -210,19 +223,6 @@ ink_status ink_render_slice(ink_rendering *r, ink_value object, const ink_value 
 }
 
 /* ---- Iteration */
-
-static ink_status characters_of(ink_rendering *r, ink_value text, ink_value *out)
-{
-    size_t n = ink_text_count(text.as.text, text.n_bytes);
-    uint32_t code_point;
-    INK_TRY(ink_render_new_list(r, INK_VALUE_LIST, n, out));
-    for (size_t at = 0; at < text.n_bytes;) {
-        size_t length = ink_text_next(text.as.text + at, text.n_bytes - at, &code_point);
-        INK_TRY(ink_render_append(r, *out, ink_value_borrow(text.as.text + at, length)));
-        at += length;
-    }
-    return INK_OK;
-}
 
 static ink_status keys_of(ink_rendering *r, const ink_value_dict *dict, ink_value *out)
 {

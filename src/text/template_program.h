@@ -147,8 +147,8 @@ typedef struct ink_macro {
     } * parameters;
     size_t n_parameters;
     ink_node *body;
-    bool reads_caller, reads_varargs,
-        reads_kwargs; /* the body mentions them, so the macro takes them */
+    /* the body mentions them, so the macro takes them */
+    bool reads_caller, reads_varargs, reads_kwargs;
 } ink_macro;
 
 struct ink_node {
@@ -189,9 +189,9 @@ struct ink_node {
             bool recursive;
         } loop;
         struct {
-            ink_node *target, *value; /* SET, WITH: as many of the one as of the other; SET_BLOCK:
-                                         value is the filter */
-            ink_node *body;           /* SET_BLOCK, WITH, FILTER_BLOCK, SCOPE */
+            /* SET, WITH: as many of the one as of the other; SET_BLOCK: value is the filter */
+            ink_node *target, *value;
+            ink_node *body; /* SET_BLOCK, WITH, FILTER_BLOCK, SCOPE */
         } set;
         struct {
             ink_macro macro; /* MACRO, or the block of CALL_BLOCK */

@@ -1,5 +1,6 @@
 #include "text/vocab.h"
 
+#include <math.h>
 #include <string.h>
 #include "base/memory.h"
 #include "base/status.h"
@@ -33,6 +34,15 @@ static ink_status check_source(const ink_vocab_source *source, ink_error *error)
     return INK_OK;
 }
 
+static ink_status copy_score(ink_vocab *vocab, int32_t token, float score, ink_error *error)
+{
+    if (isnan(score))
+        return ink_fail(error, INK_CORRUPT, 0, "the score of token %" PRId32 " is not a number",
+                        token);
+    vocab->scores[token] = score;
+    return INK_OK;
+}
+
 static ink_status copy_token(ink_vocab *vocab, const ink_vocab_source *source, int32_t token,
                              ink_error *error)
 {
@@ -50,13 +60,7 @@ static ink_status copy_token(ink_vocab *vocab, const ink_vocab_source *source, i
                         INK_TOKEN_BYTE);
     vocab->tokens[token] = text;
     vocab->types[token] = (uint8_t)type;
-    if (vocab->scores) {
-        vocab->scores[token] = source->scores[token];
-        if (!(source->scores[token] == source->scores[token]))
-            return ink_fail(error, INK_CORRUPT, 0, "the score of token %" PRId32 " is not a number",
-                            token);
-    }
-    return INK_OK;
+    return source->scores ? copy_score(vocab, token, source->scores[token], error) : INK_OK;
 }
 
 static ink_status copy_tokens(ink_vocab *vocab, const ink_vocab_source *source, ink_error *error)

@@ -67,7 +67,7 @@ static known *pick_known(world *w)
     return &w->pool[below(w, w->n)];
 }
 
-/* ---- Growing a graph; each function adds at least one array or none where its inputs do not fit. */
+/* ---- Growing a graph; each function adds an array, or none where its inputs do not fit. */
 
 static void add_input(world *w)
 {

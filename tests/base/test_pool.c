@@ -13,8 +13,8 @@
 
 #define MAX_STAGES 8
 #define MAX_TASKS 64
-#define MAX_TEST_THREADS \
-    5 /* more than processors, so that threads are taken off between two tasks */
+/* More than processors, so that threads are taken off between two tasks. */
+#define MAX_TEST_THREADS 5
 
 /* One run and what its tasks saw. Atomics, because an error here would itself be a race. */
 typedef struct run {

@@ -56,10 +56,11 @@ d = json.load(open(sys.argv[1]))
 assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
 report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
 
-printf '%s\n' 'Once upon a time' '/save x' '/exit' |
+printf '%s\n' 'Once upon a time' '/save x' '/clear' '/exit' |
     talk "$stories" --temperature 0 --max-tokens 14 >"$scratch/out"
-grep -qF "$first" "$scratch/out" && grep -q 'no conversation' "$scratch/out"
+grep -qF "$first" "$scratch/out"
 report "without a template a text is continued" $? "$(cat "$scratch/out")"
+equal "and there is no conversation to save or clear" 2 "$(grep -c 'no conversation' "$scratch/out")"
 
 # The whole conversation is what is read: in pieces as it grows, or at once when it is loaded.
 printf '%s\n' 'Once upon a time' 'She saw' "/save $scratch/grown.json" '/exit' |

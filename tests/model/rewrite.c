@@ -122,23 +122,31 @@ static void write_tensor(const ink_rewrite *rewrite, ink_gguf_writer *writer, co
     free(data);
 }
 
+static void write_zeros(ink_gguf_writer *writer, size_t n)
+{
+    float *zeros = calloc(n, sizeof *zeros);
+    assert_non_null(zeros);
+    MUST(ink_gguf_writer_write(writer, zeros, n * sizeof *zeros, &error_));
+    free(zeros);
+}
+
 static void write_tensors(const ink_rewrite *rewrite, ink_gguf_writer *writer, const ink_gguf *gguf,
                           const char *path)
 {
-    const float zeros[32] = {0};
+    const uint64_t *added = rewrite->add_shape;
     size_t n = ink_gguf_n_tensors(gguf);
     for (size_t i = 0; i < n; i++)
         if (!is(rewrite->drop_tensor, ink_gguf_get_tensor(gguf, i)))
             add_tensor(rewrite, writer, ink_gguf_get_tensor(gguf, i));
     if (rewrite->add_tensor)
-        MUST(ink_gguf_writer_add_tensor(writer, rewrite->add_tensor, 0, 1, (uint64_t[]){32},
+        MUST(ink_gguf_writer_add_tensor(writer, rewrite->add_tensor, 0, added[1] ? 2 : 1, added,
                                         &error_));
     MUST(ink_gguf_writer_begin(writer, path, &error_));
     for (size_t i = 0; i < n; i++)
         if (!is(rewrite->drop_tensor, ink_gguf_get_tensor(gguf, i)))
             write_tensor(rewrite, writer, gguf, ink_gguf_get_tensor(gguf, i));
     if (rewrite->add_tensor)
-        MUST(ink_gguf_writer_write(writer, zeros, sizeof zeros, &error_));
+        write_zeros(writer, added[0] * (added[1] ? added[1] : 1));
 }
 
 void ink_rewrite_model(const ink_rewrite *rewrite, const char *path)

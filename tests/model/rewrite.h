@@ -27,7 +27,8 @@ typedef struct ink_key_edit {
 typedef struct ink_rewrite {
     const char *model; /* golden/models/NAME.gguf */
     ink_key_edit keys[4];
-    const char *drop_tensor, *add_tensor; /* the new one is [32] in F32 */
+    const char *drop_tensor, *add_tensor; /* the new one is all zero, in F32, */
+    uint64_t add_shape[2];                /* of this shape in file order */
     const char *tensor;                   /* the one that changes: */
     uint64_t shape[3];                    /* this shape in file order, where the first is not 0 */
     uint32_t n_bytes;                     /* and its first bytes */

@@ -42,7 +42,7 @@ typedef struct hostile {
 
 #define KEYS(...) .keys = {__VA_ARGS__}
 #define WITHOUT(name) .drop_tensor = name
-#define WITH(name) .add_tensor = name
+#define WITH(name, ...) .add_tensor = name, .add_shape = {__VA_ARGS__}
 #define SHAPED(name, ...) .tensor = name, .shape = {__VA_ARGS__}
 #define SCALES(name, ...) .tensor = name, .n_bytes = 2, .bytes = {__VA_ARGS__}, .repeat = 34
 #define FLOATS(name, ...) .tensor = name, .n_bytes = 4, .bytes = {__VA_ARGS__}, .repeat = 4

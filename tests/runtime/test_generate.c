@@ -120,8 +120,9 @@ static void characters_are_whole(void **state)
         generation.sampling.seed = seed;
         ink_generated result = tell("Once", &generation);
         size_t first = session->position - result.n_tokens;
-        assert_int_equal(
-            ink_detokenize(model, session->tokens + first, result.n_tokens, 0, &all, NULL), INK_OK);
+        assert_int_equal(ink_detokenize(model, ink_session_tokens(session) + first, result.n_tokens,
+                                        0, &all, NULL),
+                         INK_OK);
         size_t stripped = all.n_bytes < written.n_bytes; /* this one does not continue a text */
         assert_int_equal(all.n_bytes + stripped, written.n_bytes);
         assert_memory_equal(all.data, written.text + stripped, all.n_bytes);

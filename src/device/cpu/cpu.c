@@ -8,8 +8,8 @@
 #include "base/size.h"
 
 #define ALIGNMENT 64
-#define TASKS_A_THREAD \
-    4 /* of a chain: enough for a slow thread to fall behind without holding up the rest */
+/* Of a chain: enough for a slow thread to fall behind without holding up the rest. */
+#define TASKS_A_THREAD 4
 
 typedef struct cpu_program {
     ink_program base;

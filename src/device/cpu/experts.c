@@ -1,12 +1,16 @@
 /* Choosing experts and adding up what they say. */
 #include "device/cpu/cpu.h"
 
+#include <math.h>
 #include <string.h>
 
-/*
- * k is small: a selection beats a sort. NaN is never above anything; if all is NaN the first
- * indices win.
- */
+/* NaN is above all numbers: it is chosen and shows in the result, instead of hiding others. */
+static bool above(float a, float b)
+{
+    return isnan(a) ? !isnan(b) : a > b;
+}
+
+/* k is small: a selection beats a sort. */
 void ink_cpu_top_k(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;
@@ -17,7 +21,7 @@ void ink_cpu_top_k(const ink_cpu_call *call, size_t first_row, size_t n_rows)
         size_t n_chosen = 0;
         for (size_t i = 0; i < n; i++) {
             size_t at = n_chosen;
-            while (at > 0 && x[i] > x[ids[at - 1]])
+            while (at > 0 && above(x[i], x[ids[at - 1]]))
                 at--;
             if (at >= k)
                 continue;

@@ -112,8 +112,10 @@ void ink_cpu_linear(const ink_cpu_call *call, size_t task)
     multiply(call, matrix, &product);
 }
 
-/* ---- Experts: a task is a run of tiles of one expert and goes through all tokens that chose it, so that the tiles
- * come from memory once. */
+/*
+ * ---- Experts: a task is a run of tiles of one expert and goes through all tokens that chose it,
+ * so that the tiles come from memory once.
+ */
 
 size_t ink_cpu_linear_experts_tasks(const ink_cpu *cpu, const ink_array *node)
 {

@@ -1,0 +1,144 @@
+/*
+ * The attention of a layer: plain, with as many key heads as the model has, or latent.
+ *
+ * Latent attention (DeepSeek-V2, arXiv:2405.04434): keys and values of all heads come from one
+ * narrow vector; each head's own matrices are applied to its query and to its result instead, so
+ * the cache holds the narrow vector alone.
+ */
+#include "model/blocks.h"
+
+static ink_array *split_heads(ink_array *x, size_t n_heads, size_t dim)
+{
+    return x ? ink_reshape(x, 3, (size_t[]){x->shape[0], n_heads, dim}) : NULL;
+}
+
+static ink_array *join_heads(ink_array *x)
+{
+    return x ? ink_reshape(x, 2, (size_t[]){x->shape[0], x->shape[1] * x->shape[2]}) : NULL;
+}
+
+typedef struct qkv {
+    ink_array *q, *k, *v; /* [n, heads, dim] */
+} qkv;
+
+static ink_attention attention_of(const ink_builder *b)
+{
+    const ink_hparams *h = b->h;
+    const ink_layer_hparams *layer = &h->layers[b->layer];
+    return (ink_attention){
+        .layer = b->layer,
+        .n_heads = layer->n_heads,
+        .n_kv_heads = layer->n_kv_heads,
+        .k_dim = h->k_dim,
+        .v_dim = h->v_dim,
+        .scale = h->attention_scale,
+        .soft_cap = h->attention_soft_cap,
+        .window = layer->windowed ? h->window : 0,
+        .causal = h->causal,
+    };
+}
+
+/* Over each head, or over all heads together, as wide as the weight is. */
+static ink_array *norm_heads(ink_builder *b, const ink_weight *weight, ink_array *x)
+{
+    if (!weight->vector || weight->n == x->shape[2])
+        return ink_block_norm(b, weight, x);
+    return split_heads(ink_block_norm(b, weight, join_heads(x)), x->shape[1], x->shape[2]);
+}
+
+static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
+{
+    const ink_weight *w = b->weights;
+    size_t n_q = a->n_heads * a->k_dim, n_k = a->n_kv_heads * a->k_dim,
+           n_v = a->n_kv_heads * a->v_dim;
+    qkv y;
+    if (ink_weight_present(&w[INK_WEIGHT_QKV])) {
+        ink_array *all = ink_block_linear(b, &w[INK_WEIGHT_QKV], x);
+        y = (qkv){ink_slice(all, 0, n_q), ink_slice(all, n_q, n_k), ink_slice(all, n_q + n_k, n_v)};
+    } else {
+        y.q = ink_block_linear(b, &w[INK_WEIGHT_QUERY], x);
+        y.k = ink_block_linear(b, &w[INK_WEIGHT_KEY], x);
+        y.v = ink_block_linear(b, &w[INK_WEIGHT_VALUE], x);
+    }
+    y.q = split_heads(y.q, a->n_heads, a->k_dim);
+    y.k = split_heads(y.k, a->n_kv_heads, a->k_dim);
+    y.v = split_heads(y.v, a->n_kv_heads, a->v_dim);
+    return y;
+}
+
+static void rotate(ink_builder *b, qkv *y)
+{
+    const ink_layer_hparams *layer = &b->h->layers[b->layer];
+    if (!layer->rotated)
+        return;
+    bool neighbors = b->model->arch->rope == INK_ROPE_NEIGHBORS;
+    ink_array *table = layer->windowed ? b->window_table : b->table;
+    y->q = ink_rope(y->q, table, neighbors);
+    y->k = ink_rope(y->k, table, neighbors);
+}
+
+static ink_array *plain_attention(ink_builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights;
+    ink_attention a = attention_of(b);
+    qkv y = project(b, x, &a);
+    if (!y.q || !y.k || !y.v)
+        return NULL;
+    y.q = norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q);
+    y.k = norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y.k);
+    rotate(b, &y);
+    const ink_step *step = b->step;
+    ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
+    ink_array *stored = ink_output(ink_store(y.k, y.v, step->positions, step->sequences, &a));
+    ink_array *seen =
+        join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
+    seen = seen ? ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;
+    return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], seen);
+}
+
+/* ---- Latent ---------------------------------------------------------------------------------- */
+
+/* Each head times a matrix of its own: x[n, heads, k] -> [n, heads, n_rows]. */
+static ink_array *linear_heads(ink_builder *b, const ink_weight *weight, ink_array *x)
+{
+    return x ? ink_linear_experts(&weight->matrix, x, ink_range(b->graph, x->shape[0], x->shape[1]))
+             : NULL;
+}
+
+static ink_array *latent_queries(ink_builder *b, ink_array *x, const ink_attention *a)
+{
+    const ink_weight *w = b->weights;
+    const ink_role direct = INK_WEIGHT_QUERY;
+    if (ink_weight_present(&w[INK_WEIGHT_QUERY_A]))
+        x = ink_block_norm(b, &w[INK_WEIGHT_QUERY_A_NORM],
+                           ink_block_linear(b, &w[INK_WEIGHT_QUERY_A], x));
+    x = ink_block_linear(
+        b, &w[ink_weight_present(&w[INK_WEIGHT_QUERY_B]) ? INK_WEIGHT_QUERY_B : direct], x);
+    return split_heads(x, a->n_heads, b->h->k_dim_latent);
+}
+
+static ink_array *latent_attention(ink_builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights;
+    const ink_step *step = b->step;
+    ink_attention a = attention_of(b);
+    size_t rank = b->h->kv_rank, rotated = b->h->rope_dims, plain = b->h->k_dim_latent - rotated;
+    ink_array *q = latent_queries(b, x, &a), *kv = ink_block_linear(b, &w[INK_WEIGHT_KV_A], x);
+    ink_array *shared =
+        split_heads(ink_block_norm(b, &w[INK_WEIGHT_KV_A_NORM], ink_slice(kv, 0, rank)), 1, rank);
+    ink_array *k_rotated =
+        ink_rope(split_heads(ink_slice(kv, rank, rotated), 1, rotated), b->table, true);
+    ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
+    q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
+    ink_array *k = ink_concat(shared, k_rotated);
+    ink_array *stored = ink_output(ink_store(k, shared, step->positions, step->sequences, &a));
+    ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
+    return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT],
+                            join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));
+}
+
+ink_array *ink_block_attention(ink_builder *b, ink_array *x)
+{
+    return ink_weight_present(&b->weights[INK_WEIGHT_KV_A]) ? latent_attention(b, x)
+                                                            : plain_attention(b, x);
+}

@@ -1,0 +1,59 @@
+/*
+ * Inside the decoder: what the recording of a step carries along, the parts that every block is
+ * made of, and the two blocks of a layer. A block records its ops and returns its result; NULL in,
+ * or a mistake, is NULL out, and the graph keeps the reason (array.h).
+ */
+#ifndef INK_MODEL_BLOCKS_H
+#define INK_MODEL_BLOCKS_H
+
+#include "model/decoder.h"
+
+typedef struct ink_builder {
+    const ink_model *model;
+    const ink_hparams *h;
+    const ink_weight *weights; /* of the current layer */
+    ink_graph *graph;
+    ink_step *step;
+    ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
+    uint32_t layer;
+} ink_builder;
+
+static inline bool ink_weight_present(const ink_weight *weight)
+{
+    return weight->matrix.n_rows > 0 || weight->vector;
+}
+
+/* x times a matrix, plus its bias. */
+static inline ink_array *ink_block_linear(ink_builder *b, const ink_weight *weight, ink_array *x)
+{
+    if (!x)
+        return NULL;
+    ink_array *y = ink_linear(&weight->matrix, x);
+    return weight->bias ? ink_add(y, ink_vector(b->graph, weight->bias, weight->matrix.n_rows)) : y;
+}
+
+/* The norm with this weight, or x where there is none. */
+static inline ink_array *ink_block_norm(ink_builder *b, const ink_weight *weight, ink_array *x)
+{
+    if (!weight->vector || !x)
+        return x;
+    return ink_norm(b->model->arch->norm, x, ink_vector(b->graph, weight->vector, weight->n),
+                    ink_vector(b->graph, weight->bias, weight->n), b->h->epsilon);
+}
+
+/* Zero stands for a factor that the file does not say. */
+static inline ink_array *ink_block_scale(ink_array *x, float factor)
+{
+    return factor == 0 || factor == 1 ? x : ink_scale(x, factor);
+}
+
+/*
+ * x[n, n_embedding], normed, to what the layer adds to it, [n, n_embedding]. Stores the keys and
+ * values of its tokens.
+ */
+ink_array *ink_block_attention(ink_builder *b, ink_array *x);
+
+/* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
+ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);
+
+#endif
