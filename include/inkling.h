@@ -189,7 +189,7 @@ INK_MUST_USE INK_API ink_status ink_detokenize(const ink_model *model, const int
                                                size_t n_tokens, unsigned special, ink_string *out,
                                                ink_error *error);
 
-/* Generation ends with it: end of text, of turn, of message. */
+/* Generation ends with it: end of text, of turn, of message, or the beginning of another text. */
 INK_API bool ink_is_end_token(const ink_model *model, int32_t token);
 
 /*
