@@ -184,7 +184,9 @@ typedef enum ink_special {
     INK_SPECIAL_NONE = 0,
     INK_SPECIAL_ADD = 1, /* tokenize: the BOS, EOS, CLS that the vocabulary asks for */
     /* tokenize: special tokens written out in the text; detokenize: write them out */
-    INK_SPECIAL_PARSE = 2
+    INK_SPECIAL_PARSE = 2,
+    /* tokenize: a prompt: the BOS that the vocabulary asks for unless the text has it, no end */
+    INK_SPECIAL_OPEN = 4
 } ink_special;
 
 /* text may hold NULs and need not be valid UTF-8. `special` is a sum of ink_special. */
@@ -195,11 +197,11 @@ INK_MUST_USE INK_API ink_status ink_detokenize(const ink_model *model, const int
                                                size_t n_tokens, unsigned special, ink_string *out,
                                                ink_error *error);
 
-/* Generation ends with it: end of text, of turn, of message. */
+/* Generation ends with it: end of text, of turn, of message, or the beginning of another text. */
 INK_API bool ink_is_end_token(const ink_model *model, int32_t token);
 
 /*
- * The model's chat template, rendered. `variables` is JSON: an array of messages ({"role": ...,
+ * The model's chat template, rendered, to be read by people: see ink_chat_tokenize. `variables` is JSON: an array of messages ({"role": ...,
  * "content": ...}), or an object of all variables (messages, tools, enable_thinking, ...).
  * bos_token, eos_token and add_generation_prompt = true are filled in where absent. `now` is the
  * time, in seconds since 1970 UTC, for templates that print a date.
@@ -207,6 +209,17 @@ INK_API bool ink_is_end_token(const ink_model *model, int32_t token);
 INK_MUST_USE INK_API ink_status ink_chat_render(const ink_model *model, const char *variables,
                                                 size_t n_bytes, int64_t now, ink_string *out,
                                                 ink_error *error);
+
+/*
+ * The same as tokens, ready for ink_generate. Special tokens are read only in what the template
+ * itself wrote: one that is spelled out in a message, a tool or any other variable stays text. Only
+ * variables whose names end in "_token", and roles that are plain words, count as the template's,
+ * so let neither come from strangers. Tokenizing what ink_chat_render gives with INK_SPECIAL_PARSE
+ * has no such protection.
+ */
+INK_MUST_USE INK_API ink_status ink_chat_tokenize(const ink_model *model, const char *variables,
+                                                  size_t n_bytes, int64_t now, ink_tokens *out,
+                                                  ink_error *error);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
 

@@ -217,15 +217,11 @@ static ink_status generate(ink_chat *chat, const ink_tokens *tokens,
 static ink_status render(const ink_chat *chat, ink_tokens *tokens, ink_error *error)
 {
     ink_buffer variables;
-    ink_string prompt = {0};
     ink_buffer_init(&variables, NULL, MAX_CHAT_BYTES);
     ink_status status = write_variables(chat, &variables, error);
     if (status == INK_OK)
-        status = ink_chat_render(chat->model, variables.data, variables.n_bytes,
-                                 (int64_t)time(NULL), &prompt, error);
-    if (status == INK_OK)
-        status = ink_setup_prompt(chat->model, prompt.data, prompt.n_bytes, true, tokens, error);
-    ink_string_free(&prompt);
+        status = ink_chat_tokenize(chat->model, variables.data, variables.n_bytes,
+                                   (int64_t)time(NULL), tokens, error);
     ink_buffer_deinit(&variables);
     return status;
 }
@@ -257,7 +253,8 @@ ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, b
                              ink_error *error)
 {
     ink_tokens tokens = {0};
-    ink_status status = ink_setup_prompt(chat->model, text, n_bytes, parse_special, &tokens, error);
+    unsigned special = INK_SPECIAL_OPEN | (parse_special ? INK_SPECIAL_PARSE : INK_SPECIAL_NONE);
+    ink_status status = ink_tokenize(chat->model, text, n_bytes, special, &tokens, error);
     if (status == INK_OK)
         status = generate(chat, &tokens, generation, result, error);
     ink_tokens_free(&tokens);

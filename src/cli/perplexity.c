@@ -97,7 +97,7 @@ static ink_status score_windows(measure *m, ink_bar *bar, ink_error *error)
 static ink_status find_bos(measure *m, ink_error *error)
 {
     ink_tokens opening = {0};
-    INK_TRY(ink_setup_prompt(m->model, "", 0, false, &opening, error));
+    INK_TRY(ink_tokenize(m->model, "", 0, INK_SPECIAL_OPEN, &opening, error));
     m->bos = opening.n_tokens ? opening.ids[0] : -1;
     ink_tokens_free(&opening);
     return INK_OK;
@@ -131,7 +131,8 @@ static ink_status take_text(measure *m, ink_error *error)
     ink_buffer text;
     ink_status status = ink_input_read(m->text_path, &text, error);
     if (status == INK_OK)
-        status = ink_setup_prompt(m->model, text.data, text.n_bytes, false, &m->tokens, error);
+        status =
+            ink_tokenize(m->model, text.data, text.n_bytes, INK_SPECIAL_OPEN, &m->tokens, error);
     ink_buffer_deinit(&text);
     return status == INK_OK ? find_bos(m, error) : status;
 }

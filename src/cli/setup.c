@@ -1,6 +1,5 @@
 #include "cli/setup.h"
 
-#include <string.h>
 #include "base/memory.h"
 #include "base/size.h"
 #include "cli/interrupt.h"
@@ -28,37 +27,6 @@ ink_status ink_setup_model(ink_model **out, const char *path, ink_load load, int
         .log = {.write = log_line}, .progress = bar.progress, .load = load, .n_threads = n_threads};
     ink_status status = ink_model_open(out, path, &options, error);
     ink_bar_end(&bar);
-    return status;
-}
-
-/* Whether `all` is `plain` behind one token more, and perhaps before others. */
-static bool opens(const ink_tokens *all, const ink_tokens *plain)
-{
-    if (all->n_tokens <= plain->n_tokens)
-        return false;
-    return plain->n_tokens == 0 ||
-           memcmp(all->ids + 1, plain->ids, plain->n_tokens * sizeof *plain->ids) == 0;
-}
-
-ink_status ink_setup_prompt(const ink_model *model, const char *text, size_t n_bytes,
-                            bool parse_special, ink_tokens *out, ink_error *error)
-{
-    ink_tokens plain = {0}, all = {0};
-    unsigned special = parse_special ? INK_SPECIAL_PARSE : INK_SPECIAL_NONE;
-    ink_status status = ink_tokenize(model, text, n_bytes, special, &plain, error);
-    if (status == INK_OK)
-        status = ink_tokenize(model, text, n_bytes, special | INK_SPECIAL_ADD, &all, error);
-    if (status == INK_OK) {
-        bool there = plain.n_tokens && all.n_tokens && plain.ids[0] == all.ids[0];
-        bool adds = opens(&all, &plain) && !there;
-        ink_tokens *chosen = adds ? &all : &plain, old = *out;
-        if (adds)
-            all.n_tokens = plain.n_tokens + 1;
-        *out = *chosen;
-        *chosen = old;
-    }
-    ink_tokens_free(&plain);
-    ink_tokens_free(&all);
     return status;
 }
 

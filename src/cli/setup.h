@@ -69,14 +69,6 @@ void ink_setup_session_defaults(ink_session_options *options);
 ink_status ink_setup_model(ink_model **out, const char *path, ink_load load, int n_threads,
                            ink_error *error);
 
-/*
- * A prompt as a model wants it: the token that opens a text is added where the vocabulary has one
- * and the text does not begin with it; none is added at its end. parse_special: control tokens
- * written out in the text count.
- */
-ink_status ink_setup_prompt(const ink_model *model, const char *text, size_t n_bytes,
-                            bool parse_special, ink_tokens *out, ink_error *error);
-
 /* Room for [n_rows][n_columns] floats, ended by ink_delete(NULL, ...); NULL when memory is out. */
 float *ink_setup_rows(size_t n_rows, size_t n_columns);
 

@@ -31,15 +31,12 @@ static ink_status need_vocabulary(const ink_model *model, ink_error *error)
                     ink_gguf_name(model->gguf));
 }
 
-ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes, unsigned special,
-                        ink_tokens *out, ink_error *error)
+static ink_status encode(const ink_model *model, ink_text text, ink_encode_options options,
+                         ink_tokens *out, ink_error *error)
 {
     ink_token_list list;
-    ink_encode_options options = {special & INK_SPECIAL_ADD, special & INK_SPECIAL_PARSE};
-    INK_TRY(need_vocabulary(model, error));
     ink_token_list_init(&list, model->allocator, MAX_TOKENS);
-    ink_status status =
-        ink_vocab_encode(model->vocab, (ink_text){text, n_bytes}, options, &list, error);
+    ink_status status = ink_vocab_encode(model->vocab, text, options, &list, error);
     if (status != INK_OK) {
         ink_token_list_deinit(&list);
         return status;
@@ -47,6 +44,16 @@ ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes
     ink_tokens_free(out);
     *out = (ink_tokens){list.ids, list.n_tokens, list.capacity, model->allocator};
     return INK_OK;
+}
+
+ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes, unsigned special,
+                        ink_tokens *out, ink_error *error)
+{
+    ink_encode_options options = {.add_special = special & INK_SPECIAL_ADD,
+                                  .open_prompt = special & INK_SPECIAL_OPEN,
+                                  .parse_special = special & INK_SPECIAL_PARSE};
+    INK_TRY(need_vocabulary(model, error));
+    return encode(model, (ink_text){text, n_bytes}, options, out, error);
 }
 
 /* The buffer's bytes become the string's. */
@@ -91,34 +98,58 @@ static const char *role_text(const ink_model *model, ink_token_role role, ink_ar
     return ink_arena_string(arena, text.data, text.n_bytes);
 }
 
-ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes,
-                           int64_t now, ink_string *out, ink_error *error)
+/* `origins` may be NULL; both buffers are as far as they came when it fails. */
+static ink_status render(const ink_model *model, ink_text variables, int64_t now, ink_buffer *out,
+                         ink_buffer *origins, ink_error *error)
 {
     ink_arena arena;
-    ink_buffer buffer;
     ink_value values;
     INK_TRY(need_vocabulary(model, error));
     if (!model->chat)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no chat template",
                         ink_gguf_name(model->gguf));
     ink_arena_init(&arena, model->allocator, MAX_VARIABLES_BYTES);
-    ink_buffer_init(&buffer, model->allocator, MAX_TEXT_BYTES);
     ink_chat_options options = {
         .bos_token = role_text(model, INK_ROLE_BOS, &arena),
         .eos_token = role_text(model, INK_ROLE_EOS, &arena),
         .add_generation_prompt = true,
     };
-    ink_status status =
-        ink_chat_variables_from_json(&arena, variables, n_bytes, &options, &values, error);
+    ink_template_options how = {.unix_seconds = now, .origins = origins};
+    ink_status status = ink_chat_variables_from_json(&arena, variables.data, variables.n_bytes,
+                                                     &options, &values, error);
     if (status == INK_OK)
-        status = ink_template_render(model->chat, values,
-                                     &(ink_template_options){.unix_seconds = now}, &buffer, error);
-    if (status == INK_OK && !ink_buffer_append(&buffer, "", 0))
+        status = ink_template_render(model->chat, values, &how, out, error);
+    if (status == INK_OK && !ink_buffer_append(out, "", 0))
         status = ink_fail_memory(error, "text");
-    if (status == INK_OK)
-        give_string(&buffer, out);
-    else
-        ink_buffer_deinit(&buffer);
     ink_arena_deinit(&arena);
+    return status;
+}
+
+ink_status ink_chat_render(const ink_model *model, const char *variables, size_t n_bytes,
+                           int64_t now, ink_string *out, ink_error *error)
+{
+    ink_buffer text;
+    ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
+    ink_status status = render(model, (ink_text){variables, n_bytes}, now, &text, NULL, error);
+    if (status == INK_OK)
+        give_string(&text, out);
+    else
+        ink_buffer_deinit(&text);
+    return status;
+}
+
+ink_status ink_chat_tokenize(const ink_model *model, const char *variables, size_t n_bytes,
+                             int64_t now, ink_tokens *out, ink_error *error)
+{
+    ink_buffer text, origins;
+    ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
+    ink_buffer_init(&origins, model->allocator, MAX_TEXT_BYTES);
+    ink_status status = render(model, (ink_text){variables, n_bytes}, now, &text, &origins, error);
+    ink_encode_options options = {
+        .open_prompt = true, .parse_special = true, .origins = origins.data};
+    if (status == INK_OK)
+        status = encode(model, (ink_text){text.data, text.n_bytes}, options, out, error);
+    ink_buffer_deinit(&origins);
+    ink_buffer_deinit(&text);
     return status;
 }

@@ -10,17 +10,35 @@ static ink_status no_memory(ink_error *error)
     return ink_fail_memory(error, "the variables of a chat template");
 }
 
-static bool set_text(ink_arena *arena, ink_value dict, const char *key, const char *text)
+/* Letters, digits, '_' and '-': nothing that opens or closes a control token. */
+static bool is_word(ink_value text)
+{
+    for (size_t i = 0; i < text.n_bytes; i++) {
+        char c = text.as.text[i];
+        bool letter = (c | 32) >= 'a' && (c | 32) <= 'z', digit = c >= '0' && c <= '9';
+        if (!letter && !digit && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+static ink_value role_value(ink_value role)
+{
+    role.origin = is_word(role) ? INK_ORIGIN_TEMPLATE : INK_ORIGIN_DATA;
+    return role;
+}
+
+static bool set_token(ink_arena *arena, ink_value dict, const char *key, const char *text)
 {
     text = text ? text : "";
-    return ink_value_set_name(arena, dict, key, ink_value_borrow(text, strlen(text)));
+    return ink_value_set_name(arena, dict, key, ink_value_literal(text, strlen(text)));
 }
 
 /* Everything but the messages. */
 static bool set_options(ink_arena *arena, const ink_chat_options *options, ink_value dict)
 {
-    if (!set_text(arena, dict, "bos_token", options->bos_token) ||
-        !set_text(arena, dict, "eos_token", options->eos_token) ||
+    if (!set_token(arena, dict, "bos_token", options->bos_token) ||
+        !set_token(arena, dict, "eos_token", options->eos_token) ||
         !ink_value_set_name(arena, dict, "add_generation_prompt",
                             ink_value_bool(options->add_generation_prompt)))
         return false;
@@ -34,8 +52,9 @@ static bool set_options(ink_arena *arena, const ink_chat_options *options, ink_v
 static bool new_message(ink_arena *arena, const ink_chat_message *message, ink_value *out)
 {
     ink_value content = ink_value_borrow(message->content, message->content_bytes);
+    ink_value role = ink_value_borrow(message->role, strlen(message->role));
     return ink_value_new_dict(arena, INK_VALUE_DICT, out) &&
-           set_text(arena, *out, "role", message->role) &&
+           ink_value_set_name(arena, *out, "role", role_value(role)) &&
            ink_value_set_name(arena, *out, "content", content);
 }
 
@@ -55,6 +74,7 @@ ink_status ink_chat_variables(ink_arena *arena, const ink_chat_message *messages
     return INK_OK;
 }
 
+/* And whose words their roles are. */
 static ink_status check_messages(ink_value messages, ink_error *error)
 {
     if (messages.kind != INK_VALUE_LIST)
@@ -62,21 +82,33 @@ static ink_status check_messages(ink_value messages, ink_error *error)
                         "the messages of a chat are an array of objects");
     for (size_t i = 0; i < messages.as.list->n_items; i++) {
         ink_value message = messages.as.list->items[i];
-        const ink_value *role =
+        ink_value *role =
             message.kind == INK_VALUE_DICT ? ink_value_find_name(message, "role") : NULL;
         if (!role || !ink_value_is_string(*role))
             return ink_fail(error, INK_BAD_ARGUMENT, 0,
                             "message %zu of a chat is not an object with a \"role\"", i);
+        *role = role_value(*role);
     }
     return INK_OK;
+}
+
+static bool names_token(ink_value name)
+{
+    static const char end[] = "_token";
+    size_t n = sizeof end - 1;
+    return name.n_bytes > n && memcmp(name.as.text + name.n_bytes - n, end, n) == 0;
 }
 
 /* The object's variables over the options'. */
 static bool set_all(ink_arena *arena, const ink_value_dict *from, ink_value dict)
 {
-    for (uint32_t i = 0; i < from->n_entries; i++)
-        if (!ink_value_set(arena, dict, from->entries[i].key, from->entries[i].item))
+    for (uint32_t i = 0; i < from->n_entries; i++) {
+        ink_value key = from->entries[i].key, item = from->entries[i].item;
+        if (ink_value_is_string(item) && names_token(key))
+            item.origin = INK_ORIGIN_TEMPLATE;
+        if (!ink_value_set(arena, dict, key, item))
             return false;
+    }
     return true;
 }
 

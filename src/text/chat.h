@@ -2,6 +2,11 @@
  * From a conversation to the variables a chat template reads. Knows the names that templates agree
  * on (messages, tools, bos_token, eos_token, add_generation_prompt, enable_thinking), nothing of
  * any model.
+ *
+ * What is said in a conversation is data (INK_ORIGIN_DATA). Two kinds of variables count as the
+ * template's own words, because templates make control tokens of them: texts whose names end in
+ * "_token", and the role of a message where it is a plain word ("<|" + message.role + "|>"). Both
+ * are the application's to choose, not those of who writes the messages.
  */
 #ifndef INK_TEXT_CHAT_H
 #define INK_TEXT_CHAT_H

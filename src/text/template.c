@@ -108,6 +108,20 @@ static ink_template_options resolve(const ink_template_options *options)
     return resolved;
 }
 
+/* Of what was rendered behind `before`; the end that nobody claimed is data. */
+static ink_status give_origins(const ink_rendering *r, size_t before, ink_buffer *origins)
+{
+    size_t n_bytes = r->out.n_bytes - before;
+    char *to = ink_buffer_reserve(origins, n_bytes);
+    if (!to)
+        return ink_fail_memory(r->error, "the origins of a rendered text");
+    for (size_t i = 0; i < n_bytes; i++)
+        to[i] = before + i < r->origins.n_bytes ? r->origins.data[before + i] : INK_ORIGIN_DATA;
+    origins->n_bytes += n_bytes;
+    origins->data[origins->n_bytes] = '\0';
+    return INK_OK;
+}
+
 ink_status ink_template_render(const ink_template *program, ink_value variables,
                                const ink_template_options *options, ink_buffer *out,
                                ink_error *error)
@@ -118,6 +132,7 @@ ink_status ink_template_render(const ink_template *program, ink_value variables,
     watch(&r.arena_memory, program->allocator);
     watch(&r.out_memory, out->allocator);
     ink_arena_init(&r.arena, &r.arena_memory.self, r.limits.max_memory_bytes);
+    ink_buffer_init(&r.origins, &r.out_memory.self, SIZE_MAX);
     r.out = *out;
     r.out.allocator = &r.out_memory.self;
     r.out.failed = false;
@@ -127,6 +142,9 @@ ink_status ink_template_render(const ink_template *program, ink_value variables,
     if (status == INK_OK)
         status = ink_render_body(&r, program->body);
     ink_arena_deinit(&r.arena);
+    if (status == INK_OK && options && options->origins)
+        status = give_origins(&r, before, options->origins);
+    ink_buffer_deinit(&r.origins);
     const bool failed = out->failed;
     const ink_allocator *allocator = out->allocator;
     *out = r.out;

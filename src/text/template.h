@@ -27,7 +27,12 @@
 enum { INK_TEMPLATE_MAX_NESTING = 100 }; /* of blocks and of expressions, in the source */
 
 typedef struct ink_template_options {
-    int64_t unix_seconds;                   /* what strftime_now believes, in UTC */
+    int64_t unix_seconds; /* what strftime_now believes, in UTC */
+    /*
+     * NULL, or receives a byte for each that `out` does: INK_ORIGIN_TEMPLATE where a literal of the
+     * template wrote it or a variable that counts as such, INK_ORIGIN_DATA where a variable did.
+     */
+    ink_buffer *origins;
 #define X(field, value, text) size_t field; /* 0: the default */
     INK_TEMPLATE_LIMITS(X)
 #undef X

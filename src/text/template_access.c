@@ -87,8 +87,8 @@ static ink_status character(ink_rendering *r, ink_value text, int64_t index, ink
     size_t at =
         wanted == SIZE_MAX ? text.n_bytes : ink_text_offset(text.as.text, text.n_bytes, wanted);
     if (at < text.n_bytes)
-        *out = ink_value_borrow(text.as.text + at,
-                                ink_text_next(text.as.text + at, text.n_bytes - at, &code_point));
+        *out = ink_value_part(text, at,
+                              ink_text_next(text.as.text + at, text.n_bytes - at, &code_point));
     return INK_OK;
 }
 
@@ -171,7 +171,7 @@ static ink_status characters_of(ink_rendering *r, ink_value text, ink_value *out
     INK_TRY(ink_render_new_list(r, INK_VALUE_LIST, n, out));
     for (size_t at = 0; at < text.n_bytes;) {
         size_t length = ink_text_next(text.as.text + at, text.n_bytes - at, &code_point);
-        INK_TRY(ink_render_append(r, *out, ink_value_borrow(text.as.text + at, length)));
+        INK_TRY(ink_render_append(r, *out, ink_value_part(text, at, length)));
         at += length;
     }
     return INK_OK;
@@ -185,16 +185,14 @@ static ink_status slice_text(ink_rendering *r, ink_value text, const int64_t bou
     if (bounds[2] == 1) {
         size_t from = ink_text_offset(text.as.text, text.n_bytes, (size_t)bounds[0]);
         size_t bytes = ink_text_offset(text.as.text + from, text.n_bytes - from, (size_t)n);
-        *out = ink_value_borrow(text.as.text + from, bytes);
+        *out = ink_value_part(text, from, bytes);
         return INK_OK;
     }
     ink_value characters;
     size_t mark = ink_render_mark(r);
     INK_TRY(characters_of(r, text, &characters));
-    for (int64_t i = 0; i < n; i++) {
-        ink_value one = characters.as.list->items[bounds[0] + i * bounds[2]];
-        INK_TRY(ink_render_put(r, one.as.text, one.n_bytes));
-    }
+    for (int64_t i = 0; i < n; i++)
+        INK_TRY(ink_render_put_text(r, characters.as.list->items[bounds[0] + i * bounds[2]]));
     return ink_render_take_text(r, mark, out);
 }
 

@@ -22,10 +22,11 @@ static ink_status fail_format(braces *b, const char *what)
 /* Steps over the characters before any of `stops`. */
 static ink_value take_until(braces *b, const char *stops)
 {
+    ink_value format = b->call->subject;
     const char *from = b->at;
     while (b->at < b->end && (*b->at == '\0' || !strchr(stops, *b->at)))
         b->at++;
-    return ink_value_borrow(from, (size_t)(b->at - from));
+    return ink_value_part(format, (size_t)(from - format.as.text), (size_t)(b->at - from));
 }
 
 /* An argument by its number, or the next one when the field is empty, or by its name. */
@@ -147,7 +148,7 @@ ink_status ink_method_format(ink_call *call, ink_value *out)
     size_t mark = ink_render_mark(r);
     while (b.at < b.end) {
         ink_value plain = take_until(&b, "{}");
-        INK_TRY(ink_render_put(r, plain.as.text, plain.n_bytes));
+        INK_TRY(ink_render_put_text(r, plain));
         INK_TRY(ink_render_spend(r, 1));
         if (b.at == b.end)
             break;

@@ -93,16 +93,16 @@ ink_status ink_render_case(ink_rendering *r, ink_value text, ink_case how, ink_v
     for (size_t at = 0; at < text.n_bytes;) {
         char changed[4];
         const char *from = text.as.text + at;
-        size_t length = ink_text_next(from, text.n_bytes - at, &code_point), written = 0;
+        size_t length = ink_text_next(from, text.n_bytes - at, &code_point), written;
         bool upper = wants_upper(how, code_point, previous, at == 0);
         bool title = how == INK_CASE_CAPITALIZE || how == INK_CASE_TITLE;
         if (code_point >= 0x80 && length == 1) /* not a character */
-            INK_TRY(ink_render_put(r, from, 1));
+            memcpy(changed, from, written = 1);
         else if (upper && code_point == SHARP_S)
-            INK_TRY(ink_render_put(r, title ? "Ss" : "SS", 2));
+            memcpy(changed, title ? "Ss" : "SS", written = 2);
         else
             written = ink_utf8_encode(convert(code_point, upper, title), changed);
-        INK_TRY(ink_render_put(r, changed, written));
+        INK_TRY(ink_render_put_as(r, changed, written, ink_value_part(text, at, length)));
         previous = code_point;
         at += length;
     }

@@ -254,7 +254,7 @@ static ink_status eval_arithmetic(ink_rendering *r, const ink_node *node, ink_va
 }
 
 /*
- * The operands after the first gather behind the output, so that a chain copies each only once
+ * The operands after the first gather behind the output, so that a chain copies each only twice
  * more, and a text that grows at its end not at all.
  */
 static ink_status eval_concat(ink_rendering *r, const ink_node *node, ink_value *out)
@@ -267,12 +267,8 @@ static ink_status eval_concat(ink_rendering *r, const ink_node *node, ink_value 
         INK_TRY(ink_render_eval(r, link, &rest));
         INK_TRY(ink_render_put_value(r, rest));
     }
-    rest = ink_value_borrow(r->out.data ? r->out.data + mark : "", r->out.n_bytes - mark);
-    if (first.n_bytes == 0)
-        return ink_render_take_text(r, mark, out);
-    INK_TRY(ink_render_concat(r, first, rest, out));
-    r->out.n_bytes = mark;
-    return INK_OK;
+    INK_TRY(ink_render_take_text(r, mark, &rest));
+    return ink_render_concat(r, first, rest, out);
 }
 
 static ink_status eval_choice(ink_rendering *r, const ink_node *node, ink_value *out)

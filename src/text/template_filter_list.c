@@ -78,7 +78,7 @@ ink_status ink_filter_reverse(ink_call *call, ink_value *out)
     INK_TRY(ink_render_items(r, call->subject, &items, &n_items));
     if (ink_value_is_string(call->subject)) {
         for (size_t i = n_items; i > 0; i--)
-            INK_TRY(ink_render_put(r, items[i - 1].as.text, items[i - 1].n_bytes));
+            INK_TRY(ink_render_put_text(r, items[i - 1]));
         return ink_render_take_text(r, mark, out);
     }
     INK_TRY(ink_render_new_list(r, INK_VALUE_STREAM, n_items, out));
@@ -103,7 +103,7 @@ ink_status ink_filter_join(ink_call *call, ink_value *out)
             INK_TRY(ink_render_path(r, item, call->slots[1], &item));
         INK_TRY(ink_render_spend(r, 1));
         if (i > 0)
-            INK_TRY(ink_render_put(r, separator.as.text, separator.n_bytes));
+            INK_TRY(ink_render_put_text(r, separator));
         INK_TRY(ink_render_put_value(r, item));
     }
     return ink_render_take_text(r, mark, out);

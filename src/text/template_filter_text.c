@@ -82,7 +82,7 @@ ink_status ink_filter_escape(ink_call *call, ink_value *out)
     for (size_t at = 0; at < text.n_bytes; at++) {
         const char *found = memchr(special, text.as.text[at], sizeof special - 1);
         const char *put = found ? names[found - special] : text.as.text + at;
-        INK_TRY(ink_render_put(r, put, found ? strlen(put) : 1));
+        INK_TRY(ink_render_put_as(r, put, found ? strlen(put) : 1, ink_value_part(text, at, 1)));
     }
     return ink_render_take_text(r, mark, out);
 }
@@ -99,10 +99,9 @@ ink_status ink_filter_urlencode(ink_call *call, ink_value *out)
         unsigned char c = (unsigned char)text.as.text[at];
         bool letter = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
         char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
-        if (letter || memchr(plain, c, sizeof plain - 1))
-            INK_TRY(ink_render_put(r, text.as.text + at, 1));
-        else
-            INK_TRY(ink_render_put(r, escaped, 3));
+        bool stays = letter || memchr(plain, c, sizeof plain - 1);
+        INK_TRY(ink_render_put_as(r, stays ? text.as.text + at : escaped, stays ? 1 : 3,
+                                  ink_value_part(text, at, 1)));
     }
     return ink_render_take_text(r, mark, out);
 }
@@ -190,8 +189,8 @@ ink_status ink_filter_indent(ink_call *call, ink_value *out)
         if (at > 0)
             INK_TRY(ink_render_put(r, "\n", 1));
         if (at > 0 ? n > 0 || blank : first)
-            INK_TRY(ink_render_put(r, indent.as.text, indent.n_bytes));
-        INK_TRY(ink_render_put(r, text.as.text + at, n));
+            INK_TRY(ink_render_put_text(r, indent));
+        INK_TRY(ink_render_put_text(r, ink_value_part(text, at, n)));
         at += n + end_bytes;
     } while (end_bytes > 0);
     return ink_render_take_text(r, mark, out);

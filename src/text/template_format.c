@@ -88,17 +88,17 @@ static ink_status put_number(ink_rendering *r, const ink_format *format, ink_val
     if (format->grouping)
         n = group_digits(text, n, sign, sign + count_digits(text + sign, n - sign),
                          format->grouping);
-    ink_value whole = ink_value_borrow(text, n), padded;
+    ink_value whole = ink_value_literal(text, n), padded; /* as ink_render_put_value has it */
     if (format->align == '=') {
-        INK_TRY(ink_render_put(r, text, sign));
-        whole = ink_value_borrow(text + sign, n - sign);
+        INK_TRY(ink_render_put_text(r, ink_value_part(whole, 0, sign)));
+        whole = ink_value_part(whole, sign, n - sign);
     }
     ink_pad where = format->align == '<'   ? INK_PAD_RIGHT
                     : format->align == '^' ? INK_PAD_BOTH
                                            : INK_PAD_LEFT;
     int64_t width = format->align == '=' ? format->width - (int64_t)sign : format->width;
     INK_TRY(ink_render_pad(r, whole, width, format->fill, where, &padded));
-    return ink_render_put(r, padded.as.text, padded.n_bytes);
+    return ink_render_put_text(r, padded);
 }
 
 static ink_status put_text(ink_rendering *r, const ink_format *format, ink_value value)
@@ -113,7 +113,7 @@ static ink_status put_text(ink_rendering *r, const ink_format *format, ink_value
     char align = format->align ? format->align : number ? '>' : '<';
     ink_pad where = align == '<' ? INK_PAD_RIGHT : align == '^' ? INK_PAD_BOTH : INK_PAD_LEFT;
     INK_TRY(ink_render_pad(r, text, format->width, format->fill, where, &text));
-    return ink_render_put(r, text.as.text, text.n_bytes);
+    return ink_render_put_text(r, text);
 }
 
 ink_status ink_format_put(ink_rendering *r, const ink_format *format, ink_value value)
@@ -246,7 +246,8 @@ ink_status ink_render_percent(ink_rendering *r, ink_value format, ink_value argu
     while (p.at < p.end) {
         const char *percent_sign = memchr(p.at, '%', (size_t)(p.end - p.at));
         const char *plain_end = percent_sign ? percent_sign : p.end;
-        INK_TRY(ink_render_put(r, p.at, (size_t)(plain_end - p.at)));
+        INK_TRY(ink_render_put_text(r, ink_value_part(format, (size_t)(p.at - format.as.text),
+                                                      (size_t)(plain_end - p.at))));
         p.at = plain_end + (percent_sign != NULL);
         INK_TRY(ink_render_spend(r, 1));
         if (percent_sign)

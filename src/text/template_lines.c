@@ -53,7 +53,7 @@ static ink_status put_fill(ink_rendering *r, ink_value fill, int64_t times)
         return ink_render_fail(r, INK_LIMIT, "padding to more than %d characters", INT32_MAX);
     INK_TRY(ink_render_spend(r, (size_t)times / 8));
     for (int64_t i = 0; i < times; i++)
-        INK_TRY(ink_render_put(r, fill.as.text, fill.n_bytes));
+        INK_TRY(ink_render_put_text(r, fill));
     return INK_OK;
 }
 
@@ -71,7 +71,7 @@ ink_status ink_render_pad(ink_rendering *r, ink_value text, int64_t width, ink_v
                                            : 0;
     size_t mark = ink_render_mark(r);
     INK_TRY(put_fill(r, fill, left));
-    INK_TRY(ink_render_put(r, text.as.text, text.n_bytes));
+    INK_TRY(ink_render_put_text(r, text));
     INK_TRY(put_fill(r, fill, missing - left));
     return ink_render_take_text(r, mark, out);
 }

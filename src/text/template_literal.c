@@ -133,6 +133,6 @@ ink_status ink_literal_string(ink_template *program, const ink_token *tokens, si
         return ink_fail_memory(error, "a string of a template");
     for (size_t i = 0; i < n_tokens; i++)
         INK_TRY(unescape_token(program, &tokens[i], &end, error));
-    *out = ink_value_borrow(text, (size_t)(end - text));
+    *out = ink_value_literal(text, (size_t)(end - text));
     return INK_OK;
 }

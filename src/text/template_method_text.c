@@ -149,7 +149,7 @@ ink_status ink_method_removeprefix(ink_call *call, ink_value *out)
     INK_TRY(ink_call_string(call, 0, NULL, &prefix));
     *out = call->subject;
     if (has_affix(*out, prefix, false))
-        *out = ink_value_borrow(out->as.text + prefix.n_bytes, out->n_bytes - prefix.n_bytes);
+        *out = ink_value_part(*out, prefix.n_bytes, out->n_bytes - prefix.n_bytes);
     return INK_OK;
 }
 
@@ -170,13 +170,13 @@ static ink_status replace_empty(ink_rendering *r, ink_value text, ink_value with
     size_t at = 0;
     for (;; most--) {
         if (most == 0)
-            return ink_render_put(r, text.as.text + at, text.n_bytes - at);
+            return ink_render_put_text(r, ink_value_part(text, at, text.n_bytes - at));
         INK_TRY(ink_render_spend(r, 1));
-        INK_TRY(ink_render_put(r, with.as.text, with.n_bytes));
+        INK_TRY(ink_render_put_text(r, with));
         if (at == text.n_bytes)
             return INK_OK;
         size_t length = ink_text_next(text.as.text + at, text.n_bytes - at, &code_point);
-        INK_TRY(ink_render_put(r, text.as.text + at, length));
+        INK_TRY(ink_render_put_text(r, ink_value_part(text, at, length)));
         at += length;
     }
 }
@@ -198,11 +198,11 @@ ink_status ink_method_replace(ink_call *call, ink_value *out)
         INK_TRY(ink_render_find(r, text, part, at, &found));
         if (found == SIZE_MAX)
             break;
-        INK_TRY(ink_render_put(r, text.as.text + at, found - at));
-        INK_TRY(ink_render_put(r, with.as.text, with.n_bytes));
+        INK_TRY(ink_render_put_text(r, ink_value_part(text, at, found - at)));
+        INK_TRY(ink_render_put_text(r, with));
         at = found + part.n_bytes;
     }
-    INK_TRY(ink_render_put(r, text.as.text + at, text.n_bytes - at));
+    INK_TRY(ink_render_put_text(r, ink_value_part(text, at, text.n_bytes - at)));
     return ink_render_take_text(r, mark, out);
 }
 
@@ -252,10 +252,10 @@ ink_status ink_method_zfill(ink_call *call, ink_value *out)
     int64_t width;
     INK_TRY(ink_call_integer(call, 0, 0, &width));
     size_t sign = text.n_bytes > 0 && (text.as.text[0] == '-' || text.as.text[0] == '+');
-    ink_value digits = ink_value_borrow(text.as.text + sign, text.n_bytes - sign);
+    ink_value digits = ink_value_part(text, sign, text.n_bytes - sign);
     INK_TRY(ink_render_pad(call->rendering, digits, width - (int64_t)sign, ink_value_borrow("0", 1),
                            INK_PAD_LEFT, &digits));
-    return ink_render_concat(call->rendering, ink_value_borrow(text.as.text, sign), digits, out);
+    return ink_render_concat(call->rendering, ink_value_part(text, 0, sign), digits, out);
 }
 
 /* ---- Case and kind of characters */

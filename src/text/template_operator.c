@@ -158,20 +158,9 @@ static ink_status compute_reals(ink_rendering *r, ink_operator op, double a, dou
 
 static ink_status repeat_text(ink_rendering *r, ink_value text, int64_t times, ink_value *out)
 {
-    size_t total;
-    void *memory;
-    if (times <= 0 || text.n_bytes == 0) {
-        *out = ink_value_borrow("", 0);
-        return INK_OK;
-    }
-    if (times > INT32_MAX || !ink_size_mul(text.n_bytes, (size_t)times, &total))
+    if (times > INT32_MAX && text.n_bytes > 0)
         return ink_render_fail_memory(r);
-    INK_TRY(ink_render_spend_bytes(r, total));
-    INK_TRY(ink_render_take(r, total, 1, &memory));
-    for (size_t at = 0; at < total; at += text.n_bytes)
-        memcpy((char *)memory + at, text.as.text, text.n_bytes);
-    *out = ink_value_borrow(memory, total);
-    return INK_OK;
+    return ink_render_repeat(r, text, times < 0 ? 0 : (size_t)times, out);
 }
 
 static ink_status repeat_list(ink_rendering *r, ink_value list, int64_t times, ink_value *out)

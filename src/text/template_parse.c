@@ -372,7 +372,7 @@ static ink_status parse_statement(ink_parser *p, ink_node **out)
     const ink_token *token = p->token;
     if (token->kind == INK_TOKEN_TEXT) {
         INK_TRY(ink_parse_new_node(p, INK_NODE_TEXT, out));
-        (*out)->as.value = ink_value_borrow(p->program->source + token->offset, token->n_bytes);
+        (*out)->as.value = ink_value_literal(p->program->source + token->offset, token->n_bytes);
         p->token++;
         return INK_OK;
     }

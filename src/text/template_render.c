@@ -1,9 +1,4 @@
-/*
- * The ground of the interpreter: failing, paying, memory, text in the making, scopes.
- *
- * Scratch text is written behind the output rather than into buffers of its own: nothing has to be
- * freed on the way out of an error, and one limit bounds both.
- */
+/* The ground of the interpreter: failing, paying, memory, scopes. */
 #include "text/template_render.h"
 
 #include <stdarg.h>
@@ -12,9 +7,8 @@
 #include "base/size.h"
 
 enum {
-    BYTES_PER_STEP = 64,         /* text is moved many bytes in the time of one step */
-    BINDINGS_PER_STEP = 16,      /* looked through in the time of one step */
-    ACCUMULATOR_MIN_BYTES = 256, /* shorter texts are cheaper copied than remembered */
+    BYTES_PER_STEP = 64,    /* text is moved many bytes in the time of one step */
+    BINDINGS_PER_STEP = 16, /* looked through in the time of one step */
 };
 
 /* ---- Failing and paying */
@@ -140,109 +134,6 @@ ink_status ink_render_new_string(ink_rendering *r, const char *text, size_t n_by
 ink_value ink_render_undefined(const char *name)
 {
     return (ink_value){.kind = INK_VALUE_UNDEFINED, .n_bytes = strlen(name), .as.text = name};
-}
-
-/* ---- Text */
-
-size_t ink_render_mark(const ink_rendering *r)
-{
-    return r->out.n_bytes;
-}
-
-ink_status ink_render_put(ink_rendering *r, const char *text, size_t n_bytes)
-{
-    INK_TRY(ink_render_spend_bytes(r, n_bytes));
-    return ink_buffer_append(&r->out, text, n_bytes) ? INK_OK : ink_render_fail_memory(r);
-}
-
-static ink_status check_printed(ink_rendering *r, bool printed)
-{
-    if (printed)
-        return INK_OK;
-    if (r->out.failed)
-        return ink_render_fail_memory(r);
-    return ink_render_fail(r, INK_LIMIT, "a namespace stands in itself or deeper than %d",
-                           INK_VALUE_MAX_DEPTH);
-}
-
-ink_status ink_render_put_value(ink_rendering *r, ink_value value)
-{
-    INK_TRY(ink_render_spend(r, ink_value_weight(value)));
-    return check_printed(r, ink_value_print(&r->out, value));
-}
-
-ink_status ink_render_take_text(ink_rendering *r, size_t mark, ink_value *out)
-{
-    size_t n_bytes = r->out.n_bytes - mark;
-    const char *text = n_bytes ? r->out.data + mark : "";
-    INK_TRY(ink_render_new_string(r, text, n_bytes, out));
-    r->out.n_bytes = mark;
-    return INK_OK;
-}
-
-ink_status ink_render_text(ink_rendering *r, ink_value value, ink_value *out)
-{
-    *out = value;
-    if (ink_value_is_string(value))
-        return INK_OK;
-    size_t mark = ink_render_mark(r);
-    INK_TRY(ink_render_put_value(r, value));
-    return ink_render_take_text(r, mark, out);
-}
-
-ink_status ink_render_repr(ink_rendering *r, ink_value value, ink_value *out)
-{
-    size_t mark = ink_render_mark(r);
-    INK_TRY(ink_render_spend(r, ink_value_weight(value)));
-    INK_TRY(check_printed(r, ink_value_repr(&r->out, value)));
-    return ink_render_take_text(r, mark, out);
-}
-
-/* Whether `a` is the text that an accumulator holds, with room for n more bytes behind it. */
-static char *room_behind(ink_rendering *r, ink_value a, size_t n_bytes)
-{
-    for (unsigned i = 0; i < INK_RENDER_ACCUMULATORS; i++) {
-        if (!r->accumulators[i].text || r->accumulators[i].text != a.as.text ||
-            r->accumulators[i].n_bytes != a.n_bytes)
-            continue;
-        if (r->accumulators[i].capacity - a.n_bytes < n_bytes)
-            return NULL;
-        r->accumulators[i].n_bytes += n_bytes;
-        return (char *)(uintptr_t)a.as.text +
-               a.n_bytes; /* arena memory that the accumulator took */
-    }
-    return NULL;
-}
-
-ink_status ink_render_concat(ink_rendering *r, ink_value a, ink_value b, ink_value *out)
-{
-    size_t total, capacity;
-    void *memory;
-    if (a.n_bytes == 0 || b.n_bytes == 0) {
-        *out = a.n_bytes ? a : b;
-        return INK_OK;
-    }
-    char *behind = room_behind(r, a, b.n_bytes);
-    INK_TRY(ink_render_spend_bytes(r, b.n_bytes + (behind ? 0 : a.n_bytes)));
-    if (!ink_size_add(a.n_bytes, b.n_bytes, &total) || !ink_size_mul(total, 2, &capacity))
-        return ink_render_fail_memory(r);
-    if (behind) {
-        memcpy(behind, b.as.text, b.n_bytes);
-        *out = ink_value_borrow(a.as.text, total);
-        return INK_OK;
-    }
-    bool keeps = total >= ACCUMULATOR_MIN_BYTES;
-    INK_TRY(ink_render_take(r, keeps ? capacity : total, 1, &memory));
-    memcpy(memory, a.as.text, a.n_bytes);
-    memcpy((char *)memory + a.n_bytes, b.as.text, b.n_bytes);
-    *out = ink_value_borrow(memory, total);
-    if (keeps) {
-        unsigned i = r->next_accumulator++ % INK_RENDER_ACCUMULATORS;
-        r->accumulators[i].text = memory;
-        r->accumulators[i].n_bytes = total;
-        r->accumulators[i].capacity = capacity;
-    }
-    return INK_OK;
 }
 
 /* ---- Scopes */

@@ -46,13 +46,14 @@ struct ink_rendering {
     ink_watched_allocator arena_memory, out_memory;
     ink_arena arena;
     ink_buffer out;
+    ink_buffer origins; /* of the bytes of `out`, one each; those beyond its end are data */
     ink_scope *scope;
     ink_flow flow;
     size_t n_steps, depth;
     uint32_t at; /* source offset of what is being evaluated, for messages */
     ink_error *error;
     struct {
-        const char *text;
+        char *text; /* [capacity], and their origins behind them */
         size_t n_bytes, capacity;
     } accumulators[INK_RENDER_ACCUMULATORS]; /* see ink_render_concat */
     unsigned next_accumulator;
@@ -91,11 +92,30 @@ ink_status ink_render_new_string(ink_rendering *r, const char *text, size_t n_by
                                  ink_value *out);
 ink_value ink_render_undefined(const char *name);
 
+/* ---- template_origin.c: text in the making, and who wrote each byte of it. */
+
 /* Behind the output: what was put since the mark becomes a string and leaves the buffer. */
 size_t ink_render_mark(const ink_rendering *r);
-ink_status ink_render_put(ink_rendering *r, const char *text, size_t n_bytes);
-ink_status ink_render_put_value(ink_rendering *r, ink_value value);
 ink_status ink_render_take_text(ink_rendering *r, size_t mark, ink_value *out);
+
+/* Data, whatever was written. */
+ink_status ink_render_put(ink_rendering *r, const char *text, size_t n_bytes);
+
+/* Bytes that were made of the first byte of `source` and came from where that came. */
+ink_status ink_render_put_as(ink_rendering *r, const char *text, size_t n_bytes, ink_value source);
+
+/* A string, each byte with its origin. */
+ink_status ink_render_put_text(ink_rendering *r, ink_value text);
+
+/*
+ * str(value). A number, a boolean and None count as the template's, which decides where to print
+ * one: they spell no token of their own, and may be part of the name of one ("<|image_" ~ 1 ~
+ * "|>"). A list or a dict is data, whoever wrote what is in it.
+ */
+ink_status ink_render_put_value(ink_rendering *r, ink_value value);
+
+/* A text `times` over. */
+ink_status ink_render_repeat(ink_rendering *r, ink_value text, size_t times, ink_value *out);
 
 /* str(value); a string is itself. */
 ink_status ink_render_text(ink_rendering *r, ink_value value, ink_value *out);

@@ -70,7 +70,7 @@ static ink_status capture_scoped(ink_rendering *r, const ink_node *body, ink_val
 
 static ink_status run_text(ink_rendering *r, const ink_node *node)
 {
-    return ink_render_put(r, node->as.value.as.text, node->as.value.n_bytes);
+    return ink_render_put_text(r, node->as.value);
 }
 
 static ink_status run_output(ink_rendering *r, const ink_node *node)

@@ -5,9 +5,10 @@
 #include "text/template_render.h"
 #include "text/template_text.h"
 
-static ink_status add_piece(ink_rendering *r, const char *text, size_t n_bytes, ink_value list)
+static ink_status add_piece(ink_rendering *r, ink_value text, size_t at, size_t n_bytes,
+                            ink_value list)
 {
-    return ink_render_append(r, list, ink_value_borrow(text, n_bytes));
+    return ink_render_append(r, list, ink_value_part(text, at, n_bytes));
 }
 
 /* ---- By white space: runs of it separate, and none makes an empty piece. */
@@ -23,14 +24,14 @@ static size_t word_length(const char *text, size_t n_bytes)
 
 static ink_status split_words(ink_rendering *r, ink_value text, int64_t most, ink_value list)
 {
-    const char *at = text.as.text, *end = at + text.n_bytes;
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes * 4));
-    for (at += ink_text_leading_space(at, (size_t)(end - at)); at < end; most--) {
-        size_t rest = (size_t)(end - at);
-        size_t n = most == 0 ? rest : word_length(at, rest);
-        INK_TRY(add_piece(r, at, n, list));
+    for (size_t at = ink_text_leading_space(text.as.text, text.n_bytes); at < text.n_bytes;
+         most--) {
+        size_t rest = text.n_bytes - at;
+        size_t n = most == 0 ? rest : word_length(text.as.text + at, rest);
+        INK_TRY(add_piece(r, text, at, n, list));
         at += n;
-        at += ink_text_leading_space(at, (size_t)(end - at));
+        at += ink_text_leading_space(text.as.text + at, text.n_bytes - at);
     }
     return INK_OK;
 }
@@ -51,7 +52,7 @@ static ink_status split_words_back(ink_rendering *r, ink_value text, int64_t mos
     INK_TRY(ink_render_spend_bytes(r, text.n_bytes * 4));
     for (; n > 0; most--) {
         size_t from = most == 0 ? 0 : last_word(text.as.text, n);
-        INK_TRY(add_piece(r, text.as.text + from, n - from, list));
+        INK_TRY(add_piece(r, text, from, n - from, list));
         n = ink_text_without_trailing_space(text.as.text, from);
     }
     return INK_OK;
@@ -67,10 +68,10 @@ static ink_status split_at(ink_rendering *r, ink_value text, ink_value separator
         INK_TRY(ink_render_find(r, text, separator, at, &found));
         if (found == SIZE_MAX)
             break;
-        INK_TRY(add_piece(r, text.as.text + at, found - at, list));
+        INK_TRY(add_piece(r, text, at, found - at, list));
         at = found + separator.n_bytes;
     }
-    return add_piece(r, text.as.text + at, text.n_bytes - at, list);
+    return add_piece(r, text, at, text.n_bytes - at, list);
 }
 
 /* Adds the pieces from the last to the first. */
@@ -85,11 +86,11 @@ static ink_status split_at_back(ink_rendering *r, ink_value text, ink_value sepa
             at--;
             continue;
         }
-        INK_TRY(add_piece(r, text.as.text + at, end - at, list));
+        INK_TRY(add_piece(r, text, at, end - at, list));
         end = at = from;
         most--;
     }
-    return add_piece(r, text.as.text, end, list);
+    return add_piece(r, text, 0, end, list);
 }
 
 /* From the back, pieces are found last to first. */
@@ -141,7 +142,7 @@ ink_status ink_method_splitlines(ink_call *call, ink_value *out)
     INK_TRY(ink_render_spend_bytes(call->rendering, text.n_bytes));
     for (size_t at = 0; at < text.n_bytes;) {
         size_t end_bytes, n = ink_text_line(text.as.text + at, text.n_bytes - at, &end_bytes);
-        INK_TRY(add_piece(call->rendering, text.as.text + at, keeps ? n + end_bytes : n, *out));
+        INK_TRY(add_piece(call->rendering, text, at, keeps ? n + end_bytes : n, *out));
         at += n + end_bytes;
     }
     return INK_OK;
@@ -191,8 +192,8 @@ ink_status ink_method_join(ink_call *call, ink_value *out)
                                    ink_value_kind_name(items[i].kind));
         INK_TRY(ink_render_spend(r, 1));
         if (i > 0)
-            INK_TRY(ink_render_put(r, call->subject.as.text, call->subject.n_bytes));
-        INK_TRY(ink_render_put(r, items[i].as.text, items[i].n_bytes));
+            INK_TRY(ink_render_put_text(r, call->subject));
+        INK_TRY(ink_render_put_text(r, items[i]));
     }
     return ink_render_take_text(r, mark, out);
 }

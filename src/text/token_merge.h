@@ -2,12 +2,13 @@
  * Merging neighbors: the one loop under byte pair encoding and SentencePiece's variant of it.
  *
  * The pair with the lowest rank is merged first, the leftmost among equals, until no pair can be.
- * The symbols are a linked list and the candidates a heap, so n symbols take n log n steps (after
+ * The symbols are a linked list and the candidates a queue, so n symbols take n log n steps (after
  * Sennrich et al. 2016 and Kudo and Richardson 2018).
  */
 #ifndef INK_TEXT_TOKEN_MERGE_H
 #define INK_TEXT_TOKEN_MERGE_H
 
+#include "text/token_queue.h"
 #include "text/vocab_tables.h"
 
 #define INK_NO_SYMBOL UINT32_MAX
@@ -18,21 +19,13 @@ typedef struct ink_merge_symbol {
     uint32_t previous, next; /* INK_NO_SYMBOL at the ends */
 } ink_merge_symbol;
 
-typedef struct ink_merge_candidate {
-    uint64_t order; /* rank, then the left symbol */
-    /* of it and its neighbor; symbols only grow, so another sum means that they have changed */
-    uint32_t n_bytes;
-    int32_t id;
-} ink_merge_candidate;
-
 typedef struct ink_merger {
     const ink_allocator *allocator;
     /* [n_symbols]; the first always lives, the others follow by `next` */
     ink_merge_symbol *symbols;
     uint32_t n_symbols;
     size_t symbol_capacity;
-    ink_merge_candidate *heap; /* [n_candidates] */
-    size_t n_candidates, heap_capacity;
+    ink_merge_queue queue;
 } ink_merger;
 
 /* Whether two neighbors in `text` merge, in which order and to what. */

@@ -43,7 +43,7 @@ static ink_special_hit longest_at(const ink_special_map *map, ink_text text, siz
             ink_pair_map_find(&map->edges, ink_pair_key(node, (unsigned char)text.data[i]));
         if (!edge)
             break;
-        if (edge->rank != 0 && accept(context, (int32_t)(edge->rank - 1))) {
+        if (edge->rank != 0 && accept(context, (int32_t)(edge->rank - 1), at, i + 1 - at)) {
             hit.token = (int32_t)(edge->rank - 1);
             hit.n_bytes = i + 1 - at;
         }

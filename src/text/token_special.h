@@ -25,8 +25,8 @@ typedef struct ink_special_hit {
     int32_t token; /* -1: none up to the end */
 } ink_special_hit;
 
-/* Says which of the tokens count. */
-typedef bool ink_special_accept(const void *context, int32_t token);
+/* Says which of the tokens count that stand in the text, n_bytes long from `at` on. */
+typedef bool ink_special_accept(const void *context, int32_t token, size_t at, size_t n_bytes);
 
 /* The first hit at `from` or later. */
 ink_special_hit ink_special_map_find(const ink_special_map *map, ink_text text, size_t from,

@@ -16,11 +16,18 @@ ink_status ink_encoder_add(ink_encoder *encoder, int32_t token)
                     out->max_tokens);
 }
 
-/* Whether a special token written in the text becomes that token. */
-static bool accept(const void *context, int32_t token)
+/*
+ * Whether a special token written in the text becomes that token: a control token does only where
+ * nobody could have slipped it in.
+ */
+static bool accept(const void *context, int32_t token, size_t at, size_t n_bytes)
 {
     const ink_encoder *encoder = context;
-    return encoder->options.parse_special || encoder->vocab->types[token] == INK_TOKEN_USER_DEFINED;
+    const char *origins = encoder->options.origins;
+    if (encoder->vocab->types[token] == INK_TOKEN_USER_DEFINED)
+        return true;
+    return encoder->options.parse_special &&
+           (!origins || !memchr(origins + at, INK_ORIGIN_DATA, n_bytes));
 }
 
 /* Whitespace as isspace has it in the C locale. */
@@ -55,14 +62,31 @@ static ink_status encode_body(ink_encoder *encoder, ink_text text)
 static ink_status add_role(ink_encoder *encoder, ink_vocab_flag flag, ink_token_role role)
 {
     const ink_vocab *vocab = encoder->vocab;
-    bool wanted = encoder->options.add_special && vocab->flags[flag] && vocab->roles[role] >= 0;
+    bool wanted = vocab->flags[flag] && vocab->roles[role] >= 0;
     return wanted ? ink_encoder_add(encoder, vocab->roles[role]) : INK_OK;
+}
+
+/* A text that wrote the opening token itself does not get a second one. */
+static void drop_double(ink_token_list *out, size_t first, size_t body)
+{
+    if (body == first || out->n_tokens == body || out->ids[first] != out->ids[body])
+        return;
+    out->n_tokens--;
+    memmove(out->ids + first, out->ids + body, (out->n_tokens - first) * sizeof *out->ids);
 }
 
 static ink_status encode_all(ink_encoder *encoder, ink_text text)
 {
-    INK_TRY(add_role(encoder, INK_VOCAB_ADD_BOS, INK_ROLE_BOS));
+    size_t first = encoder->out->n_tokens;
+    const ink_encode_options *options = &encoder->options;
+    if (options->add_special || options->open_prompt)
+        INK_TRY(add_role(encoder, INK_VOCAB_ADD_BOS, INK_ROLE_BOS));
+    size_t body = encoder->out->n_tokens;
     INK_TRY(encode_body(encoder, text));
+    if (options->open_prompt)
+        drop_double(encoder->out, first, body);
+    if (!options->add_special)
+        return INK_OK;
     return add_role(encoder, encoder->vocab->kind->end_flag, encoder->vocab->kind->end_role);
 }
 

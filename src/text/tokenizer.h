@@ -7,6 +7,7 @@
 #ifndef INK_TEXT_TOKENIZER_H
 #define INK_TEXT_TOKENIZER_H
 
+#include "text/value.h"
 #include "text/vocab.h"
 
 /* Token ids that grow up to a maximum. */
@@ -24,8 +25,15 @@ void ink_token_list_deinit(ink_token_list *list);
 bool ink_token_list_add(ink_token_list *list, int32_t token);
 
 typedef struct ink_encode_options {
-    bool add_special;   /* BOS, EOS, CLS, SEP where the vocabulary asks for them */
+    bool add_special; /* BOS, EOS, CLS, SEP where the vocabulary asks for them */
+    /* BOS where the vocabulary asks for it, unless the text begins with it: as a prompt wants it */
+    bool open_prompt;
     bool parse_special; /* control tokens written out become tokens: never for a user's text */
+    /*
+     * With parse_special: [text.n_bytes] of INK_ORIGIN_*, and only tokens that are the template's
+     * from their first byte to their last are read; NULL: all are.
+     */
+    const char *origins;
 } ink_encode_options;
 
 /*

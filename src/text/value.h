@@ -42,9 +42,18 @@ typedef struct ink_value_list ink_value_list;
 typedef struct ink_value_dict ink_value_dict;
 typedef struct ink_value_object ink_value_object; /* defined by the interpreter */
 
+/*
+ * Who wrote the text of a string: whoever filled the variables, or the template itself. Anything
+ * higher is the distance from each byte of a mixed text to the byte that says it of that one, so
+ * that a part of a text needs no more than its pointer moved. Nothing in the language depends on
+ * it; what nobody claimed is data.
+ */
+enum { INK_ORIGIN_DATA, INK_ORIGIN_TEMPLATE };
+
 typedef struct ink_value {
     ink_value_kind kind;
-    size_t n_bytes; /* of text */
+    uint32_t origin; /* of text */
+    size_t n_bytes;  /* of text */
     union {
         bool boolean;
         int64_t integer;
@@ -108,10 +117,27 @@ static inline ink_value ink_value_float(double real)
     return (ink_value){.kind = INK_VALUE_FLOAT, .as.real = real};
 }
 
-/* Does not copy: the text must live as long as the value is used. */
+/* Does not copy: the text must live as long as the value is used. It counts as data. */
 static inline ink_value ink_value_borrow(const char *text, size_t n_bytes)
 {
     return (ink_value){.kind = INK_VALUE_STRING, .n_bytes = n_bytes, .as.text = text};
+}
+
+/* The same of what the template wrote. */
+static inline ink_value ink_value_literal(const char *text, size_t n_bytes)
+{
+    return (ink_value){.kind = INK_VALUE_STRING,
+                       .origin = INK_ORIGIN_TEMPLATE,
+                       .n_bytes = n_bytes,
+                       .as.text = text};
+}
+
+/* A stretch of a string, which it borrows. */
+static inline ink_value ink_value_part(ink_value text, size_t at, size_t n_bytes)
+{
+    text.as.text += at;
+    text.n_bytes = n_bytes;
+    return text;
 }
 
 INK_MUST_USE bool ink_value_new_string(ink_arena *arena, const char *text, size_t n_bytes,

@@ -145,7 +145,10 @@ int32_t ink_vocab_role(const ink_vocab *vocab, ink_token_role role);
 
 bool ink_vocab_flag_value(const ink_vocab *vocab, ink_vocab_flag flag);
 
-/* Generation stops at it: EOS, EOT, EOM, and tokens known by their text, such as <|im_end|>. */
+/*
+ * Generation stops at it: EOS, EOT, EOM, tokens known by their text, such as <|im_end|>, and BOS,
+ * with which a model goes on to another text.
+ */
 bool ink_vocab_is_end(const ink_vocab *vocab, int32_t token);
 
 /*

@@ -55,11 +55,14 @@ static ink_value read_variables(ink_arena *arena, const char *text, size_t n_byt
 
 static ink_status render(const ink_template *program, ink_value variables, ink_buffer *out)
 {
+    ink_buffer origins;
     const ink_template_options options = {.unix_seconds = 1768478400,
+                                          .origins = &origins,
                                           .max_steps = 20000,
                                           .max_memory_bytes = ARENA_BYTES,
                                           .max_output_bytes = OUTPUT_BYTES};
     ink_error error = {0};
+    ink_buffer_init(&origins, NULL, OUTPUT_BYTES);
     ink_buffer_init(out, NULL, (size_t)OUTPUT_BYTES * 2);
     if (!ink_buffer_text(out, "before"))
         abort();
@@ -68,6 +71,12 @@ static ink_status render(const ink_template *program, ink_value variables, ink_b
         check_failed(status, &error);
     if (status != INK_OK && (out->n_bytes != 6 || strcmp(out->data, "before") != 0))
         abort();
+    if (status == INK_OK && origins.n_bytes != out->n_bytes - 6)
+        abort();
+    for (size_t i = 0; i < origins.n_bytes; i++)
+        if (origins.data[i] != INK_ORIGIN_DATA && origins.data[i] != INK_ORIGIN_TEMPLATE)
+            abort();
+    ink_buffer_deinit(&origins);
     return status;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Tokenizers: a vocabulary and a text out of one input. Ids are in range, text becomes control
- * tokens only when asked, a stream shows what decoding shows, and byte-level vocabularies with all
+ * tokens only when asked and where the template wrote it, a stream shows what decoding shows, and byte-level vocabularies with all
  * bytes give the text back.
  *
  * Input: kind, options, family; then tokens as (length, type, score, bytes) and merges as (length,
@@ -159,6 +159,39 @@ static void check_decoding(const ink_vocab *vocab, const ink_token_list *list, i
     ink_buffer_deinit(&whole);
 }
 
+static void encode(const ink_vocab *vocab, ink_text text, bool parses, const char *origins,
+                   ink_token_list *list)
+{
+    ink_encode_options how = {.parse_special = parses, .origins = origins};
+    list->n_tokens = 0;
+    if (ink_vocab_encode(vocab, text, how, list, NULL) != INK_OK)
+        list->n_tokens = 0;
+}
+
+/* Of a text that is all the template's, all data, and some of each. */
+static void check_origins(const ink_vocab *vocab, ink_text text)
+{
+    static const char others[] = {INK_ORIGIN_TEMPLATE, INK_ORIGIN_DATA, 7};
+    ink_token_list wanted, got;
+    char *origins = calloc(text.n_bytes + 1, 1);
+    ink_token_list_init(&wanted, NULL, MAX_TOKENS);
+    ink_token_list_init(&got, NULL, MAX_TOKENS);
+    for (size_t i = 0; i < sizeof others && origins; i++) {
+        bool mixed = others[i] == 7;
+        for (size_t at = 0; at < text.n_bytes; at++)
+            origins[at] = mixed ? (text.data[at] & 7) != 7 : others[i];
+        encode(vocab, text, others[i] == INK_ORIGIN_TEMPLATE, NULL, &wanted);
+        encode(vocab, text, true, origins, &got);
+        if (!mixed &&
+            (wanted.n_tokens != got.n_tokens ||
+             (got.n_tokens && memcmp(wanted.ids, got.ids, got.n_tokens * sizeof *got.ids) != 0)))
+            abort();
+    }
+    free(origins);
+    ink_token_list_deinit(&wanted);
+    ink_token_list_deinit(&got);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     input *in = calloc(1, sizeof *in);
@@ -184,6 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         how.add_special = options & ADDS;
         if (ink_vocab_encode(vocab, text, how, &list, &error) == INK_OK)
             check_ids(vocab, &list, true);
+        check_origins(vocab, text);
     }
     ink_token_list_deinit(&list);
     ink_vocab_free(vocab);

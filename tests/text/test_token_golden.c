@@ -162,10 +162,10 @@ static int check_vector(const ink_vocab *vocab, const json_t *vector)
         const char *key;
         ink_encode_options options;
     } forms[] = {
-        {"ids", {false, false}},
-        {"ids_special", {true, false}},
-        {"ids_parse", {false, true}},
-        {"ids_special_parse", {true, true}},
+        {"ids", {0}},
+        {"ids_special", {.add_special = true}},
+        {"ids_parse", {.parse_special = true}},
+        {"ids_special_parse", {.add_special = true, .parse_special = true}},
     };
     const json_t *text = json_object_get(vector, "text");
     ink_text view = {json_string_value(text), json_string_length(text)};

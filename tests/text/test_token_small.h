@@ -11,7 +11,7 @@
 #include "text/tokenizer.h"
 #include "text/vocab_tables.h"
 
-#define SMALL_MAX 512
+#define SMALL_MAX 1024
 
 typedef struct small {
     ink_vocab_source source;
