@@ -3,24 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/size.h"
+#include "model/part.h"
 
-#define NAME_BYTES 96
+#define NAME_BYTES (INK_PART_STEM_BYTES + 8)
 #define ALIGNMENT 64
-
-typedef struct part {
-    const char *name, *shape;
-    bool in_layer;
-} part;
-
-#define MODEL false
-#define LAYER true
-static const part parts[INK_N_WEIGHT_ROLES] = {
-#define WEIGHT(role, scope, name, shape) [INK_WEIGHT_##role] = {name, shape, scope},
-#include "model/weights.def"
-#undef WEIGHT
-};
-#undef MODEL
-#undef LAYER
 
 typedef struct binder {
     struct ink_model *model;
@@ -28,69 +14,6 @@ typedef struct binder {
     bool *claimed; /* [n_tensors] */
     ink_error *error;
 } binder;
-
-/* What a letter of a shape stands for in this layer. */
-static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
-{
-    const ink_hparams *h = &b->model->hparams;
-    const ink_layer_hparams *layer = &h->layers[layer_index];
-    uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
-    uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
-    /* clang-format off: a letter a line */
-    switch (letter) {
-    case 'V':
-        return h->n_vocab;
-    case 'E':
-        return h->n_embedding;
-    case 'C':
-        return h->n_context;
-    case 'T':
-        return h->n_token_types;
-    case 'Q':
-        return q;
-    case 'K':
-        return k;
-    case 'W':
-        return v;
-    case 'O':
-        return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
-    case 'a':
-        return h->q_rank;
-    case 'c':
-        return h->kv_rank;
-    case 'b':
-        return (uint64_t)h->kv_rank + h->rope_dims;
-    case 'B':
-        return (uint64_t)layer->n_heads * h->k_dim_latent;
-    case 'p':
-        return h->k_dim_latent - h->rope_dims;
-    case 'h':
-        return h->v_dim_latent;
-    case 'S':
-        return q + k + v;
-    case 'D':
-        return h->k_dim;
-    case 'H':
-        return layer->n_heads;
-    case 'R':
-        return h->rope_dims / 2;
-    case 'F':
-        return layer->n_ff;
-    case 'G':
-        return 2 * (uint64_t)layer->n_ff;
-    case 'X':
-        return h->n_experts;
-    case 'f':
-        return h->n_expert_ff;
-    case 'g':
-        return 2 * (uint64_t)h->n_expert_ff;
-    case 's':
-        return h->n_shared_ff;
-    default:
-        return 1;
-    }
-    /* clang-format on */
-}
 
 /*
  * Compares with one alternative, n_letters of it; dims are written rows first, the file has them
@@ -102,8 +25,8 @@ static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char
     if (tensor->n_dims > n_letters && tensor->shape[n_letters] != 1)
         return false;
     for (size_t i = 0; i < n_letters; i++)
-        if (letters[i] != '?' &&
-            tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
+        if (letters[i] != '?' && tensor->shape[n_letters - 1 - i] !=
+                                     ink_part_dimension(&b->model->hparams, letters[i], layer))
             return false;
     return true;
 }
@@ -113,8 +36,9 @@ static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, c
 {
     char wanted[64] = "";
     for (size_t i = strcspn(letters, "|"), used = 0; i-- > 0 && used < sizeof wanted;)
-        used += (size_t)snprintf(wanted + used, sizeof wanted - used, "%s%llu", used ? " x " : "",
-                                 (unsigned long long)dimension(b, letters[i], layer));
+        used += (size_t)snprintf(
+            wanted + used, sizeof wanted - used, "%s%llu", used ? " x " : "",
+            (unsigned long long)ink_part_dimension(&b->model->hparams, letters[i], layer));
     return ink_fail(b->error, INK_CORRUPT, 0,
                     "%s: tensor %s is %llu x %llu x %llu, but the hyperparameters say %s",
                     ink_gguf_name(b->model->gguf), tensor->name,
@@ -236,14 +160,10 @@ static bool only_looked_up(const binder *b, ink_role role)
 static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required,
                             ink_weight *weight)
 {
-    const part *p = &parts[role];
-    char stem[NAME_BYTES - 8], name[NAME_BYTES];
+    const ink_part *p = &ink_parts[role];
+    char stem[INK_PART_STEM_BYTES], name[NAME_BYTES];
     size_t n_dims;
-    if (p->in_layer)
-        (void)snprintf(stem, sizeof stem, "blk.%u.%s", layer, p->name);
-    else
-        (void)snprintf(stem, sizeof stem, "%s", p->name);
-    (void)snprintf(name, sizeof name, "%s.weight", stem);
+    (void)snprintf(name, sizeof name, "%s.weight", ink_part_stem(role, layer, stem));
     const ink_gguf_tensor *tensor = claim(b, name);
     if (!tensor && required)
         return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
@@ -262,7 +182,7 @@ static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint
                             bool in_layer, ink_weight *weights)
 {
     for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
-        if (parts[roles[i]].in_layer == in_layer)
+        if (ink_parts[roles[i]].in_layer == in_layer)
             INK_TRY(bind_part(b, roles[i], layer, required, &weights[roles[i]]));
     return INK_OK;
 }
@@ -291,9 +211,10 @@ static ink_status check_feed_forward(const binder *b, uint32_t layer)
     for (size_t i = 0; wanted[i] != INK_WEIGHT_END; i++) {
         bool in_fused = wanted[i] == INK_WEIGHT_EXPERTS_GATE || wanted[i] == INK_WEIGHT_EXPERTS_UP;
         if (weights[wanted[i]].matrix.n_rows == 0 && !(fused && in_fused))
-            return ink_fail(
-                b->error, INK_CORRUPT, 0, "%s: tensor blk.%u.%s.weight is missing, which %s needs",
-                ink_gguf_name(b->model->gguf), layer, parts[wanted[i]].name, b->model->arch->name);
+            return ink_fail(b->error, INK_CORRUPT, 0,
+                            "%s: tensor blk.%u.%s.weight is missing, which %s needs",
+                            ink_gguf_name(b->model->gguf), layer, ink_parts[wanted[i]].name,
+                            b->model->arch->name);
     }
     return INK_OK;
 }
