@@ -12,10 +12,10 @@
 #include "cli/terminal.h"
 #include "kernel/probe.h"
 
-enum { RUNS = 3, TASKS_OF_THREAD = 8 };
+enum { RUNS = 2, TASKS_OF_THREAD = 8 };
 #define MIN_BYTES ((size_t)256 << 20)
 #define LARGE_PAGE ((size_t)2 << 20)
-#define ROUNDS 2000000
+#define TASK_ROUNDS 250000
 
 typedef struct meter {
     const ink_probe *probe;
@@ -31,7 +31,7 @@ static void run_task(void *context, size_t stage, size_t task, int thread)
     meter *m = context;
     (void)stage, (void)thread;
     uint64_t sum =
-        m->loop ? m->loop(ROUNDS / TASKS_OF_THREAD)
+        m->loop ? m->loop(TASK_ROUNDS)
                 : m->probe->read(m->buffer + task * m->task_bytes, m->task_bytes, m->n_streams);
     atomic_fetch_add(&m->sum, sum);
 }
@@ -66,7 +66,7 @@ static double best_read(meter *m, size_t n_bytes)
 
 static double best_loop(meter *m, uint64_t (*loop)(size_t), double ops)
 {
-    double rounds = (double)(ROUNDS / TASKS_OF_THREAD) * TASKS_OF_THREAD;
+    double rounds = (double)TASK_ROUNDS * TASKS_OF_THREAD;
     m->loop = loop;
     return ops * rounds * ink_pool_threads(m->pool) / best_seconds(m);
 }
@@ -97,8 +97,8 @@ static char *new_buffer(size_t n_bytes, bool large_pages)
     return buffer;
 }
 
-/* Reads of both pools from one buffer after the other, so that only one is there at a time. */
-static ink_status measure_reads(ink_roofline *r, meter meters[2], bool large_pages,
+/* One buffer at a time: both might not fit. */
+static ink_status measure_reads(ink_roofline *r, meter *meters, int n_meters, bool large_pages,
                                 ink_error *error)
 {
     char *buffer = new_buffer((size_t)r->probe_bytes, large_pages);
@@ -106,7 +106,7 @@ static ink_status measure_reads(ink_roofline *r, meter meters[2], bool large_pag
         return ink_fail(error, INK_NO_MEMORY, 0,
                         "out of memory for %" PRIu64 " bytes to measure how fast memory is read",
                         r->probe_bytes);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < n_meters; i++) {
         ink_limits *limits = i ? &r->all : &r->one;
         meters[i].buffer = buffer;
         *(large_pages ? &limits->read_bytes : &limits->read_bytes_small) =
@@ -116,9 +116,9 @@ static ink_status measure_reads(ink_roofline *r, meter meters[2], bool large_pag
     return INK_OK;
 }
 
-static ink_status measure(ink_roofline *r, meter meters[2], ink_error *error)
+static ink_status measure(ink_roofline *r, meter *meters, int n_meters, ink_error *error)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < n_meters; i++) {
         ink_limits *limits = i ? &r->all : &r->one;
         const ink_probe *probe = meters[i].probe;
         INK_TRY(ink_pool_new(&meters[i].pool, limits->n_threads, NULL, error));
@@ -126,8 +126,8 @@ static ink_status measure(ink_roofline *r, meter meters[2], ink_error *error)
         limits->dot_ops = best_loop(&meters[i], probe->dot, probe->dot_ops);
         limits->fma_ops = best_loop(&meters[i], probe->fma, probe->fma_ops);
     }
-    INK_TRY(measure_reads(r, meters, false, error));
-    INK_TRY(measure_reads(r, meters, true, error));
+    INK_TRY(measure_reads(r, meters, n_meters, false, error));
+    INK_TRY(measure_reads(r, meters, n_meters, true, error));
     return ink_interrupted() ? ink_fail(error, INK_CANCELLED, 0, "interrupted") : INK_OK;
 }
 
@@ -142,9 +142,11 @@ ink_status ink_roofline_measure(ink_roofline *roofline, int n_threads, ink_error
                       .probe_bytes = buffer_bytes(),
                       .one.n_threads = 1,
                       .all.n_threads = n_threads};
-    ink_status status = measure(&r, meters, error);
+    ink_status status = measure(&r, meters, n_threads > 1 ? 2 : 1, error);
     for (int i = 0; i < 2; i++)
         ink_pool_free(meters[i].pool);
+    if (n_threads == 1)
+        r.all = r.one;
     if (status == INK_OK)
         *roofline = r;
     return status;

@@ -11,6 +11,11 @@
 /* ---- Rows of option tables. `session` is an ink_session_options, `sampling` an ink_sampling, both
  * addresses. */
 
+#define INK_OPTION_RANGE(name_, destination_, low_, high_, help_)                          \
+    {                                                                                      \
+        .name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = "N", \
+        .help = help_, .low = low_, .high = high_                                          \
+    }
 #define INK_OPTION_COUNT(name_, destination_, value_, help_)                                  \
     {                                                                                         \
         .name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = value_, \

@@ -12,9 +12,8 @@
 #include "cli/synthetic.h"
 #include "cli/terminal.h"
 #include "model/part.h"
-#include "text/vocab.h"
 
-enum { CHUNK_BYTES = 1 << 20, NAMES_BYTES = 400 };
+enum { CHUNK_BYTES = 1 << 20, NAMES_BYTES = 400, MAX_TOKENS = 1 << 18 };
 
 static const char notes[] =
     "Types: F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q3_K Q4_K Q5_K Q6_K MXFP4 give every matrix that "
@@ -329,20 +328,10 @@ ink_exit ink_cmd_synthesize(const ink_call *call)
          .value = shapes,
          .help = "whose"},
         INK_OPTION_WORD("type", &s.type, "T", "format of the weights, or a mixture of formats"),
-        {.name = "layers",
-         .kind = INK_OPTION_SIZE,
-         .destination = &s.n_layers,
-         .value = "N",
-         .help = "fewer or more than the model has",
-         .low = 1,
-         .high = INK_MAX_LAYERS},
-        {.name = "vocabulary",
-         .kind = INK_OPTION_SIZE,
-         .destination = &s.n_vocab,
-         .value = "N",
-         .help = "tokens, fewer or more than the model has",
-         .low = INK_SYNTHETIC_MIN_TOKENS,
-         .high = INK_VOCAB_MAX_TOKENS},
+        INK_OPTION_RANGE("layers", &s.n_layers, 1, INK_MAX_LAYERS,
+                         "fewer or more than the model has"),
+        INK_OPTION_RANGE("vocabulary", &s.n_vocab, INK_SYNTHETIC_MIN_TOKENS, MAX_TOKENS,
+                         "tokens, fewer or more than the model has"),
         {.name = "seed",
          .kind = INK_OPTION_INT64,
          .destination = &s.seed,

@@ -73,8 +73,10 @@ static void add_characters(builder *w, size_t n_first)
     if (w->vocab->byte_level)
         return;
     add(w, w->vocab->word_start, strlen(w->vocab->word_start), INK_TOKEN_NORMAL, 0);
-    for (char c = '!'; c <= '~'; c++)
-        add(w, &c, 1, INK_TOKEN_NORMAL, -(float)(w->n - n_first));
+    for (int c = '!'; c <= '~'; c++) {
+        char text = (char)c;
+        add(w, &text, 1, INK_TOKEN_NORMAL, -(float)(w->n - n_first));
+    }
 }
 
 /* One for every place in which a piece may be joined: a list of `a b`. */
