@@ -1,37 +1,32 @@
 /*
- * Speed: tokens per second of reading a prompt and of generating, and the memory bandwidth that
- * takes.
+ * Speed: tokens per second of reading a prompt and of generating, and how near that comes to what
+ * the machine can do at most.
  */
-#include <stdio.h>
+#include "cli/bench.h"
+
 #include <stdlib.h>
+#include <string.h>
 #include "base/cpu.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "cli/interrupt.h"
-#include "cli/report.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
+#include "runtime/sampler_random.h"
+#include "runtime/session.h"
 
-enum { MAX_REPEAT = 100, DEFAULT_PROMPT = 512, DEFAULT_GENERATE = 128, DEFAULT_REPEAT = 3 };
+enum { DEFAULT_PROMPT = 512, DEFAULT_GENERATE = 128, DEFAULT_REPEAT = 3 };
 
 static const char notes[] =
-    "Speeds are medians. Each repetition reads N tokens of a fixed sequence into an empty session, "
-    "then\n"
-    "evaluates tokens one by one. Bytes per token are all weights and the full cache: for a "
-    "mixture of\n"
-    "experts, which reads only some of its weights, that is an upper bound.";
-
-typedef struct bench {
-    const char *path;
-    bool json;
-    size_t n_prompt, n_generate, n_repeat;
-    ink_session_options session;
-    ink_model *model;
-    ink_session *state;
-    ink_model_info info;
-    int32_t *tokens; /* [n_prompt + n_generate] */
-    double load_seconds;
-    double prefill[MAX_REPEAT], decode[MAX_REPEAT]; /* tokens per second */
-} bench;
+    "Speeds are medians. Each repetition begins with a session that holds --depth tokens: it reads "
+    "the\n"
+    "prompt, and from the same depth again evaluates tokens one by one. Bytes are those that a "
+    "step must\n"
+    "read: each weight that multiplies once, and the keys and values that are seen. Operations "
+    "count a\n"
+    "product and its sum as two. --roofline measures how fast this machine reads and multiplies "
+    "at most,\n"
+    "with all threads, and says what part of it is reached; without a MODEL it shows these limits.";
 
 static int by_size(const void *a, const void *b)
 {
@@ -39,143 +34,136 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, size_t n)
+static double median(const double *values, size_t n)
 {
-    qsort(values, n, sizeof *values, by_size);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+    double sorted[INK_BENCH_MAX_REPEAT];
+    memcpy(sorted, values, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_size);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* A fixed sequence over the vocabulary: xorshift64* (Vigna 2016). */
-static ink_status make_tokens(bench *b, ink_error *error)
+/* A fixed sequence over the vocabulary: first the context, then what is read or generated. */
+static ink_status make_tokens(ink_bench *b, ink_error *error)
 {
-    uint64_t state = 0x9e3779b97f4a7c15u;
-    size_t n = b->n_prompt + b->n_generate;
+    uint64_t random[4];
+    size_t n = b->depth + ink_size_max(b->n_prompt, b->n_generate);
     b->tokens = ink_new(NULL, n, sizeof *b->tokens);
     if (!b->tokens)
         return ink_fail_memory(error, "the tokens");
-    for (size_t i = 0; i < n; i++) {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        b->tokens[i] = (int32_t)((state * 0x2545f4914f6cdd1du >> 33) % b->info.n_vocab);
-    }
+    ink_random_init(random, 1);
+    for (size_t i = 0; i < n; i++)
+        b->tokens[i] = (int32_t)((ink_random_next(random) >> 33) % b->info.n_vocab);
     return INK_OK;
 }
 
-static ink_status repeat(bench *b, size_t i, ink_bar *bar, ink_error *error)
+/* Back to the depth; where layers with a window no longer reach it, from the beginning. */
+static ink_status reach_depth(ink_bench *b, ink_error *error)
 {
-    const int32_t *next = b->tokens + b->n_prompt;
     const ink_progress quiet = ink_interrupt_progress();
+    if (ink_session_position(b->state) >= b->depth &&
+        ink_session_rewind(b->state, b->depth, NULL) == INK_OK)
+        return INK_OK;
     INK_TRY(ink_session_rewind(b->state, 0, error));
+    return ink_session_evaluate(b->state, b->tokens, b->depth, NULL, &quiet, error);
+}
+
+static ink_status run_prefill(ink_bench *b, double *seconds, ink_error *error)
+{
+    const ink_progress quiet = ink_interrupt_progress();
+    INK_TRY(reach_depth(b, error));
     double begin = ink_terminal_seconds();
-    INK_TRY(ink_session_evaluate(b->state, b->tokens, b->n_prompt, NULL, &quiet, error));
-    double read = ink_terminal_seconds();
+    INK_TRY(ink_session_evaluate(b->state, b->tokens + b->depth, b->n_prompt, NULL, &quiet, error));
+    *seconds = ink_terminal_seconds() - begin;
+    return INK_OK;
+}
+
+static ink_status run_decode(ink_bench *b, double *seconds, ink_error *error)
+{
+    INK_TRY(reach_depth(b, error));
+    double begin = ink_terminal_seconds();
     for (size_t t = 0; t < b->n_generate; t++) {
-        INK_TRY(ink_session_evaluate(b->state, next + t, 1, NULL, NULL, error));
-        float part = (float)(t + 1) / (float)b->n_generate;
-        if (!bar->progress.report(bar, ((float)i + part) / (float)b->n_repeat))
+        INK_TRY(ink_session_evaluate(b->state, b->tokens + b->depth + t, 1, NULL, NULL, error));
+        if (ink_interrupted())
             return ink_fail(error, INK_CANCELLED, 0, "interrupted");
     }
-    double end = ink_terminal_seconds();
-    b->prefill[i] = (double)b->n_prompt / (read - begin);
-    b->decode[i] = (double)b->n_generate / (end - read);
+    *seconds = ink_terminal_seconds() - begin;
     return INK_OK;
 }
 
-static ink_status measure(bench *b, ink_error *error)
+static ink_status open_session(ink_bench *b, ink_error *error)
 {
-    ink_bar bar;
-    ink_status status = INK_OK;
     double begin = ink_terminal_seconds();
     INK_TRY(ink_setup_model(&b->model, b->path, INK_LOAD_ALL, b->session.n_threads, error));
     b->load_seconds = ink_terminal_seconds() - begin;
     ink_model_get_info(b->model, &b->info);
     INK_TRY(make_tokens(b, error));
     INK_TRY(ink_session_new(&b->state, b->model, &b->session, error));
-    /* One token first: steps are recorded and pages touched outside of what is measured. */
-    INK_TRY(ink_session_evaluate(b->state, b->tokens, 1, NULL, NULL, error));
+    /* A batch and a token first: steps are recorded and pages touched outside of what counts. */
+    size_t batch = ink_size_min(b->n_prompt, b->state->n_batch);
+    const ink_progress quiet = ink_interrupt_progress();
+    INK_TRY(ink_session_evaluate(b->state, b->tokens, batch, NULL, &quiet, error));
+    INK_TRY(ink_session_rewind(b->state, 0, error));
+    return ink_session_evaluate(b->state, b->tokens, 1, NULL, NULL, error);
+}
+
+static ink_status measure(ink_bench *b, ink_error *error)
+{
+    ink_bar bar;
+    ink_status status = INK_OK;
     ink_bar_init(&bar, "Measuring");
-    for (size_t i = 0; i < b->n_repeat && status == INK_OK; i++)
-        status = repeat(b, i, &bar, error);
+    for (size_t i = 0; i < b->n_repeat && status == INK_OK; i++) {
+        double seconds = 0;
+        status = run_prefill(b, &seconds, error);
+        b->prefill.samples[i] = (double)b->n_prompt / seconds;
+        if (status == INK_OK && b->n_generate)
+            status = run_decode(b, &seconds, error);
+        b->decode.samples[i] = (double)b->n_generate / seconds;
+        if (!bar.progress.report(&bar, (float)(i + 1) / (float)b->n_repeat) && status == INK_OK)
+            status = ink_fail(error, INK_CANCELLED, 0, "interrupted");
+    }
     ink_bar_end(&bar);
     return status;
 }
 
-typedef struct result {
-    double prefill, decode, bandwidth;
-    uint64_t cache_bytes, bytes_per_token;
-    int n_threads;
-} result;
-
-static void print_plain(const bench *b, const result *r)
+/* What a phase had to do: a prompt goes in batches, generation token by token. */
+static void finish_phase(const ink_bench *b, ink_bench_phase *phase, size_t n_tokens, size_t batch)
 {
-    char weights[INK_SIZE_BYTES], cache[INK_SIZE_BYTES], peak[INK_SIZE_BYTES], rate[INK_SIZE_BYTES];
-    printf("prompt      %zu tokens, %.1f tokens/s\n"
-           "generation  %zu tokens, %.1f tokens/s, %s/s of weights and cache%s\n"
-           "memory      weights %s, cache %s, peak %s\n"
-           "loaded in   %.2f s; %d threads, median of %zu\n",
-           b->n_prompt, r->prefill, b->n_generate, r->decode,
-           ink_format_bytes((uint64_t)r->bandwidth, rate),
-           b->info.n_experts ? " at most (experts)" : "",
-           ink_format_bytes(b->info.weight_bytes, weights), ink_format_bytes(r->cache_bytes, cache),
-           ink_format_bytes(ink_peak_memory(), peak), b->load_seconds, r->n_threads, b->n_repeat);
+    const ink_kv_layout *layouts = b->state->cache.layouts;
+    phase->n_tokens = n_tokens;
+    phase->speed = median(phase->samples, b->n_repeat);
+    for (size_t done = 0; done < n_tokens; done += batch) {
+        ink_work work = ink_work_of_step(b->model, layouts, b->depth + done,
+                                         ink_size_min(batch, n_tokens - done));
+        ink_work_add(&phase->work, &work);
+    }
 }
 
-static ink_status print_json(const bench *b, const result *r, ink_error *error)
+static ink_status run(ink_bench *b, ink_error *error)
 {
-    ink_report report;
-    ink_report_init(&report);
-    ink_report_text(&report, report.root, "file", b->info.path);
-    ink_report_text(&report, report.root, "architecture", b->info.architecture);
-    ink_report_count(&report, report.root, "parameters", b->info.n_parameters);
-    ink_report_count(&report, report.root, "threads", (uint64_t)r->n_threads);
-    ink_report_count(&report, report.root, "prompt", b->n_prompt);
-    ink_report_count(&report, report.root, "generate", b->n_generate);
-    ink_report_count(&report, report.root, "repeat", b->n_repeat);
-    ink_report_real(&report, report.root, "load_seconds", b->load_seconds);
-    ink_report_real(&report, report.root, "prefill_tokens_per_second", r->prefill);
-    ink_report_real(&report, report.root, "decode_tokens_per_second", r->decode);
-    ink_report_count(&report, report.root, "weight_bytes", b->info.weight_bytes);
-    ink_report_count(&report, report.root, "cache_bytes", r->cache_bytes);
-    ink_report_count(&report, report.root, "bytes_per_token", r->bytes_per_token);
-    ink_report_real(&report, report.root, "decode_bytes_per_second", r->bandwidth);
-    ink_report_count(&report, report.root, "peak_bytes", ink_peak_memory());
-    ink_status status = ink_report_print(&report, error);
-    ink_report_deinit(&report);
-    return status;
-}
-
-static ink_status run(bench *b, ink_error *error)
-{
-    INK_TRY(measure(b, error));
-    result r = {.prefill = median(b->prefill, b->n_repeat),
-                .decode = median(b->decode, b->n_repeat),
-                .cache_bytes = ink_session_cache_bytes(b->state),
-                .n_threads = b->session.n_threads ? b->session.n_threads : ink_cpu_count()};
-    r.bytes_per_token = b->info.weight_bytes + r.cache_bytes;
-    r.bandwidth = (double)r.bytes_per_token * r.decode;
-    if (b->json)
-        return print_json(b, &r, error);
-    print_plain(b, &r);
-    return INK_OK;
+    if (b->path) {
+        INK_TRY(open_session(b, error));
+        INK_TRY(measure(b, error));
+        finish_phase(b, &b->prefill, b->n_prompt, b->state->n_batch);
+        finish_phase(b, &b->decode, b->n_generate, 1);
+        b->peak_bytes = ink_peak_memory();
+    }
+    if (b->roofline)
+        INK_TRY(ink_roofline_measure(&b->limits, b->n_threads, error));
+    return b->json ? ink_bench_report(b, error) : ink_bench_print(b);
 }
 
 ink_exit ink_cmd_bench(const ink_call *call)
 {
-    bench b = {
+    ink_bench b = {
         .n_prompt = DEFAULT_PROMPT, .n_generate = DEFAULT_GENERATE, .n_repeat = DEFAULT_REPEAT};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&b.session);
     const ink_option options[] = {
         INK_OPTION_COUNT("prompt", &b.n_prompt, "N", "tokens of the prompt"),
         INK_OPTION_COUNT("generate", &b.n_generate, "N", "tokens to generate"),
-        {.name = "repeat",
-         .kind = INK_OPTION_SIZE,
-         .destination = &b.n_repeat,
-         .value = "N",
-         .help = "how many times",
-         .low = 1,
-         .high = MAX_REPEAT},
+        INK_OPTION_RANGE("depth", &b.depth, 0, INT32_MAX, "tokens that the session holds before"),
+        INK_OPTION_RANGE("repeat", &b.n_repeat, 1, INK_BENCH_MAX_REPEAT, "how many times"),
+        INK_OPTION_FLAG("roofline", &b.roofline, "also measure this machine's limits"),
         INK_OPTION_JSON(&b.json),
         INK_OPTION_CACHE(&b.session),
         INK_OPTION_BATCH(&b.session),
@@ -183,7 +171,12 @@ ink_exit ink_cmd_bench(const ink_call *call)
         {0}};
     INK_PARSE(call, options, notes, arguments);
     b.path = arguments[0];
-    b.session.n_context = b.n_prompt + b.n_generate;
+    if (!b.path && !b.roofline) {
+        ink_say("bench: MODEL is missing; --roofline alone shows this machine's limits");
+        return INK_EXIT_USAGE;
+    }
+    b.n_threads = b.session.n_threads ? b.session.n_threads : ink_cpu_count();
+    b.session.n_context = b.depth + ink_size_max(b.n_prompt, b.n_generate);
     ink_error error = {0};
     ink_status status = run(&b, &error);
     ink_delete(NULL, b.tokens);

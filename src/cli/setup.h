@@ -10,6 +10,11 @@
 
 /* ---- Rows of option tables; `session` and `sampling` are the addresses of what is filled. */
 
+#define INK_OPTION_RANGE(name_, destination_, low_, high_, help_)                          \
+    {                                                                                      \
+        .name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = "N", \
+        .help = help_, .low = low_, .high = high_                                          \
+    }
 #define INK_OPTION_COUNT(name_, destination_, value_, help_)                                  \
     {                                                                                         \
         .name = name_, .kind = INK_OPTION_SIZE, .destination = destination_, .value = value_, \

@@ -3,27 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/size.h"
+#include "model/part.h"
 
-#define NAME_BYTES 96
+#define NAME_BYTES (INK_PART_STEM_BYTES + 8)
 #define ALIGNMENT 64
-
-typedef enum bias_reader { NONE, LINEAR, NORM, ALONE } bias_reader;
-
-typedef struct part {
-    const char *name, *shape;
-    bool in_layer;
-    bias_reader bias;
-} part;
-
-#define MODEL false
-#define LAYER true
-static const part parts[INK_N_WEIGHT_ROLES] = {
-#define WEIGHT(role, scope, name, shape, bias) [INK_WEIGHT_##role] = {name, shape, scope, bias},
-#include "model/weights.def"
-#undef WEIGHT
-};
-#undef MODEL
-#undef LAYER
 
 typedef struct binder {
     struct ink_model *model;
@@ -31,44 +14,6 @@ typedef struct binder {
     bool *claimed; /* [n_tensors] */
     ink_error *error;
 } binder;
-
-/* What a letter of a shape stands for in this layer. */
-static uint64_t dimension(const binder *b, char letter, uint32_t layer_index)
-{
-    const ink_hparams *h = &b->model->hparams;
-    const ink_layer_hparams *layer = &h->layers[layer_index];
-    uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
-    uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
-    /* clang-format off */
-    switch (letter) {
-    case 'V': return h->n_vocab;
-    case 'E': return h->n_embedding;
-    case 'C': return h->n_context;
-    case 'T': return h->n_token_types;
-    case 'Q': return q;
-    case 'K': return k;
-    case 'W': return v;
-    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
-    case 'a': return h->q_rank;
-    case 'c': return h->kv_rank;
-    case 'b': return (uint64_t)h->kv_rank + h->rope_dims;
-    case 'B': return (uint64_t)layer->n_heads * h->k_dim_latent;
-    case 'p': return h->k_dim_latent - h->rope_dims;
-    case 'h': return h->v_dim_latent;
-    case 'S': return q + k + v;
-    case 'D': return h->k_dim;
-    case 'H': return layer->n_heads;
-    case 'R': return h->rope_dims / 2;
-    case 'F': return layer->n_ff;
-    case 'G': return 2 * (uint64_t)layer->n_ff;
-    case 'X': return h->n_experts;
-    case 'f': return h->n_expert_ff;
-    case 'g': return 2 * (uint64_t)h->n_expert_ff;
-    case 's': return h->n_shared_ff;
-    default: return 1; /* '?' */
-    }
-    /* clang-format on */
-}
 
 /*
  * Compares with one alternative, n_letters of it; dims are written rows first, the file has them
@@ -80,8 +25,8 @@ static bool has_shape(const binder *b, const ink_gguf_tensor *tensor, const char
     if (tensor->n_dims > n_letters && tensor->shape[n_letters] != 1)
         return false;
     for (size_t i = 0; i < n_letters; i++)
-        if (letters[i] != '?' &&
-            tensor->shape[n_letters - 1 - i] != dimension(b, letters[i], layer))
+        if (letters[i] != '?' && tensor->shape[n_letters - 1 - i] !=
+                                     ink_part_dimension(&b->model->hparams, letters[i], layer))
             return false;
     return true;
 }
@@ -91,8 +36,9 @@ static ink_status refuse_shape(const binder *b, const ink_gguf_tensor *tensor, c
 {
     char wanted[64] = "";
     for (size_t i = strcspn(letters, "|"), used = 0; i-- > 0 && used < sizeof wanted;)
-        used += (size_t)snprintf(wanted + used, sizeof wanted - used, "%s%llu", used ? " x " : "",
-                                 (unsigned long long)dimension(b, letters[i], layer));
+        used += (size_t)snprintf(
+            wanted + used, sizeof wanted - used, "%s%llu", used ? " x " : "",
+            (unsigned long long)ink_part_dimension(&b->model->hparams, letters[i], layer));
     return ink_fail(b->error, INK_CORRUPT, 0,
                     "%s: tensor %s is %llu x %llu x %llu, but the hyperparameters say %s",
                     ink_gguf_name(b->model->gguf), tensor->name,
@@ -185,23 +131,24 @@ static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool pac
 }
 
 /* Norms by the root mean square have no bias. */
-static bool reads_bias(const binder *b, const part *p)
+static bool reads_bias(const binder *b, const ink_part *p)
 {
-    return p->bias == NORM ? b->model->arch->norm == INK_NORM_LAYER : p->bias != NONE;
+    return p->bias == INK_BIAS_NORM ? b->model->arch->norm == INK_NORM_LAYER
+                                    : p->bias != INK_BIAS_NONE;
 }
 
 /*
  * A bias without the weight that it is added to. Some files have those of parts that their model
  * does not have, and the engine they were made for computes without them.
  */
-static ink_status refuse_lone_bias(const binder *b, const part *p, const char *name,
+static ink_status refuse_lone_bias(const binder *b, const ink_part *p, const char *name,
                                    const char *stem)
 {
     static const ink_role known[] = {INK_WEIGHT_CLASSIFIER, INK_WEIGHT_CLASSIFIER_OUTPUT,
                                      INK_WEIGHT_ATTENTION_NORM_2};
     const char *file = ink_gguf_name(b->model->gguf);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (p == &parts[known[i]]) {
+        if (p == &ink_parts[known[i]]) {
             ink_warn(&b->model->log, "%s: tensor %s is left out: there is no %s.weight", file, name,
                      stem);
             return INK_OK;
@@ -212,7 +159,7 @@ static ink_status refuse_lone_bias(const binder *b, const part *p, const char *n
                     name, stem);
 }
 
-static ink_status bind_bias(binder *b, const char *stem, const part *p, uint32_t layer,
+static ink_status bind_bias(binder *b, const char *stem, const ink_part *p, uint32_t layer,
                             ink_weight *weight)
 {
     const char *shape = p->shape;
@@ -222,7 +169,7 @@ static ink_status bind_bias(binder *b, const char *stem, const part *p, uint32_t
     const ink_gguf_tensor *tensor = reads_bias(b, p) ? claim(b, name) : NULL;
     if (!tensor)
         return INK_OK;
-    if (weight->n == 0 && p->bias != ALONE)
+    if (weight->n == 0 && p->bias != INK_BIAS_ALONE)
         return refuse_lone_bias(b, p, name, stem);
     memcpy(letters, shape, n_letters == 3 ? 2 : 1);
     INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
@@ -243,15 +190,11 @@ static bool only_looked_up(const binder *b, ink_role role)
 static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required,
                             ink_weight *weight)
 {
-    const part *p = &parts[role];
-    char stem[NAME_BYTES - 8], name[NAME_BYTES];
+    const ink_part *p = &ink_parts[role];
+    char stem[INK_PART_STEM_BYTES], name[NAME_BYTES];
     size_t n_dims;
-    if (p->in_layer)
-        (void)snprintf(stem, sizeof stem, "blk.%u.%s", layer, p->name);
-    else
-        (void)snprintf(stem, sizeof stem, "%s", p->name);
-    (void)snprintf(name, sizeof name, "%s.weight", stem);
-    const ink_gguf_tensor *tensor = p->bias == ALONE ? NULL : claim(b, name);
+    (void)snprintf(name, sizeof name, "%s.weight", ink_part_stem(role, layer, stem));
+    const ink_gguf_tensor *tensor = p->bias == INK_BIAS_ALONE ? NULL : claim(b, name);
     if (!tensor && required)
         return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
                         ink_gguf_name(b->model->gguf), name, b->model->arch->name);
@@ -269,7 +212,7 @@ static ink_status bind_list(binder *b, const uint8_t *roles, bool required, uint
                             bool in_layer, ink_weight *weights)
 {
     for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
-        if (parts[roles[i]].in_layer == in_layer)
+        if (ink_parts[roles[i]].in_layer == in_layer)
             INK_TRY(bind_part(b, roles[i], layer, required, &weights[roles[i]]));
     return INK_OK;
 }
@@ -325,13 +268,13 @@ static ink_status check_choice(const binder *b, const choice *c, uint32_t layer)
         if (weights[*role].n == 0)
             return ink_fail(b->error, INK_CORRUPT, 0,
                             "%s: tensor blk.%u.%s.weight is missing, which %s needs", file, layer,
-                            parts[*role].name, arch);
+                            ink_parts[*role].name, arch);
     for (size_t way = 0; way < sizeof c->ways / sizeof *c->ways; way++)
         for (const uint8_t *role = c->ways[way]; *role != INK_WEIGHT_END; role++)
             if (weights[*role].n > 0 && !lists(wanted, *role))
                 return ink_fail(b->error, INK_CORRUPT, 0,
                                 "%s: tensor blk.%u.%s.weight has no use beside blk.%u.%s.weight",
-                                file, layer, parts[*role].name, layer, parts[*wanted].name);
+                                file, layer, ink_parts[*role].name, layer, ink_parts[*wanted].name);
     return INK_OK;
 }
 

@@ -84,11 +84,27 @@ ink perplexity "$stories" "$story" --cache f32 | grep -q '^mean nll *1.316119$'
 report "a text that fills no window is scored whole, as its model's author scored it" $?
 fails "no text file" 1 'nosuch.txt' perplexity "$stories" nosuch.txt
 
-parses "bench --json" 'd["prefill_tokens_per_second"] > 0 and d["decode_tokens_per_second"] > 0
-    and d["threads"] == 1 and d["peak_bytes"] > 0 and d["decode_bytes_per_second"] > 0' \
-    bench "$stories" --prompt 20 --generate 5 --repeat 2 --threads 1 --json
-ink bench "$stories" --prompt 20 --generate 5 --repeat 1 | grep -q '^generation .*tokens/s'
-report "bench" $?
+# A token reads each weight once but the embedding (512 x 64 floats), in which it looks one row up, and of the cache
+# (5 layers, 4 heads, 8 + 8 values of 2 bytes) the positions up to its own.
+parses "bench --json" 'd["prefill"]["tokens_per_second"] > 0 and len(d["decode"]["samples"]) == 2
+    and d["threads"] == 1 and d["peak_bytes"] > 0 and "roofline" not in d
+    and d["decode"]["weight_bytes"] == 3 * d["prefill"]["weight_bytes"]
+    and d["prefill"]["weight_bytes"] == d["weight_bytes"] - 512 * 64 * 4
+    and d["prefill"]["cache_bytes"] == 20 * 5 * 4 * 16 * 2
+    and d["decode"]["cache_bytes"] == (1 + 2 + 3) * 5 * 4 * 16 * 2' \
+    bench "$stories" --prompt 20 --generate 3 --depth 0 --repeat 2 --threads 1 --json
+parses "bench at a depth" 'd["depth"] == 30 and d["decode"]["cache_bytes"] == (31 + 32) * 5 * 4 * 16 * 2' \
+    bench "$stories" --prompt 4 --generate 2 --depth 30 --repeat 1 --json
+parses "bench behind a window" 'd["decode"]["tokens_per_second"] > 0' \
+    bench "$models/gemma2-Q4_K_M.gguf" --prompt 200 --generate 3 --depth 100 --repeat 2 --json
+parses "the limits of this machine" 'd["roofline"]["one_thread"]["read_bytes_per_second"] > 0
+    and d["roofline"]["all_threads"]["threads"] == 2 and d["roofline"]["all_threads"]["int8_ops_per_second"] > 0' \
+    bench --roofline --threads 2 --json
+ink bench "$stories" --prompt 20 --generate 5 --repeat 1 --roofline >"$scratch/out"
+grep -Eq '^generation .*tokens/s, .* GB/s \([0-9]+ % of the limit\), .* Gop/s' "$scratch/out" &&
+    grep -q '^limits' "$scratch/out"
+report "bench --roofline" $? "$(cat "$scratch/out")"
+fails "bench of nothing" 2 'MODEL is missing; --roofline alone' bench
 
 # ---- embed
 bert=$models/bert-Q8_0.gguf

@@ -1,7 +1,7 @@
 # Help, exit codes, and messages about wrong arguments: what was found, what is allowed, what is near.
 . "$(dirname "$0")/support.sh"
 
-for command in run show tokenize detokenize template logits embed perplexity bench version help; do
+for command in run show tokenize detokenize template logits embed perplexity bench synthesize version help; do
     ink "$command" --help >"$scratch/out" 2>"$scratch/err"
     code=$?
     grep -q "^Usage: inkling $command" "$scratch/out" && grep -q 'Exit codes: 0' "$scratch/out" &&
