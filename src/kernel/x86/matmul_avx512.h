@@ -49,11 +49,4 @@ static inline __mmask16 rows_of_tile(size_t tile, size_t n_rows)
     return n_rows > first ? first_lanes(n_rows - first) : 0;
 }
 
-/* How many of `left` columns to take at once: at most max, and as even runs as that allows. */
-static inline size_t even_run(size_t left, size_t max)
-{
-    size_t runs = (left + max - 1) / max;
-    return (left + runs - 1) / runs;
-}
-
 #endif

@@ -29,4 +29,11 @@ static inline __mmask16 first_lanes(size_t n)
     return (__mmask16)lanes;
 }
 
+/* How many of `left` columns to take at once: at most max, and as even runs as that allows. */
+static inline size_t even_run(size_t left, size_t max)
+{
+    size_t runs = (left + max - 1) / max;
+    return (left + runs - 1) / runs;
+}
+
 #endif

@@ -1,36 +1,22 @@
 /*
- * The weighted sums of attention: 64 elements of up to four columns stay in registers while the
- * rows of the page pass, so a row is read and widened once for the query heads that share it. The
- * arithmetic of an element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in
- * increasing row.
+ * The weighted sums of attention: 64 elements of up to six columns stay in registers while the rows
+ * of the page pass, so a row is read and widened once for the queries that share it. The arithmetic
+ * of an element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in increasing row.
  */
 #include "base/half.h"
 #include "kernel/kernel.h"
 #include "kernel/x86/template_avx512.h"
 
-#define MAX_COLUMNS 4
+#define MAX_COLUMNS 6
 #define MAX_BLOCKS 2
+#define STRETCH 64 /* rows whose p * d are at hand: 3 KiB */
 
 /* 32 elements of a row: the signed codes or values of a half, of which `lanes` exist, and d. */
 typedef struct values_format {
     size_t block_bytes;
     __m512 (*load)(const uint8_t *block, int half, __mmask16 lanes);
-    float (*scale)(const uint8_t *block);
+    bool scaled; /* the block begins with d, a half; else d is 1 */
 } values_format;
-
-static inline float no_scale(const uint8_t *block)
-{
-    (void)block;
-    return 1;
-}
-
-/* Both formats of 32 begin with d. */
-static inline float half_scale(const uint8_t *block)
-{
-    uint16_t d;
-    memcpy(&d, block, sizeof d);
-    return _cvtsh_ss(d);
-}
 
 static inline __m512 load_f32(const uint8_t *block, int half, __mmask16 lanes)
 {
@@ -73,6 +59,11 @@ typedef struct values_piece {
     float *acc;
 } values_piece;
 
+/* p * d of a stretch of rows. */
+typedef struct weights {
+    float of[MAX_BLOCKS][MAX_COLUMNS][STRETCH];
+} weights;
+
 TEMPLATE __mmask16 lanes_of(const values_piece *piece, int vector, int n_blocks)
 {
     size_t before = LANES * (size_t)vector;
@@ -81,21 +72,44 @@ TEMPLATE __mmask16 lanes_of(const values_piece *piece, int vector, int n_blocks)
     return piece->n_elements > before ? first_lanes(piece->n_elements - before) : 0;
 }
 
+TEMPLATE void weigh(const values_format *f, const ink_values *v, const values_piece *piece,
+                    size_t first, size_t n, weights *w, int n_blocks, int n_cols)
+{
+    float d[STRETCH];
+    foreach (b, n_blocks) {
+        for (size_t row = 0; row < n; row++) {
+            uint16_t half;
+            memcpy(&half, piece->rows + (first + row) * v->row_bytes + (size_t)b * f->block_bytes,
+                   sizeof half);
+            d[row] = _cvtsh_ss(half);
+        }
+        foreach (c, n_cols)
+            for (size_t row = 0; row < n; row += LANES) {
+                __mmask16 lanes = first_lanes(n - row);
+                const float *p = piece->p + (size_t)c * v->p_stride + first + row;
+                __m512 product = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, p),
+                                               _mm512_maskz_loadu_ps(lanes, d + row));
+                _mm512_mask_storeu_ps(w->of[b][c] + row, lanes, product);
+            }
+    }
+}
+
+/* `row` of the piece, `i` of the stretch that has been weighed. */
 TEMPLATE void add_row(const values_format *f, const ink_values *v, const values_piece *piece,
-                      size_t row, __m512 acc[][2 * MAX_BLOCKS], int n_blocks, int n_cols)
+                      size_t row, size_t i, const weights *w, __m512 acc[][2 * MAX_BLOCKS],
+                      int n_blocks, int n_cols)
 {
     const uint8_t *block = piece->rows + row * v->row_bytes;
     foreach (b, n_blocks) {
-        __m512 scale = _mm512_set1_ps(f->scale(block)), weight[MAX_COLUMNS];
-        foreach (c, n_cols) {
-            weight[c] = _mm512_set1_ps(piece->p[(size_t)c * v->p_stride + row]);
-            weight[c] = _mm512_mul_ps(weight[c], scale);
-        }
+        __m512 weight[MAX_COLUMNS];
+        foreach (c, n_cols)
+            weight[c] = _mm512_set1_ps(f->scaled ? w->of[b][c][i]
+                                                 : piece->p[(size_t)c * v->p_stride + row]);
         foreach (half, 2) {
-            const int i = 2 * b + half;
-            __m512 value = f->load(block, half, lanes_of(piece, i, n_blocks));
+            const int vector = 2 * b + half;
+            __m512 value = f->load(block, half, lanes_of(piece, vector, n_blocks));
             foreach (c, n_cols)
-                acc[c][i] = _mm512_fmadd_ps(weight[c], value, acc[c][i]);
+                acc[c][vector] = _mm512_fmadd_ps(weight[c], value, acc[c][vector]);
         }
         block += f->block_bytes;
     }
@@ -113,8 +127,14 @@ TEMPLATE void add_rows(const values_format *f, const ink_values *v, const values
             acc[c][i] = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, from + LANES * i), rescale);
         }
     }
-    for (size_t row = 0; row < v->n_rows; row++)
-        add_row(f, v, piece, row, acc, n_blocks, n_cols);
+    for (size_t first = 0, n; first < v->n_rows; first += n) {
+        weights w;
+        n = v->n_rows - first < STRETCH ? v->n_rows - first : STRETCH;
+        if (f->scaled)
+            weigh(f, v, piece, first, n, &w, n_blocks, n_cols);
+        for (size_t i = 0; i < n; i++)
+            add_row(f, v, piece, first + i, i, &w, acc, n_blocks, n_cols);
+    }
     foreach (c, n_cols) {
         float *to = piece->acc + (size_t)c * v->acc_stride;
         foreach (i, 2 * n_blocks)
@@ -140,27 +160,31 @@ TEMPLATE void add_columns(const values_format *f, const ink_values *v, size_t co
     }
 }
 
+typedef void columns_fn(const ink_values *v, size_t col);
+
 #define COLUMNS(name, n_cols)                                             \
     INSTANCE static void name##_##n_cols(const ink_values *v, size_t col) \
     {                                                                     \
         add_columns(&name, v, col, n_cols);                               \
     }
-#define VALUES(name, block_bytes, scale)                                 \
-    static const values_format name = {block_bytes, load_##name, scale}; \
-    COLUMNS(name, 4)                                                     \
-    COLUMNS(name, 2)                                                     \
-    COLUMNS(name, 1)                                                     \
-    void ink_values_##name##_avx512(const ink_values *v)                 \
-    {                                                                    \
-        size_t col = 0;                                                  \
-        for (; col + 4 <= v->n_cols; col += 4)                           \
-            name##_4(v, col);                                            \
-        for (; col + 2 <= v->n_cols; col += 2)                           \
-            name##_2(v, col);                                            \
-        for (; col < v->n_cols; col++)                                   \
-            name##_1(v, col);                                            \
+#define VALUES(name, block_bytes, scaled)                                   \
+    static const values_format name = {block_bytes, load_##name, scaled};   \
+    COLUMNS(name, 1)                                                        \
+    COLUMNS(name, 2)                                                        \
+    COLUMNS(name, 3)                                                        \
+    COLUMNS(name, 4)                                                        \
+    COLUMNS(name, 5)                                                        \
+    COLUMNS(name, 6)                                                        \
+    void ink_values_##name##_avx512(const ink_values *v)                    \
+    {                                                                       \
+        static columns_fn *const widths[] = {name##_1, name##_2, name##_3,  \
+                                             name##_4, name##_5, name##_6}; \
+        for (size_t col = 0, n; col < v->n_cols; col += n) {                \
+            n = even_run(v->n_cols - col, MAX_COLUMNS);                     \
+            widths[n - 1](v, col);                                          \
+        }                                                                   \
     }
-VALUES(f32, INK_Q8_GROUP * sizeof(ink_block_f32), no_scale)
-VALUES(f16, INK_Q8_GROUP * sizeof(ink_block_f16), no_scale)
-VALUES(q8_0, sizeof(ink_block_q8_0), half_scale)
-VALUES(q4_0, sizeof(ink_block_q4_0), half_scale)
+VALUES(f32, INK_Q8_GROUP * sizeof(ink_block_f32), false)
+VALUES(f16, INK_Q8_GROUP * sizeof(ink_block_f16), false)
+VALUES(q8_0, sizeof(ink_block_q8_0), true)
+VALUES(q4_0, sizeof(ink_block_q4_0), true)
