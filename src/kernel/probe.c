@@ -19,20 +19,22 @@ static uint64_t read_bytes(const void *bytes, size_t n_bytes, size_t n_streams)
     return sums[0];
 }
 
-enum { LANES = 64 };
+enum { LANES = 32 };
 
 static uint64_t dot(size_t n_rounds)
 {
     int8_t a[LANES], b[LANES];
-    int32_t sums[LANES] = {0};
+    uint32_t sums[LANES] = {0};
     for (int i = 0; i < LANES; i++)
-        a[i] = (int8_t)i, b[i] = (int8_t)(i - LANES / 2);
+        a[i] = 3, b[i] = -2;
     for (size_t round = 0; round < n_rounds; round++) {
-        a[round % LANES] = (int8_t)round; /* another product each time */
+        __asm__ volatile("" : : "r"(a), "r"(b) : "memory"); /* else it is one product */
         for (int i = 0; i < LANES; i++)
-            sums[i] += a[i] * b[i];
+            sums[i] += (uint32_t)(a[i] * b[i]);
     }
-    return (uint64_t)sums[0] + (uint64_t)sums[LANES - 1];
+    for (int i = 1; i < LANES; i++)
+        sums[0] += sums[i];
+    return sums[0];
 }
 
 static uint64_t multiply_add(size_t n_rounds)
@@ -55,6 +57,9 @@ const ink_probe *ink_probe_find(uint32_t features)
 #if defined(__x86_64__)
         &ink_probe_avx2,
         &ink_probe_avx512,
+#elif defined(__aarch64__)
+        &ink_probe_neon,
+        &ink_probe_dotprod,
 #endif
     };
     const ink_probe *found = rows[0];

@@ -20,7 +20,10 @@ typedef struct ink_probe {
      * on all of it. n_bytes is a multiple of n_streams * INK_PROBE_LINE.
      */
     uint64_t (*read)(const void *bytes, size_t n_bytes, size_t n_streams);
-    /* Products of 8-bit integers added to 32-bit ones, and fused multiply-adds of floats. */
+    /*
+     * Products of 8-bit integers added to 32-bit ones, each 3 x -2: returns their sum modulo 2^32.
+     * Fused multiply-adds of floats.
+     */
     uint64_t (*dot)(size_t n_rounds);
     uint64_t (*fma)(size_t n_rounds);
     double dot_ops, fma_ops; /* of a round; a product and its sum are two */
@@ -29,6 +32,7 @@ typedef struct ink_probe {
 /* The best that needs nothing outside `features`. */
 const ink_probe *ink_probe_find(uint32_t features);
 
-extern const ink_probe ink_probe_c, ink_probe_avx2, ink_probe_avx512;
+extern const ink_probe ink_probe_c, ink_probe_avx2, ink_probe_avx512, ink_probe_neon,
+    ink_probe_dotprod;
 
 #endif

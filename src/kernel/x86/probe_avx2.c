@@ -34,7 +34,7 @@ static uint64_t dot(size_t n_rounds)
 {
     __m256i sums[N_SUMS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-2);
     const __m256i ones = _mm256_set1_epi16(1);
-    uint64_t words[4];
+    uint32_t lanes[LANES];
     for (int i = 0; i < N_SUMS; i++)
         sums[i] = _mm256_setzero_si256();
     for (size_t round = 0; round < n_rounds; round++)
@@ -45,8 +45,10 @@ static uint64_t dot(size_t n_rounds)
         }
     for (int i = 1; i < N_SUMS; i++)
         sums[0] = _mm256_add_epi32(sums[0], sums[i]);
-    _mm256_storeu_si256((void *)words, sums[0]);
-    return words[0] ^ words[3];
+    _mm256_storeu_si256((void *)lanes, sums[0]);
+    for (int i = 1; i < LANES; i++)
+        lanes[0] += lanes[i];
+    return lanes[0];
 }
 
 static uint64_t multiply_add(size_t n_rounds)

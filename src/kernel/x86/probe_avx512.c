@@ -34,7 +34,7 @@ static uint64_t dot(size_t n_rounds)
             sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
     for (int i = 1; i < N_SUMS; i++)
         sums[0] = _mm512_add_epi32(sums[0], sums[i]);
-    return (uint64_t)_mm512_reduce_add_epi32(sums[0]);
+    return (uint32_t)_mm512_reduce_add_epi32(sums[0]);
 }
 
 static uint64_t multiply_add(size_t n_rounds)
