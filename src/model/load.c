@@ -7,6 +7,7 @@
 
 #include "base/pool.h"
 #include "base/size.h"
+#include "kernel/kernel.h"
 #include "model/weights.h"
 
 #define STRIPE_BYTES ((size_t)256 * 1024) /* fits a second-level cache with what it becomes */
@@ -15,6 +16,7 @@ typedef struct loader {
     struct ink_model *model;
     const ink_bindings *bindings;
     const ink_progress *progress;
+    ink_pack_fn *pack;
     size_t *first_task; /* [n + 1] of each binding */
     char *buffers;      /* [n_threads][buffer_bytes] */
     size_t buffer_bytes;
@@ -83,8 +85,8 @@ static ink_status load_stripe(const loader *l, const ink_binding *binding, size_
         ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, buffer, error));
     size_t n_blocks = matrix->k / ink_formats[matrix->format].block_elements;
     for (size_t row = 0; row < n_rows; row += INK_TILE_ROWS)
-        ink_tile_pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
-                      ink_size_min(INK_TILE_ROWS, n_rows - row), n_blocks);
+        l->pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
+                ink_size_min(INK_TILE_ROWS, n_rows - row), n_blocks);
     return INK_OK;
 }
 
@@ -181,7 +183,12 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
 {
     const ink_allocator *allocator = model->allocator;
     loader l = {.model = model, .bindings = bindings, .progress = progress};
-    model->memory = ink_new_aligned(allocator, ink_size_max(bindings->memory_bytes, 1), 4096);
+    ink_kernels kernels;
+    uint32_t features;
+    INK_TRY(ink_cpu_select(&features, error));
+    ink_kernels_init(&kernels, features);
+    l.pack = kernels.pack;
+    model->memory = ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
     if (!model->memory)
         return ink_fail(error, INK_NO_MEMORY, 0, "%s: out of memory for %zu bytes of weights",
                         ink_gguf_name(model->gguf), bindings->memory_bytes);
