@@ -24,6 +24,7 @@ typedef struct bench {
     const char *path;
     bool json;
     size_t n_prompt, n_generate, n_repeat;
+    ink_model_options open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -87,7 +88,8 @@ static ink_status measure(bench *b, ink_error *error)
     ink_bar bar;
     ink_status status = INK_OK;
     double begin = ink_terminal_seconds();
-    INK_TRY(ink_setup_model(&b->model, b->path, INK_LOAD_ALL, b->session.n_threads, error));
+    b->open.n_threads = b->session.n_threads;
+    INK_TRY(ink_setup_model(&b->model, b->path, &b->open, error));
     b->load_seconds = ink_terminal_seconds() - begin;
     ink_model_get_info(b->model, &b->info);
     INK_TRY(make_tokens(b, error));
@@ -180,6 +182,7 @@ ink_exit ink_cmd_bench(const ink_call *call)
         INK_OPTION_CACHE(&b.session),
         INK_OPTION_BATCH(&b.session),
         INK_OPTION_THREADS(&b.session),
+        INK_OPTION_WEIGHTS(&b.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     b.path = arguments[0];

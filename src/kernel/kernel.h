@@ -107,8 +107,7 @@ typedef struct ink_softmax_state {
     X(exp, void, (float *y, const float *x, size_t n))                                             \
     X(rope_pairs, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))        \
     X(rope_halves, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))       \
-    X(pack, void,                                                                                  \
-      (ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks))
+    X(pack, void, (ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks))
 
 typedef void ink_matmul_fn(const ink_matmul *m);
 

@@ -4,6 +4,7 @@
  * a signal.
  */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/pool.h"
 #include "base/size.h"
@@ -136,16 +137,29 @@ static void load_task(void *context, size_t stage, size_t task, int thread)
         atomic_compare_exchange_strong(&l->failed, &none, thread + 1);
 }
 
-static void announce_data(const loader *l)
+void ink_weights_place(const ink_bindings *bindings, const void *memory)
 {
-    for (size_t i = 0; i < l->bindings->n; i++) {
-        const ink_binding *binding = &l->bindings->all[i];
-        const void *data = (const char *)l->model->memory + binding->offset;
+    for (size_t i = 0; i < bindings->n; i++) {
+        const ink_binding *binding = &bindings->all[i];
+        const void *data = (const char *)memory + binding->offset;
         if (binding->matrix)
             binding->matrix->data = data;
         else
             *binding->vector = data;
     }
+}
+
+/* What stands between the weights may be kept in a file, and be what an application freed. */
+static void clear_gaps(const loader *l)
+{
+    size_t end = 0;
+    char *memory = l->model->memory;
+    for (size_t i = 0; i < l->bindings->n; i++) {
+        const ink_binding *binding = &l->bindings->all[i];
+        memset(memory + end, 0, binding->offset - end);
+        end = binding->offset + binding->n_bytes;
+    }
+    memset(memory + end, 0, l->bindings->memory_bytes - end);
 }
 
 static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
@@ -195,8 +209,10 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
     l.first_task = ink_new(allocator, bindings->n + 1, sizeof *l.first_task);
     ink_status status =
         l.first_task ? run_loader(&l, pool, error) : ink_fail_memory(error, "reading weights");
-    if (status == INK_OK)
-        announce_data(&l);
+    if (status == INK_OK) {
+        clear_gaps(&l);
+        ink_weights_place(bindings, model->memory);
+    }
     ink_delete(allocator, l.first_task);
     ink_delete(allocator, l.errors);
     ink_delete(allocator, l.buffers);

@@ -85,8 +85,8 @@ struct family {
 };
 
 extern const family family_matmul, family_values, family_quantize, family_rms_norm,
-    family_layer_norm, family_softmax, family_softmax_page, family_unary, family_binary, family_pack,
-    family_scale, family_rope;
+    family_layer_norm, family_softmax, family_softmax_page, family_unary, family_binary,
+    family_pack, family_scale, family_rope;
 
 /* ---- Verdicts */
 

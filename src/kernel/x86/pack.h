@@ -38,10 +38,10 @@ TEMPLATE void pack_run(uint8_t *to, const uint8_t *from, size_t stride, run r, s
 
 typedef void run_fn(uint8_t *to, const uint8_t *from, size_t stride, run r);
 
-#define X(kind)                                                                            \
-    static void pack_##kind(uint8_t *to, const uint8_t *from, size_t stride, run r)        \
-    {                                                                                      \
-        pack_run(to, from, stride, r, store_##kind);                                       \
+#define X(kind)                                                                     \
+    static void pack_##kind(uint8_t *to, const uint8_t *from, size_t stride, run r) \
+    {                                                                               \
+        pack_run(to, from, stride, r, store_##kind);                                \
     }
 X(units4)
 X(units2)
@@ -80,7 +80,8 @@ static bool plan_step(step *s, const ink_format_field *field, size_t bytes, size
 /* Blocks of a single field follow each other like one: then a row is one long block. */
 static bool plan(recipe *r, const ink_format_info *info, size_t n_blocks)
 {
-    size_t merged = info->fields[1].count == 0 && !info->fields[0].spread ? n_blocks : 1, offset = 0;
+    size_t merged = info->fields[1].count == 0 && !info->fields[0].spread ? n_blocks : 1,
+           offset = 0;
     *r = (recipe){.block_bytes = info->block_bytes * merged, .n_blocks = n_blocks / merged};
     for (const ink_format_field *field = info->fields; field->count; field++) {
         size_t bytes = (size_t)field->unit_bytes * field->count * merged;
