@@ -132,7 +132,7 @@ typedef struct ink_model_options {
     int n_threads; /* to load with; 0: as many as there are processors */
     /*
      * A folder where packed weights are kept, as large as the model's file: the next start maps them
-     * instead of reading and packing, and processes share one copy. NULL: none. What it holds is
+     * instead of reading and packing, and processes share one copy. NULL or "": none. What it holds is
      * used when it belongs to this very model, as far as sizes, times and samples tell (not when a
      * few bytes were changed in place and the file's time set back), and replaced when it does not.
      * Whatever goes wrong with it is a warning in the log, and the model is loaded without. A new

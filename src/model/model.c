@@ -72,7 +72,7 @@ static ink_status read_weights(ink_model *model, const ink_bindings *bindings,
 static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
                                const ink_model_options *options, ink_error *error)
 {
-    if (!options->pack_cache || options->load != INK_LOAD_ALL)
+    if (!options->pack_cache || !*options->pack_cache || options->load != INK_LOAD_ALL)
         return read_weights(model, bindings, options, error);
     INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
     const void *kept = ink_pack_cache_weights(model->pack_cache);

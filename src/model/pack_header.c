@@ -141,7 +141,7 @@ const char *ink_pack_header_refuse(const ink_pack_header *wanted, const void *fi
         memcmp(found.layout, wanted->layout, sizeof found.layout) != 0)
         return "holds weights in another layout";
     if (memcmp(found.source, wanted->source, sizeof found.source) != 0)
-        return "is older or newer than the model, which was changed since";
+        return "is of an earlier state of the model, which was changed since";
     if (n_bytes - INK_PACK_DATA_OFFSET != found.data_bytes)
         return "has another size than its header says: it was cut, or is not whole";
     return NULL;
