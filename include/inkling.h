@@ -133,6 +133,17 @@ typedef struct ink_model_options {
     ink_progress progress;
     ink_load load;
     int n_threads; /* to load with, at most 256; 0: as many as there are processors */
+    /*
+     * A folder where packed weights are kept, as large as the model's file: the next start maps them
+     * instead of reading and packing, and processes share one copy. NULL or "": none. What it holds is
+     * used when it belongs to this very model, as far as sizes, times and samples tell (not when a
+     * few bytes were changed in place and the file's time set back), and replaced when it does not.
+     * Whatever goes wrong with it is a warning in the log, and the model is loaded without. A new
+     * file is written in the background; ink_model_free waits until it is whole. Only the owner can
+     * read it; who makes it shorter while it is in use causes a SIGBUS in all who use it.
+     */
+    const char *pack_cache;
+    bool verify_pack_cache; /* read all of it at open, and compare its checksum */
 } ink_model_options;
 
 /*

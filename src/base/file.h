@@ -30,6 +30,9 @@ void ink_file_close(ink_file *file);
 /* As it was when opened. */
 uint64_t ink_file_size(const ink_file *file);
 
+/* When its content was last changed, in nanoseconds since 1970, as it was when opened; memory: 0. */
+uint64_t ink_file_modified(const ink_file *file);
+
 /* For messages: the path, or its end when it is very long. */
 const char *ink_file_name(const ink_file *file);
 
@@ -56,6 +59,15 @@ typedef struct ink_file_writer ink_file_writer;
 ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
                                 const ink_allocator *allocator, ink_error *error);
 
+/*
+ * The same for a file of n_bytes that only its owner may read. Its temporary file has one name,
+ * locked while it is written: two processes do not write the same file at once (the second gets
+ * INK_IO), and what a killed one left behind is written over. Fails at once when the disk has no
+ * room for n_bytes.
+ */
+ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
+                                        const ink_allocator *allocator, ink_error *error);
+
 /* Appends, buffered. After a failure every later call fails too. */
 ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
                                  ink_error *error);
@@ -69,10 +81,29 @@ uint64_t ink_file_writer_offset(const ink_file_writer *writer);
  */
 ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error);
 
+/* Bytes of a sealed private file again, to see that they are what was written. */
+ink_status ink_file_writer_read(const ink_file_writer *writer, uint64_t offset, size_t n_bytes,
+                                void *dst, ink_error *error);
+
 /* Seals, then renames to `path`. On failure `path` is as it was. */
 ink_status ink_file_writer_commit(ink_file_writer *writer, ink_error *error);
 
 /* Accepts NULL. Without a commit the temporary file is removed. */
 void ink_file_writer_close(ink_file_writer *writer);
+
+/* ---- Mapping: a file of our own making, used in place and shared between processes. */
+
+typedef struct ink_mapping {
+    const void *bytes; /* NULL: there is none; else aligned to a page */
+    size_t n_bytes;
+} ink_mapping;
+
+/*
+ * Read-only. No file is INK_OK and an empty mapping. INK_IO refuses what is not a regular file,
+ * belongs to another user, may be written by others, or is a symbolic link: whoever else may change
+ * a mapped file can change what we compute, and kill us by making it shorter.
+ */
+ink_status ink_mapping_open(ink_mapping *out, const char *path, ink_error *error);
+void ink_mapping_close(ink_mapping *mapping);
 
 #endif

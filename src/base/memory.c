@@ -1,3 +1,5 @@
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "base/memory.h"
 
 #include <assert.h>
@@ -5,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 #include "base/size.h"
 
 #define ARENA_CHUNK_BYTES ((size_t)64 * 1024)
+#define LARGE_PAGE_BYTES ((size_t)2 * 1024 * 1024) /* of x86-64, and of ARM with 4 KiB pages */
 
 void *ink_resize(const ink_allocator *allocator, void *pointer, size_t count, size_t size)
 {
@@ -64,6 +70,17 @@ void ink_delete_aligned(const ink_allocator *allocator, void *pointer)
     void *block;
     memcpy(&block, (char *)pointer - sizeof(void *), sizeof(void *));
     ink_delete(allocator, block);
+}
+
+void *ink_new_large(const ink_allocator *allocator, size_t bytes)
+{
+    bool large = !allocator && bytes >= 8 * LARGE_PAGE_BYTES;
+    void *memory = ink_new_aligned(allocator, bytes, large ? LARGE_PAGE_BYTES : 4096);
+#if defined(MADV_HUGEPAGE)
+    if (large && memory) /* the last page stays small: no more memory than was asked for */
+        (void)madvise(memory, bytes & ~(LARGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 
 char *ink_copy_string(const ink_allocator *allocator, const char *text, size_t n_bytes)

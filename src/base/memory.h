@@ -19,6 +19,13 @@ void *ink_new(const ink_allocator *allocator, size_t count, size_t size);
 void *ink_new_aligned(const ink_allocator *allocator, size_t bytes, size_t alignment);
 void ink_delete_aligned(const ink_allocator *allocator, void *pointer);
 
+/*
+ * Not zeroed, aligned to 4096, for many megabytes that are used whole. Where no allocator is given
+ * the system is asked for large pages: a thousand times fewer faults when it is filled. Ended by
+ * ink_delete_aligned.
+ */
+void *ink_new_large(const ink_allocator *allocator, size_t bytes);
+
 /* Grows or shrinks; on failure NULL, and the old block stays. New bytes are not zeroed. */
 void *ink_resize(const ink_allocator *allocator, void *pointer, size_t count, size_t size);
 

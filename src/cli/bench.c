@@ -93,7 +93,8 @@ static ink_status run_decode(ink_bench *b, double *seconds, ink_error *error)
 static ink_status open_session(ink_bench *b, ink_error *error)
 {
     double begin = ink_terminal_seconds();
-    INK_TRY(ink_setup_model(&b->model, b->path, INK_LOAD_ALL, b->session.n_threads, error));
+    b->open.n_threads = b->session.n_threads;
+    INK_TRY(ink_setup_model(&b->model, b->path, &b->open, error));
     b->load_seconds = ink_terminal_seconds() - begin;
     ink_model_get_info(b->model, &b->info);
     INK_TRY(make_tokens(b, error));
@@ -168,6 +169,7 @@ ink_exit ink_cmd_bench(const ink_call *call)
         INK_OPTION_CACHE(&b.session),
         INK_OPTION_BATCH(&b.session),
         INK_OPTION_THREADS(&b.session),
+        INK_OPTION_WEIGHTS(&b.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     b.path = arguments[0];

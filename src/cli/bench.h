@@ -19,6 +19,7 @@ typedef struct ink_bench {
     bool json, roofline;
     size_t n_prompt, n_generate, depth, n_repeat;
     int n_threads;
+    ink_model_options open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;

@@ -13,7 +13,8 @@ static ink_status detokenize(const char *path, unsigned special, ink_error *erro
     ink_tokens tokens = {0};
     ink_string text = {0};
     ink_buffer ids = {0};
-    ink_status status = ink_setup_model(&model, path, INK_LOAD_VOCABULARY, 1, error);
+    ink_status status = ink_setup_model(
+        &model, path, &(ink_model_options){.load = INK_LOAD_VOCABULARY, .n_threads = 1}, error);
     if (status == INK_OK)
         status = ink_input_read("-", &ids, error);
     if (status == INK_OK)

@@ -14,6 +14,7 @@ static const char notes[] =
 typedef struct request {
     const char *path, *text, *ids;
     bool json, each;
+    ink_model_options open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -85,7 +86,8 @@ static ink_status print_json(const request *r, ink_error *error)
 
 static ink_status run(request *r, ink_error *error)
 {
-    INK_TRY(ink_setup_model(&r->model, r->path, INK_LOAD_ALL, r->session.n_threads, error));
+    r->open.n_threads = r->session.n_threads;
+    INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(take_tokens(r, error));
     INK_TRY(evaluate(r, error));
     if (r->json)
@@ -105,6 +107,7 @@ ink_exit ink_cmd_embed(const ink_call *call)
         INK_OPTION_JSON(&r.json),
         INK_OPTION_CONTEXT(&r.session),
         INK_OPTION_THREADS(&r.session),
+        INK_OPTION_WEIGHTS(&r.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     r.path = arguments[0];

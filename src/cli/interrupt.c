@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
+#include "cli/command.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -26,6 +28,25 @@ void ink_interrupt_watch(void)
 bool ink_interrupted(void)
 {
     return interrupted != 0;
+}
+
+static void explain_bus_error(int number)
+{
+    static const char message[] = "inkling: a file of packed weights became shorter, or its disk "
+                                  "failed, while it was in use\n";
+    (void)number;
+    ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)written; /* there is nobody else to tell */
+    _exit(INK_EXIT_FAILED);
+}
+
+void ink_interrupt_guard_mappings(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = explain_bus_error;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
 }
 
 static bool go_on(void *context, float part)

@@ -20,6 +20,7 @@ static const char notes[] =
 typedef struct request {
     const char *path, *ids, *out;
     size_t split;
+    ink_model_options open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -123,7 +124,8 @@ static ink_status take_ids(request *r, ink_error *error)
 static ink_status write_logits(request *r, ink_error *error)
 {
     INK_TRY(take_ids(r, error));
-    INK_TRY(ink_setup_model(&r->model, r->path, INK_LOAD_ALL, r->session.n_threads, error));
+    r->open.n_threads = r->session.n_threads;
+    INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(prepare(r, error));
     INK_TRY(write_range(r, 0, r->split, error));
     if (r->split)
@@ -147,6 +149,7 @@ ink_exit ink_cmd_logits(const ink_call *call)
         INK_OPTION_COUNT("split", &r.split, "N",
                          "after N tokens, save the session and go on with a restored one"),
         INK_OPTION_SESSION(&r.session),
+        INK_OPTION_WEIGHTS(&r.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     if (!r.out) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -76,6 +77,7 @@ static ink_exit dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    ink_interrupt_guard_mappings();
     ink_exit code = dispatch(argc, argv);
     /* What was printed may still be on its way: a full disk shows only here. */
     errno = 0;

@@ -22,6 +22,7 @@ static const char notes[] =
 typedef struct measure {
     const char *path, *text_path;
     bool json, all;
+    ink_model_options open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -168,7 +169,8 @@ static ink_status print_result(const measure *m, ink_error *error)
 static ink_status run(measure *m, ink_error *error)
 {
     ink_bar bar;
-    INK_TRY(ink_setup_model(&m->model, m->path, INK_LOAD_ALL, m->session.n_threads, error));
+    m->open.n_threads = m->session.n_threads;
+    INK_TRY(ink_setup_model(&m->model, m->path, &m->open, error));
     INK_TRY(take_text(m, error));
     INK_TRY(prepare(m, error));
     ink_bar_init(&bar, "Scoring");
@@ -190,6 +192,7 @@ ink_exit ink_cmd_perplexity(const ink_call *call)
         INK_OPTION_CACHE(&m.session),
         INK_OPTION_BATCH(&m.session),
         INK_OPTION_THREADS(&m.session),
+        INK_OPTION_WEIGHTS(&m.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     m.path = arguments[0];

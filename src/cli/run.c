@@ -140,8 +140,8 @@ static ink_exit run_model(ink_run *run)
 {
     ink_error error = {0};
     ink_exit code;
-    ink_status status =
-        ink_setup_model(&run->model, run->path, INK_LOAD_ALL, run->session.n_threads, &error);
+    run->open.n_threads = run->session.n_threads;
+    ink_status status = ink_setup_model(&run->model, run->path, &run->open, &error);
     if (status == INK_OK)
         status = prepare(run, &error);
     if (status != INK_OK)
@@ -195,6 +195,7 @@ ink_exit ink_cmd_run(const ink_call *call)
         {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
         INK_SAMPLING_TABLE(INK_OPTION_SAMPLING){.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_SESSION(&run.session),
+        INK_OPTION_WEIGHTS(&run.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     run.path = arguments[0];

@@ -13,6 +13,7 @@ typedef struct ink_run {
     const char *system;
     bool raw, special, stats;
     ink_texts stops;
+    ink_model_options open;
     ink_session_options session;
     ink_generation generation;
     ink_model *model;

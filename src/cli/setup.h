@@ -51,6 +51,19 @@
     INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session), \
         INK_OPTION_THREADS(session)
 
+/* Of commands that load weights; `open` is an ink_model_options. */
+#define INK_OPTION_WEIGHTS(open)                                                                \
+    {.name = "pack_cache",                                                                      \
+     .kind = INK_OPTION_TEXT,                                                                   \
+     .destination = &(open)->pack_cache,                                                        \
+     .value = "DIR|off",                                                                        \
+     .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "     \
+             "says)"},                                                                          \
+    {                                                                                           \
+        .name = "verify", .kind = INK_OPTION_SWITCH, .destination = &(open)->verify_pack_cache, \
+        .help = "check all bytes of kept weights before they are used"                          \
+    }
+
 /*
  * One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
  * where `sampling` is in scope.
@@ -70,8 +83,12 @@
 /* The values the library uses when nothing is said, spelled out so that help can show them. */
 void ink_setup_session_defaults(ink_session_options *options);
 
-/* With a progress bar, warnings on standard error, and Ctrl-C watched from here on. */
-ink_status ink_setup_model(ink_model **out, const char *path, ink_load load, int n_threads,
+/*
+ * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log and progress
+ * of `wanted` are filled in, and its folder of packed weights, which INK_PACK_CACHE names where no
+ * flag does.
+ */
+ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
                            ink_error *error);
 
 /* Room for [n_rows][n_columns] floats, ended by ink_delete(NULL, ...); NULL when memory is out. */

@@ -35,7 +35,8 @@ static ink_status tokenize(const char *path, unsigned special, bool json, ink_er
     ink_model *model = NULL;
     ink_tokens tokens = {0};
     ink_buffer text = {0};
-    ink_status status = ink_setup_model(&model, path, INK_LOAD_VOCABULARY, 1, error);
+    ink_status status = ink_setup_model(
+        &model, path, &(ink_model_options){.load = INK_LOAD_VOCABULARY, .n_threads = 1}, error);
     if (status == INK_OK)
         status = ink_input_read("-", &text, error);
     if (status == INK_OK)

@@ -102,6 +102,9 @@ uint32_t ink_gguf_alignment(const ink_gguf *gguf);
 uint32_t ink_gguf_n_parts(const ink_gguf *gguf);
 uint64_t ink_gguf_file_bytes(const ink_gguf *gguf); /* over all parts */
 
+/* When part `part` was last changed, in nanoseconds since 1970; part < n_parts. */
+uint64_t ink_gguf_modified(const ink_gguf *gguf, uint32_t part);
+
 /* ---- Metadata: that of the first part. */
 
 size_t ink_gguf_n_values(const ink_gguf *gguf);

@@ -29,6 +29,11 @@ uint64_t ink_gguf_file_bytes(const ink_gguf *gguf)
     return n_bytes;
 }
 
+uint64_t ink_gguf_modified(const ink_gguf *gguf, uint32_t part)
+{
+    return ink_file_modified(part ? gguf->others[part - 1]->file : gguf->file);
+}
+
 size_t ink_gguf_n_values(const ink_gguf *gguf)
 {
     return gguf->n_values;

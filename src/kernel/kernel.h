@@ -75,6 +75,8 @@ typedef struct ink_softmax_state {
  *
  * rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs]; _pairs takes neighbors (x[2i],
  * x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al., arXiv:2104.09864.
+ *
+ * pack: up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero bytes.
  */
 /* clang-format off */
 #define INK_MATMUL_OPS(X) \
@@ -121,7 +123,8 @@ typedef struct ink_softmax_state {
     X(softplus, void, (float *y, const float *x, size_t n))                                        \
     X(exp, void, (float *y, const float *x, size_t n))                                             \
     X(rope_pairs, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))        \
-    X(rope_halves, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))
+    X(rope_halves, void, (float *x, const float *cosine, const float *sine, size_t n_pairs))       \
+    X(pack, void, (ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks))
 
 typedef void ink_matmul_fn(const ink_matmul *m);
 
@@ -178,12 +181,6 @@ void ink_tile_get_row(ink_format format, void *blocks, const void *tile, size_t 
 /* Writes one row's blocks into their places in a tile; the other rows stay. */
 void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t row,
                       size_t n_blocks);
-
-/*
- * Packs up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero
- * bytes.
- */
-void ink_tile_pack(ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks);
 
 /*
  * Floats into blocks for cache pages and tests; only F32, F16, BF16, Q8_0 and Q4_0. n is a multiple

@@ -16,22 +16,32 @@ static inline void copy_units(uint8_t *to, size_t to_step, const uint8_t *from, 
 }
 
 static void copy_field(uint8_t *to, size_t to_step, const uint8_t *from, size_t from_step,
-                       const ink_format_field *field)
+                       size_t count, size_t unit_bytes)
 {
-    if (field->unit_bytes == 4)
-        copy_units(to, to_step, from, from_step, field->count, 4);
-    else if (field->unit_bytes == 2)
-        copy_units(to, to_step, from, from_step, field->count, 2);
+    if (unit_bytes == 4)
+        copy_units(to, to_step, from, from_step, count, 4);
+    else if (unit_bytes == 2)
+        copy_units(to, to_step, from, from_step, count, 2);
     else
-        copy_units(to, to_step, from, from_step, field->count, 1);
+        copy_units(to, to_step, from, from_step, count, 1);
+}
+
+/* Bits j, j + 4, ... j + 28 side by side. */
+static uint8_t every_fourth_bit(uint32_t x, int j)
+{
+    x = x >> j & 0x11111111;
+    x = (x | x >> 3) & 0x03030303;
+    x = (x | x >> 6) & 0x000f000f;
+    return (uint8_t)(x | x >> 12);
 }
 
 /* Bit 4g + j to bit g of byte j: one shift and mask then meets the fifth bits of four neighbors. */
 static void spread_bits(uint8_t to[4], const uint8_t from[4])
 {
-    memset(to, 0, 4);
-    for (int bit = 0; bit < 32; bit++)
-        to[bit % 4] = (uint8_t)(to[bit % 4] | (from[bit / 8] >> bit % 8 & 1) << bit / 4);
+    uint32_t bits = (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 |
+                    (uint32_t)from[3] << 24;
+    for (int j = 0; j < 4; j++)
+        to[j] = every_fourth_bit(bits, j);
 }
 
 static void gather_bits(uint8_t to[4], const uint8_t from[4])
@@ -48,7 +58,7 @@ static void put_block(const ink_format_info *info, uint8_t *tile, const uint8_t 
         if (field->spread)
             spread_bits(place, block);
         else
-            copy_field(place, INK_TILE_ROWS, block, 1, field);
+            copy_field(place, INK_TILE_ROWS, block, 1, field->count, field->unit_bytes);
         size_t bytes = (size_t)field->unit_bytes * field->count;
         tile += INK_TILE_ROWS * bytes;
         block += bytes;
@@ -62,7 +72,7 @@ static void get_block(const ink_format_info *info, uint8_t *block, const uint8_t
         if (field->spread)
             gather_bits(block, place);
         else
-            copy_field(block, 1, place, INK_TILE_ROWS, field);
+            copy_field(block, 1, place, INK_TILE_ROWS, field->count, field->unit_bytes);
         size_t bytes = (size_t)field->unit_bytes * field->count;
         tile += INK_TILE_ROWS * bytes;
         block += bytes;
@@ -91,16 +101,29 @@ void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t 
                   row);
 }
 
+/* Blocks of one field follow each other like one: then a row is a single run. */
+static void pack_runs(const ink_format_info *info, uint8_t *tile, const uint8_t *rows,
+                      size_t n_rows, size_t row_bytes)
+{
+    size_t bytes = info->fields[0].unit_bytes;
+    for (size_t row = 0; row < n_rows; row++)
+        copy_field(tile + row * bytes, INK_TILE_ROWS, rows + row * row_bytes, 1, row_bytes / bytes,
+                   bytes);
+}
+
 /* Block by block, all rows of it: the piece being written stays in the first-level cache. */
-void ink_tile_pack(ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks)
+void ink_pack_c(ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks)
 {
     const ink_format_info *info = &ink_formats[format];
     const size_t bytes = info->block_bytes, row_bytes = n_blocks * bytes;
-    uint8_t *to = tile;
     if (n_rows < INK_TILE_ROWS)
         memset(tile, 0, row_bytes * INK_TILE_ROWS);
+    if (info->fields[1].count == 0 && !info->fields[0].spread) {
+        pack_runs(info, tile, rows, n_rows, row_bytes);
+        return;
+    }
     for (size_t b = 0; b < n_blocks; b++)
         for (size_t row = 0; row < n_rows; row++)
-            put_block(info, to + b * bytes * INK_TILE_ROWS,
+            put_block(info, (uint8_t *)tile + b * bytes * INK_TILE_ROWS,
                       (const uint8_t *)rows + row * row_bytes + b * bytes, row);
 }

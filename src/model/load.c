@@ -4,9 +4,11 @@
  * a signal.
  */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/pool.h"
 #include "base/size.h"
+#include "kernel/kernel.h"
 #include "model/weights.h"
 
 #define STRIPE_BYTES ((size_t)256 * 1024) /* fits a second-level cache with what it becomes */
@@ -15,6 +17,7 @@ typedef struct loader {
     struct ink_model *model;
     const ink_bindings *bindings;
     const ink_progress *progress;
+    ink_pack_fn *pack;
     size_t *first_task; /* [n + 1] of each binding */
     char *buffers;      /* [n_threads][buffer_bytes] */
     size_t buffer_bytes;
@@ -83,8 +86,8 @@ static ink_status load_stripe(const loader *l, const ink_binding *binding, size_
         ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, buffer, error));
     size_t n_blocks = matrix->k / ink_formats[matrix->format].block_elements;
     for (size_t row = 0; row < n_rows; row += INK_TILE_ROWS)
-        ink_tile_pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
-                      ink_size_min(INK_TILE_ROWS, n_rows - row), n_blocks);
+        l->pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
+                ink_size_min(INK_TILE_ROWS, n_rows - row), n_blocks);
     return INK_OK;
 }
 
@@ -134,16 +137,29 @@ static void load_task(void *context, size_t stage, size_t task, int thread)
         atomic_compare_exchange_strong(&l->failed, &none, thread + 1);
 }
 
-static void announce_data(const loader *l)
+void ink_weights_place(const ink_bindings *bindings, const void *memory)
 {
-    for (size_t i = 0; i < l->bindings->n; i++) {
-        const ink_binding *binding = &l->bindings->all[i];
-        const void *data = (const char *)l->model->memory + binding->offset;
+    for (size_t i = 0; i < bindings->n; i++) {
+        const ink_binding *binding = &bindings->all[i];
+        const void *data = (const char *)memory + binding->offset;
         if (binding->matrix)
             binding->matrix->data = data;
         else
             *binding->vector = data;
     }
+}
+
+/* What stands between the weights may be kept in a file, and be what an application freed. */
+static void clear_gaps(const loader *l)
+{
+    size_t end = 0;
+    char *memory = l->model->memory;
+    for (size_t i = 0; i < l->bindings->n; i++) {
+        const ink_binding *binding = &l->bindings->all[i];
+        memset(memory + end, 0, binding->offset - end);
+        end = binding->offset + binding->n_bytes;
+    }
+    memset(memory + end, 0, l->bindings->memory_bytes - end);
 }
 
 static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
@@ -181,15 +197,22 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
 {
     const ink_allocator *allocator = model->allocator;
     loader l = {.model = model, .bindings = bindings, .progress = progress};
-    model->memory = ink_new_aligned(allocator, ink_size_max(bindings->memory_bytes, 1), 4096);
+    ink_kernels kernels;
+    uint32_t features;
+    INK_TRY(ink_cpu_select(&features, error));
+    ink_kernels_init(&kernels, features);
+    l.pack = kernels.pack;
+    model->memory = ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
     if (!model->memory)
         return ink_fail(error, INK_NO_MEMORY, 0, "%s: out of memory for %zu bytes of weights",
                         ink_gguf_name(model->gguf), bindings->memory_bytes);
     l.first_task = ink_new(allocator, bindings->n + 1, sizeof *l.first_task);
     ink_status status =
         l.first_task ? run_loader(&l, pool, error) : ink_fail_memory(error, "reading weights");
-    if (status == INK_OK)
-        announce_data(&l);
+    if (status == INK_OK) {
+        clear_gaps(&l);
+        ink_weights_place(bindings, model->memory);
+    }
     ink_delete(allocator, l.first_task);
     ink_delete(allocator, l.errors);
     ink_delete(allocator, l.buffers);

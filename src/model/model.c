@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/pool.h"
+#include "model/pack_cache.h"
 #include "model/vocab_source.h"
 #include "model/weights.h"
 #include "text/template.h"
@@ -59,7 +60,7 @@ static ink_status check_vocabulary(const ink_model *model, ink_error *error)
     return INK_OK;
 }
 
-static ink_status load_weights(ink_model *model, const ink_bindings *bindings, int n_threads,
+static ink_status read_weights(ink_model *model, const ink_bindings *bindings, int n_threads,
                                const ink_progress *progress, ink_error *error)
 {
     struct ink_pool *pool;
@@ -67,6 +68,21 @@ static ink_status load_weights(ink_model *model, const ink_bindings *bindings, i
     ink_status status = ink_weights_load(model, bindings, pool, progress, error);
     ink_pool_free(pool);
     return status;
+}
+
+/* Packed weights that were kept are used where they are. */
+static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
+                               const ink_model_options *options, int n_threads, ink_error *error)
+{
+    if (!options->pack_cache || !*options->pack_cache || options->load != INK_LOAD_ALL)
+        return read_weights(model, bindings, n_threads, &options->progress, error);
+    INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
+    const void *kept = ink_pack_cache_weights(model->pack_cache);
+    if (kept) {
+        ink_weights_place(bindings, kept);
+        return INK_OK;
+    }
+    return read_weights(model, bindings, n_threads, &options->progress, error);
 }
 
 /* Frequencies are divided by them. */
@@ -116,8 +132,11 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
     model->weight_bytes = bindings.memory_bytes;
     if (options->load == INK_LOAD_METADATA)
         ink_bindings_keep_vectors(&bindings);
-    INK_TRY(load_weights(model, &bindings, n_threads, &options->progress, error));
-    return check_factors(model, error);
+    INK_TRY(load_weights(model, &bindings, options, n_threads, error));
+    INK_TRY(check_factors(model, error));
+    if (model->pack_cache && model->memory)
+        ink_pack_cache_keep(model->pack_cache, model->memory);
+    return INK_OK;
 }
 
 ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,
@@ -147,6 +166,7 @@ void ink_model_free(ink_model *model)
         return;
     ink_template_free(model->chat);
     ink_vocab_free(model->vocab);
+    ink_pack_cache_close(model->pack_cache);
     ink_delete_aligned(model->allocator, model->memory);
     ink_arena_deinit(&model->arena);
     ink_gguf_free(model->gguf);

@@ -28,11 +28,12 @@ struct ink_model {
     ink_load load;
     const ink_arch *arch; /* NULL when only the vocabulary was loaded */
     ink_hparams hparams;
-    ink_gguf *gguf;      /* metadata and token texts are borrowed from it */
-    ink_arena arena;     /* hyperparameters, weight tables */
-    void *memory;        /* of all weights; of vectors alone when only metadata was loaded */
-    size_t weight_bytes; /* of all weights in memory, loaded or not */
-    ink_weight weights[INK_N_WEIGHT_ROLES];   /* of the model */
+    ink_gguf *gguf;  /* metadata and token texts are borrowed from it */
+    ink_arena arena; /* hyperparameters, weight tables */
+    void *memory;    /* of all weights; of vectors alone when only metadata was loaded, */
+    struct ink_pack_cache *pack_cache;      /* or they are in its file; NULL when none is wanted */
+    size_t weight_bytes;                    /* of all weights in memory, loaded or not */
+    ink_weight weights[INK_N_WEIGHT_ROLES]; /* of the model */
     ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
     ink_vocab *vocab;                         /* NULL when the file has none */
     struct ink_template *chat;                /* NULL when the file has none */

@@ -36,6 +36,9 @@ ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink
  */
 void ink_bindings_keep_vectors(ink_bindings *bindings);
 
+/* Points matrices and vectors at their places in `memory`. */
+void ink_weights_place(const ink_bindings *bindings, const void *memory);
+
 /* Reads all of it into model->memory, matrices packed into tiles, by all threads of the pool. */
 ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
                             struct ink_pool *pool, const ink_progress *progress, ink_error *error);

@@ -14,6 +14,12 @@
 
 #define INK_TILE_ROWS 16 /* 4 NEON registers, 2 AVX2, 1 AVX-512 */
 
+/*
+ * Part of what packed tiles kept in files are marked with, beside the rows of a tile and the field
+ * lists of formats.def: raise it when packing changes in a way that these do not show.
+ */
+#define INK_TILE_VERSION 1
+
 typedef enum ink_format {
 #define FORMAT(name, id, elements, block, fields) INK_FORMAT_##name,
 #define REFUSED(name, id, elements, bytes)

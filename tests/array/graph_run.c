@@ -60,8 +60,8 @@ ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, siz
             assert_true(ink_encode(format, to + in_tile * row_bytes,
                                    values + (expert * n_rows + row) * k, k));
             if (packed && (in_tile == INK_TILE_ROWS - 1 || row == n_rows - 1))
-                ink_tile_pack(format, data + expert * expert_bytes + (row - in_tile) * row_bytes,
-                              rows, in_tile + 1, n_blocks);
+                ink_pack_c(format, data + expert * expert_bytes + (row - in_tile) * row_bytes, rows,
+                           in_tile + 1, n_blocks);
         }
     }
     free(rows);

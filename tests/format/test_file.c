@@ -279,6 +279,67 @@ static void a_failed_rename_leaves_no_temporary(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* ---- Private files and mappings */
+
+static void a_private_file_has_one_writer_and_one_reader(void **state)
+{
+    (void)state;
+    ink_file_writer *first = NULL, *second = NULL;
+    ink_mapping mapping;
+    struct stat status;
+    char back[5];
+    assert_int_equal(ink_file_writer_open_private(&first, path, 5, NULL, &error), INK_OK);
+    assert_int_equal(ink_file_writer_open_private(&second, path, 5, NULL, &error), INK_IO);
+    assert_non_null(strstr(error.message, "another process is writing it"));
+    assert_int_equal(ink_file_writer_write(first, "hello", 5, &error), INK_OK);
+    assert_int_equal(ink_file_writer_read(first, 0, 5, back, &error), INK_BAD_ARGUMENT);
+    assert_int_equal(ink_file_writer_seal(first, &error), INK_OK);
+    assert_int_equal(ink_file_writer_open_private(&second, path, 5, NULL, &error), INK_IO);
+    assert_int_equal(ink_file_writer_read(first, 1, 4, back, &error), INK_OK);
+    assert_memory_equal(back, "ello", 4);
+    assert_int_equal(ink_file_writer_read(first, 2, 4, back, &error), INK_BAD_ARGUMENT);
+    assert_int_equal(ink_file_writer_commit(first, &error), INK_OK);
+    ink_file_writer_close(first);
+    assert_null(second);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(ink_mapping_open(&mapping, path, &error), INK_OK);
+    assert_int_equal(mapping.n_bytes, 5);
+    assert_memory_equal(mapping.bytes, "hello", 5);
+    ink_mapping_close(&mapping);
+    assert_int_equal(count_files(), 1);
+}
+
+static void a_private_file_needs_room(void **state)
+{
+    (void)state;
+    ink_file_writer *writer = NULL;
+    assert_int_equal(ink_file_writer_open_private(&writer, path, UINT64_MAX / 2, NULL, &error),
+                     INK_IO);
+    assert_non_null(strstr(error.message, "do not fit on the disk"));
+    assert_null(writer);
+    assert_int_equal(count_files(), 0);
+}
+
+static void only_files_of_our_own_are_mapped(void **state)
+{
+    (void)state;
+    ink_mapping mapping;
+    char link[160];
+    assert_int_equal(ink_mapping_open(&mapping, path, &error), INK_OK);
+    assert_null(mapping.bytes);
+    assert_int_equal(ink_mapping_open(&mapping, folder, &error), INK_IO);
+    assert_int_equal(ink_mapping_open(&mapping, "/dev/null", &error), INK_IO);
+    ink_write_file(path, "x", 1);
+    assert_int_equal(chmod(path, 0602), 0);
+    assert_int_equal(ink_mapping_open(&mapping, path, &error), INK_IO);
+    assert_int_equal(chmod(path, 0600), 0);
+    (void)snprintf(link, sizeof link, "%s.link", path);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(ink_mapping_open(&mapping, link, &error), INK_IO);
+    assert_null(mapping.bytes);
+}
+
 static ink_status open_and_write(const ink_allocator *allocator, void *context)
 {
     (void)context;
@@ -318,6 +379,9 @@ int main(void)
         IN_FOLDER(a_full_disk_loses_nothing),
         IN_FOLDER(only_regular_files_are_replaced),
         IN_FOLDER(a_failed_rename_leaves_no_temporary),
+        IN_FOLDER(a_private_file_has_one_writer_and_one_reader),
+        IN_FOLDER(a_private_file_needs_room),
+        IN_FOLDER(only_files_of_our_own_are_mapped),
         IN_FOLDER(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

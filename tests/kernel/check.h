@@ -86,7 +86,7 @@ struct family {
 
 extern const family family_matmul, family_values, family_quantize, family_rms_norm,
     family_layer_norm, family_softmax, family_softmax_page, family_unary, family_binary,
-    family_scale, family_rope;
+    family_pack, family_scale, family_rope;
 
 /* ---- Verdicts */
 

@@ -32,7 +32,7 @@ static void add_tiles(trial *t, rng *r, const shape *s, block_kind kind)
         size_t left = s->n_rows - tile * INK_TILE_ROWS,
                n = left < INK_TILE_ROWS ? left : INK_TILE_ROWS;
         fill_blocks(r, t->format, rows, n * s->n_blocks, kind);
-        ink_tile_pack(t->format, tiles + tile * tile_bytes, rows, n, s->n_blocks);
+        ink_pack_c(t->format, tiles + tile * tile_bytes, rows, n, s->n_blocks);
     }
 }
 

@@ -13,7 +13,8 @@
              : &family_layer_norm, ink_softmax_page_fn * \
              : &family_softmax_page, ink_scale_fn *      \
              : &family_scale, ink_exp_fn *               \
-             : &family_unary, ink_add_fn *               \
+             : &family_unary, ink_pack_fn *              \
+             : &family_pack, ink_add_fn *                \
              : &family_binary)
 
 #define ROW(op, isa, needs, fn, format) {op, #isa, needs, (any_fn *)(fn), FAMILY(&(fn)), format},

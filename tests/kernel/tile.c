@@ -32,7 +32,7 @@ static void check_packed(ink_format format, const unsigned char *rows, size_t n_
            tile_bytes = row_bytes * INK_TILE_ROWS;
     unsigned char tile[TILE_BYTES + 1], back[ROW_BYTES + 1];
     tile[tile_bytes] = back[row_bytes] = 0x5a;
-    ink_tile_pack(format, tile, rows, n_rows, N_BLOCKS);
+    ink_pack_c(format, tile, rows, n_rows, N_BLOCKS);
     for (size_t row = 0; row < INK_TILE_ROWS; row++) {
         ink_tile_get_row(format, back, tile, row, N_BLOCKS);
         if (memcmp(back, row < n_rows ? rows + row * row_bytes : zeros, row_bytes) != 0)
@@ -48,7 +48,7 @@ static void check_put(ink_format format, rng *r, const unsigned char *rows, find
     size_t row_bytes = N_BLOCKS * ink_formats[format].block_bytes,
            put = rng_below(r, INK_TILE_ROWS);
     unsigned char tile[TILE_BYTES], other[ROW_BYTES], back[ROW_BYTES];
-    ink_tile_pack(format, tile, rows, INK_TILE_ROWS, N_BLOCKS);
+    ink_pack_c(format, tile, rows, INK_TILE_ROWS, N_BLOCKS);
     fill_bytes(r, other, row_bytes);
     ink_tile_put_row(format, tile, other, put, N_BLOCKS);
     for (size_t row = 0; row < INK_TILE_ROWS; row++) {

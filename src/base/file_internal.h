@@ -1,0 +1,15 @@
+/* What reading and writing files have in common. */
+#ifndef INK_BASE_FILE_INTERNAL_H
+#define INK_BASE_FILE_INTERNAL_H
+
+#include "base/file.h"
+
+#define INK_FILE_MAX_TRANSFER ((size_t)1 << 30) /* Linux moves no more than 2^31 - 4096 at once */
+
+/* "NAME: cannot WHAT: why", from errno. */
+ink_status ink_file_fail_errno(ink_error *error, const char *name, const char *what);
+
+/* The path, or its end when it is very long. */
+const char *ink_file_name_of(const char *path);
+
+#endif

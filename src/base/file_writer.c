@@ -1,0 +1,300 @@
+/* Writing: bytes go to a temporary file, which takes the place of the wanted one when it is whole. */
+#define _FILE_OFFSET_BITS 64
+#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* flock */
+
+#include "base/file_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include "base/memory.h"
+#include "base/size.h"
+
+#define WRITE_BUFFER_BYTES ((size_t)1 << 16)
+#define TEMPORARY_SUFFIX_BYTES 32
+#define MAX_TEMPORARY_TRIES 100
+
+struct ink_file_writer {
+    const ink_allocator *allocator;
+    int descriptor;                          /* -1 once sealed; a private file's holds its lock */
+    bool created, failed, sealed, committed; /* created: the temporary file exists */
+    bool private;
+    uint64_t offset;
+    uint8_t *buffer; /* [WRITE_BUFFER_BYTES] until sealed */
+    size_t n_buffered;
+    const char *name; /* into path */
+    char *temporary;
+    char path[];
+};
+
+static ink_file_writer *new_writer(const char *path, const ink_allocator *allocator)
+{
+    size_t n_bytes = strlen(path) + 1, total;
+    if (!ink_size_add(sizeof(ink_file_writer), n_bytes, &total))
+        return NULL;
+    ink_file_writer *writer = ink_new(allocator, 1, total);
+    if (!writer)
+        return NULL;
+    *writer = (ink_file_writer){.allocator = allocator, .descriptor = -1};
+    memcpy(writer->path, path, n_bytes);
+    writer->name = ink_file_name_of(writer->path);
+    writer->buffer = ink_resize(allocator, NULL, WRITE_BUFFER_BYTES, 1);
+    writer->temporary = ink_new(allocator, n_bytes + TEMPORARY_SUFFIX_BYTES, 1);
+    if (!writer->buffer || !writer->temporary) {
+        ink_file_writer_close(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+/* O_EXCL neither follows links nor opens what another made; the kernel applies the umask. */
+static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
+{
+    struct stat status;
+    size_t capacity = strlen(writer->path) + TEMPORARY_SUFFIX_BYTES;
+    if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
+        return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
+                        writer->name);
+    for (int try = 0; try < MAX_TEMPORARY_TRIES; try++) {
+        (void)snprintf(writer->temporary, capacity, "%s.%ld-%d.tmp", writer->path, (long)getpid(),
+                       try);
+        int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+        writer->descriptor = open(writer->temporary, flags, (mode_t)0666);
+        if (writer->descriptor >= 0 || errno != EEXIST)
+            break;
+    }
+    if (writer->descriptor < 0)
+        return ink_file_fail_errno(error, writer->name, "create a file beside it");
+    writer->created = true;
+    return INK_OK;
+}
+
+/* What can be known before the first byte; past the limit a write would raise a signal. */
+static ink_status check_room(const ink_file_writer *writer, uint64_t n_bytes, ink_error *error)
+{
+    struct statvfs disk;
+    struct rlimit limit;
+    if (fstatvfs(writer->descriptor, &disk) == 0 && disk.f_frsize > 0 &&
+        n_bytes / disk.f_frsize >= disk.f_bavail)
+        return ink_fail(error, INK_IO, 0,
+                        "%s: %" PRIu64 " bytes do not fit on the disk; make room or choose another "
+                        "folder",
+                        writer->name, n_bytes);
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        n_bytes > limit.rlim_cur)
+        return ink_fail(error, INK_IO, 0,
+                        "%s: %" PRIu64 " bytes are more than a file may have here (ulimit -f)",
+                        writer->name, n_bytes);
+    return INK_OK;
+}
+
+/*
+ * One name for all who write this path: who holds the lock writes, and a file without one was left
+ * behind by a killed process. A file that was renamed before we got its lock is another's result.
+ */
+static ink_status lock_temporary(ink_file_writer *writer, ink_error *error)
+{
+    struct stat ours, named;
+    (void)snprintf(writer->temporary, strlen(writer->path) + TEMPORARY_SUFFIX_BYTES, "%s.tmp",
+                   writer->path);
+    writer->descriptor =
+        open(writer->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, (mode_t)0600);
+    if (writer->descriptor < 0)
+        return ink_file_fail_errno(error, writer->name, "create a file beside it");
+    if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 ||
+        fstat(writer->descriptor, &ours) != 0 || lstat(writer->temporary, &named) != 0 ||
+        ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
+        return ink_fail(error, INK_IO, 0, "%s: another process is writing it", writer->name);
+    if (!S_ISREG(ours.st_mode) || ours.st_uid != geteuid() || ours.st_nlink != 1)
+        return ink_fail(error, INK_IO, 0, "%s.tmp: not a file of ours; remove it", writer->name);
+    writer->created = true;
+    if (fchmod(writer->descriptor, (mode_t)0600) != 0 || ftruncate(writer->descriptor, 0) != 0)
+        return ink_file_fail_errno(error, writer->name, "write");
+    return INK_OK;
+}
+
+static ink_status open_writer(ink_file_writer **out, const char *path, const uint64_t *n_private,
+                              const ink_allocator *allocator, ink_error *error)
+{
+    ink_file_writer *writer = new_writer(path, allocator);
+    if (!writer)
+        return ink_fail_memory(error, path);
+    writer->private = n_private != NULL;
+    ink_status status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
+    if (status == INK_OK && n_private)
+        status = check_room(writer, *n_private, error);
+    if (status != INK_OK) {
+        ink_file_writer_close(writer);
+        return status;
+    }
+    *out = writer;
+    return INK_OK;
+}
+
+ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
+                                const ink_allocator *allocator, ink_error *error)
+{
+    return open_writer(out, path, NULL, allocator, error);
+}
+
+ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
+                                        const ink_allocator *allocator, ink_error *error)
+{
+    return open_writer(out, path, &n_bytes, allocator, error);
+}
+
+static ink_status write_out(ink_file_writer *writer, const uint8_t *bytes, size_t n_bytes,
+                            ink_error *error)
+{
+    while (n_bytes) {
+        ssize_t put =
+            write(writer->descriptor, bytes, ink_size_min(n_bytes, INK_FILE_MAX_TRANSFER));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            if (put == 0)
+                errno = ENOSPC;
+            writer->failed = true;
+            return ink_file_fail_errno(error, writer->name, "write");
+        }
+        bytes += put;
+        n_bytes -= (size_t)put;
+    }
+    return INK_OK;
+}
+
+static ink_status check_usable(const ink_file_writer *writer, ink_error *error)
+{
+    if (writer->failed)
+        return ink_fail(error, INK_IO, writer->offset, "%s: an earlier write failed", writer->name);
+    if (writer->committed)
+        return ink_fail(error, INK_BAD_ARGUMENT, writer->offset, "%s: already written",
+                        writer->name);
+    return INK_OK;
+}
+
+ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
+                                 ink_error *error)
+{
+    INK_TRY(check_usable(writer, error));
+    if (writer->sealed)
+        return ink_fail(error, INK_BAD_ARGUMENT, writer->offset, "%s: sealed", writer->name);
+    if (n_bytes > WRITE_BUFFER_BYTES - writer->n_buffered) {
+        INK_TRY(write_out(writer, writer->buffer, writer->n_buffered, error));
+        writer->n_buffered = 0;
+    }
+    if (n_bytes >= WRITE_BUFFER_BYTES) {
+        INK_TRY(write_out(writer, bytes, n_bytes, error));
+    } else if (n_bytes) {
+        memcpy(writer->buffer + writer->n_buffered, bytes, n_bytes);
+        writer->n_buffered += n_bytes;
+    }
+    writer->offset += n_bytes;
+    return INK_OK;
+}
+
+uint64_t ink_file_writer_offset(const ink_file_writer *writer)
+{
+    return writer->offset;
+}
+
+static ink_status close_sealed(ink_file_writer *writer, ink_error *error)
+{
+    int closed = close(writer->descriptor);
+    writer->descriptor = -1;
+    if (closed == 0)
+        return INK_OK;
+    writer->failed = true;
+    return ink_file_fail_errno(error, writer->name, "finish writing");
+}
+
+ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error)
+{
+    INK_TRY(check_usable(writer, error));
+    if (writer->sealed)
+        return INK_OK;
+    INK_TRY(write_out(writer, writer->buffer, writer->n_buffered, error));
+    writer->n_buffered = 0;
+    if (fsync(writer->descriptor) != 0) {
+        writer->failed = true;
+        return ink_file_fail_errno(error, writer->name, "write to the disk");
+    }
+    if (!writer->private)
+        INK_TRY(close_sealed(writer, error));
+    ink_delete(writer->allocator, writer->buffer);
+    writer->buffer = NULL;
+    writer->sealed = true;
+    return INK_OK;
+}
+
+ink_status ink_file_writer_read(const ink_file_writer *writer, uint64_t offset, size_t n_bytes,
+                                void *dst, ink_error *error)
+{
+    if (!writer->private || !writer->sealed || offset > writer->offset ||
+        n_bytes > writer->offset - offset)
+        return ink_fail(error, INK_BAD_ARGUMENT, offset, "%s: cannot be read here", writer->name);
+    for (size_t done = 0; done < n_bytes;) {
+        ssize_t got =
+            pread(writer->descriptor, (char *)dst + done,
+                  ink_size_min(n_bytes - done, INK_FILE_MAX_TRANSFER), (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ink_file_fail_errno(error, writer->name, "read what was written");
+        if (got == 0)
+            return ink_fail(error, INK_IO, offset + done, "%s: became shorter while it was written",
+                            writer->name);
+        done += (size_t)got;
+    }
+    return INK_OK;
+}
+
+/*
+ * Makes the rename itself survive a power cut. Not every file system can; the file is whole either
+ * way.
+ */
+static void sync_folder(ink_file_writer *writer)
+{
+    char *slash = strrchr(writer->temporary, '/');
+    if (slash == writer->temporary)
+        slash[1] = '\0';
+    else if (slash)
+        *slash = '\0';
+    int folder = open(slash ? writer->temporary : ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (folder < 0)
+        return;
+    (void)fsync(folder);
+    (void)close(folder);
+}
+
+ink_status ink_file_writer_commit(ink_file_writer *writer, ink_error *error)
+{
+    INK_TRY(ink_file_writer_seal(writer, error));
+    if (rename(writer->temporary, writer->path) != 0) {
+        writer->failed = true;
+        return ink_file_fail_errno(error, writer->name, "rename the finished file");
+    }
+    writer->committed = true;
+    sync_folder(writer);
+    return INK_OK;
+}
+
+void ink_file_writer_close(ink_file_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->created && !writer->committed)
+        (void)unlink(writer->temporary);
+    if (writer->descriptor >= 0) /* after the name is gone: the lock goes with it */
+        (void)close(writer->descriptor);
+    ink_delete(writer->allocator, writer->buffer);
+    ink_delete(writer->allocator, writer->temporary);
+    ink_delete(writer->allocator, writer);
+}
