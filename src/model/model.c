@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/pool.h"
 #include "model/pack_cache.h"
-#include "model/vocab_source.h"
+#include "model/text_work.h"
 #include "model/weights.h"
 #include "text/template.h"
 
@@ -19,36 +19,6 @@ static ink_status find_arch(ink_model *model, ink_error *error)
         return ink_fail(error, INK_UNSUPPORTED, 0, "%s: architecture \"%.60s\" is not supported",
                         ink_gguf_name(model->gguf), name.text);
     return INK_OK;
-}
-
-/* Text knows no files; what it says about a part of this one is said of this one. */
-static ink_status in_file(const ink_model *model, ink_status status, ink_error *error)
-{
-    const char *name = ink_gguf_name(model->gguf);
-    if (status == INK_OK || !error || strncmp(error->message, name, strlen(name)) == 0)
-        return status;
-    ink_error inner = *error;
-    return ink_fail(error, status, inner.offset, "%s: %s", name, inner.message);
-}
-
-static ink_status open_text(ink_model *model, bool required, ink_error *error)
-{
-    ink_gguf_string chat = {NULL, 0};
-    if (!required && !ink_gguf_find(model->gguf, "tokenizer.ggml.model"))
-        return INK_OK;
-    INK_TRY(in_file(
-        model, ink_model_vocab_open(&model->vocab, model->gguf, model->allocator, error), error));
-    if (ink_vocab_pretokenizer_guessed(model->vocab))
-        ink_warn(&model->log,
-                 "%s: names no pre-tokenizer (tokenizer.ggml.pre); '%s' stands in, and tokens may "
-                 "differ from those the model was trained on",
-                 ink_gguf_name(model->gguf), ink_vocab_pretokenizer_name(model->vocab));
-    INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
-    if (!chat.text)
-        return INK_OK;
-    return in_file(model,
-                   ink_template_new(&model->chat, chat.text, chat.n_bytes, model->allocator, error),
-                   error);
 }
 
 static ink_status check_vocabulary(const ink_model *model, ink_error *error)
@@ -113,30 +83,54 @@ static ink_status check_factors(const ink_model *model, ink_error *error)
     return INK_OK;
 }
 
+static ink_status open_vocabulary(ink_model *model, ink_error *error)
+{
+    ink_text_work text;
+    ink_text_work_begin(&text, model, true, false);
+    return ink_text_work_end(&text, error);
+}
+
+static ink_status open_weights(ink_model *model, const ink_model_options *options, int n_threads,
+                               ink_error *error)
+{
+    ink_bindings bindings;
+    INK_TRY(find_arch(model, error));
+    INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
+    INK_TRY(ink_weights_bind(model, &bindings, error));
+    model->weight_bytes = bindings.memory_bytes;
+    if (options->load == INK_LOAD_METADATA)
+        ink_bindings_keep_vectors(&bindings);
+    INK_TRY(load_weights(model, &bindings, options, n_threads, error));
+    return check_factors(model, error);
+}
+
+/* What is wrong with the weights comes first, whichever was found first. */
+static ink_status open_all(ink_model *model, const ink_model_options *options, int n_threads,
+                           ink_error *error)
+{
+    ink_text_work text;
+    ink_text_work_begin(&text, model, false, n_threads > 1);
+    ink_status weights = open_weights(model, options, n_threads, error);
+    ink_status status = ink_text_work_end(&text, weights == INK_OK ? error : NULL);
+    INK_TRY(weights);
+    INK_TRY(status);
+    INK_TRY(check_vocabulary(model, error));
+    if (model->pack_cache && model->memory)
+        ink_pack_cache_keep(model->pack_cache, model->memory);
+    return INK_OK;
+}
+
 static ink_status fill(ink_model *model, const char *path, const ink_model_options *options,
                        ink_error *error)
 {
-    ink_bindings bindings;
     int n_threads;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
     INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
     if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
         model->load = INK_LOAD_VOCABULARY;
     if (model->load == INK_LOAD_VOCABULARY)
-        return open_text(model, true, error);
-    INK_TRY(find_arch(model, error));
-    INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
-    INK_TRY(ink_weights_bind(model, &bindings, error));
-    INK_TRY(open_text(model, false, error));
-    INK_TRY(check_vocabulary(model, error));
-    model->weight_bytes = bindings.memory_bytes;
-    if (options->load == INK_LOAD_METADATA)
-        ink_bindings_keep_vectors(&bindings);
-    INK_TRY(load_weights(model, &bindings, options, n_threads, error));
-    INK_TRY(check_factors(model, error));
-    if (model->pack_cache && model->memory)
-        ink_pack_cache_keep(model->pack_cache, model->memory);
-    return INK_OK;
+        return open_vocabulary(model, error);
+    return open_all(model, options, n_threads, error);
 }
 
 ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,

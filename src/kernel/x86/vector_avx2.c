@@ -276,28 +276,45 @@ TEMPLATE __m256 load_twice(const float *x, size_t n)
     return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), twice);
 }
 
-/* Lanes 2i and 2i + 1 are a pair: even ones get x0 cos - x1 sin, odd ones x1 cos + x0 sin. */
+/*
+ * Lanes 2i and 2i + 1 are a pair: even ones get x0 cos - x1 sin, odd ones x1 cos + x0 sin. n counts
+ * the pairs that are left, of which four are rotated.
+ */
+TEMPLATE void rotate_pairs(float *x, const float *cosine, const float *sine, size_t n)
+{
+    __m256 value = load_half(x, 2 * n, 0);
+    __m256 crossed = _mm256_permute_ps(value, _MM_SHUFFLE(2, 3, 0, 1));
+    crossed = _mm256_mul_ps(crossed, load_twice(sine, n));
+    value = _mm256_mul_ps(value, load_twice(cosine, n));
+    store_half(x, 2 * n, 0, _mm256_addsub_ps(value, crossed));
+}
+
 void ink_rope_pairs_avx2(float *x, const float *cosine, const float *sine, size_t n_pairs)
 {
-    for (size_t i = 0; i < n_pairs; i += HALF / 2) {
-        const size_t n = n_pairs - i;
-        __m256 value = load_half(x + 2 * i, 2 * n, 0);
-        __m256 crossed = _mm256_permute_ps(value, _MM_SHUFFLE(2, 3, 0, 1));
-        crossed = _mm256_mul_ps(crossed, load_twice(sine + i, n));
-        value = _mm256_mul_ps(value, load_twice(cosine + i, n));
-        store_half(x + 2 * i, 2 * n, 0, _mm256_addsub_ps(value, crossed));
-    }
+    const size_t step = HALF / 2;
+    size_t i = 0;
+    for (; i + step <= n_pairs; i += step)
+        rotate_pairs(x + 2 * i, cosine + i, sine + i, step);
+    if (i < n_pairs)
+        rotate_pairs(x + 2 * i, cosine + i, sine + i, n_pairs - i);
+}
+
+/* Of n pairs that are left, the first eight; their second values begin at x1. */
+TEMPLATE void rotate_halves(float *x0, float *x1, const float *cosine, const float *sine, size_t n)
+{
+    __m256 angle_cos = load_half(cosine, n, 0), angle_sin = load_half(sine, n, 0);
+    __m256 first = load_half(x0, n, 0), second = load_half(x1, n, 0);
+    __m256 y0 = _mm256_sub_ps(_mm256_mul_ps(first, angle_cos), _mm256_mul_ps(second, angle_sin));
+    __m256 y1 = _mm256_add_ps(_mm256_mul_ps(first, angle_sin), _mm256_mul_ps(second, angle_cos));
+    store_half(x0, n, 0, y0);
+    store_half(x1, n, 0, y1);
 }
 
 void ink_rope_halves_avx2(float *x, const float *cosine, const float *sine, size_t n_pairs)
 {
-    for (size_t i = 0; i < n_pairs; i += HALF) {
-        const size_t n = n_pairs - i;
-        __m256 angle_cos = load_half(cosine + i, n, 0), angle_sin = load_half(sine + i, n, 0);
-        __m256 x0 = load_half(x + i, n, 0), x1 = load_half(x + n_pairs + i, n, 0);
-        __m256 y0 = _mm256_sub_ps(_mm256_mul_ps(x0, angle_cos), _mm256_mul_ps(x1, angle_sin));
-        __m256 y1 = _mm256_add_ps(_mm256_mul_ps(x0, angle_sin), _mm256_mul_ps(x1, angle_cos));
-        store_half(x + i, n, 0, y0);
-        store_half(x + n_pairs + i, n, 0, y1);
-    }
+    size_t i = 0;
+    for (; i + HALF <= n_pairs; i += HALF)
+        rotate_halves(x + i, x + n_pairs + i, cosine + i, sine + i, HALF);
+    if (i < n_pairs)
+        rotate_halves(x + i, x + n_pairs + i, cosine + i, sine + i, n_pairs - i);
 }
