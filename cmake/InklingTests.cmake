@@ -68,14 +68,22 @@ if(INK_BUILD_TESTS AND ink_kernel_checker)
     set_tests_properties(kernels PROPERTIES RUN_SERIAL ON) # it measures time
 endif()
 
-# ---- Fuzz targets.
+# ---- Fuzz targets. What fuzzing found (scripts/fuzz_keep.sh) is unpacked beside them and replayed with the seeds.
 file(GLOB ink_fuzz_targets CONFIGURE_DEPENDS "${ink_tests_dir}/fuzz/fuzz_*.c")
 foreach(source ${ink_fuzz_targets})
     get_filename_component(target "${source}" NAME_WE)
     string(REPLACE "fuzz_" "" name "${target}")
     ink_add_executable(replay_${name} tests/fuzz "${source}" "${ink_tests_dir}/fuzz/replay.c")
-    ink_add_test(fuzz/replay_${name} ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:replay_${name}>
-        "${ink_tests_dir}/fuzz/corpus/${name}")
+    set(inputs "${ink_tests_dir}/fuzz/corpus/${name}")
+    set(archive "${ink_tests_dir}/fuzz/found/${name}.tar.xz")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${archive}")
+    if(EXISTS "${archive}")
+        set(found "${CMAKE_BINARY_DIR}/tests/fuzz/found/${name}")
+        file(REMOVE_RECURSE "${found}")
+        file(ARCHIVE_EXTRACT INPUT "${archive}" DESTINATION "${found}")
+        list(APPEND inputs --whole "${found}")
+    endif()
+    ink_add_test(fuzz/replay_${name} ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:replay_${name}> ${inputs})
     if(INK_BUILD_FUZZERS)
         ink_add_executable(${target} . "${source}")
         target_link_options(${target} PRIVATE -fsanitize=fuzzer)

@@ -3,8 +3,8 @@
 #
 #   fuzz.sh BUILD_DIR [NAME...]        (no name: all)
 #
-# What was learned is kept in build/fuzz-corpus/NAME, so the next run resumes; an input that breaks something is kept beside
-# it. tests/fuzz/NAME.dict, where there is one, gives the fuzzer words to begin with.
+# What was learned is kept in build/fuzz-corpus/NAME, so the next run resumes (fuzz_keep.sh puts it into the tree); an input
+# that breaks something is kept beside it. tests/fuzz/NAME.dict, where there is one, gives the fuzzer words to begin with.
 set -u
 build=$1
 shift
@@ -20,7 +20,9 @@ for name in "$@"; do
     mkdir -p "$kept/corpus"
     echo "fuzz_$name: $seconds s, $(ls "$kept/corpus" | wc -l) inputs known"
     set -- "$kept/corpus"
-    [ -d "$seeds" ] && set -- "$@" "$seeds"
+    for folder in "$seeds" "$build/tests/fuzz/found/$name"; do
+        [ -d "$folder" ] && set -- "$@" "$folder"
+    done
     [ -f "$dictionary" ] && set -- "$@" "-dict=$dictionary"
     if "$build/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$kept/" "$@" >"$kept/log" 2>&1; then

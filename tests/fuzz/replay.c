@@ -2,9 +2,9 @@
  * Replays a fuzz target without a fuzzer: every file of the given folders, each of its prefixes
  * (all up to MAX_PREFIXES, then evenly spread), and a fixed number of copies with a few bytes
  * changed. The changes come from a fixed seed, so a failure repeats; its input is named by file,
- * kind and number.
+ * kind and number. What stands behind --whole is run as it is and no other way.
  *
- *   replay_NAME [--mutations N] FOLDER|FILE...
+ *   replay_NAME [--mutations N] FOLDER|FILE... [--whole FOLDER|FILE...]
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t n_mutations = 64;
 static size_t n_files, n_runs;
+static int only_whole;
 
 /* A block of exactly this size, so that a sanitizer sees one byte too far. */
 static void run_copy(const uint8_t *bytes, size_t size)
@@ -79,9 +80,10 @@ static int replay_file(const char *path, size_t size)
     (void)fflush(stdout); /* the last line names the file when the target crashes */
     run_copy(bytes, size);
     size_t step = size / MAX_PREFIXES + 1;
-    for (size_t length = 0; length < size; length += step)
+    for (size_t length = 0; !only_whole && length < size; length += step)
         run_copy(bytes, length);
-    run_mutations(bytes, size);
+    if (!only_whole)
+        run_mutations(bytes, size);
     free(bytes);
     n_files++;
     return 0;
@@ -116,6 +118,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--mutations") == 0 && i + 1 < argc)
             n_mutations = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--whole") == 0)
+            only_whole = 1;
         else
             failed |= replay(argv[i]);
     }
