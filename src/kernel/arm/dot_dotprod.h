@@ -4,6 +4,8 @@
 
 #include "kernel/arm/expander_neon.h"
 
+#define DIRECT_WIDTH 2 /* columns that meet a tile at a time: what registers hold */
+
 /* With the four activations of a lane. */
 TEMPLATE int32x4_t dot_lane(int32x4_t sum, int8x16_t codes, int8x16_t x, int lane)
 {

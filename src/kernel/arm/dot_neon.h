@@ -8,6 +8,8 @@
 #include <string.h>
 #include "kernel/arm/expander_neon.h"
 
+#define DIRECT_WIDTH 1 /* columns that meet a tile at a time: what registers hold */
+
 /* How many of n units may be summed in 16 bits: activations are at most 127. */
 TEMPLATE int run_of(int largest, int n)
 {

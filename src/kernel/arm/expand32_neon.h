@@ -10,10 +10,21 @@
 /* Every byte of a block is in the tile once per row. */
 #define FIELD(at, type, member) ((at).block + INK_TILE_ROWS * offsetof(type, member))
 
+/*
+ * A pointer of its own for what follows it: an instruction that loads two registers reaches no
+ * further than 1 KiB, and compilers count from the begin of a block (Q6_K: an eighth of all).
+ */
+TEMPLATE const uint8_t *from_here(const uint8_t *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 /* Four rows of a field's unit of 4 bytes; 16 rows of one of a byte. */
 TEMPLATE uint8x16_t unit4(const uint8_t *field, int unit, int quarter)
 {
-    return vld1q_u8(field + UNIT_BYTES * unit + 16 * quarter);
+    const uint8_t *run = from_here(field + UNIT_BYTES * N_UNITS * (unit / N_UNITS));
+    return vld1q_u8(run + UNIT_BYTES * (unit % N_UNITS) + 16 * quarter);
 }
 
 TEMPLATE uint8x16_t unit1(const uint8_t *field, int unit)

@@ -10,7 +10,6 @@
 #include "kernel/arm/product_neon.h"
 
 #define MAX_DIRECT_COLS 4
-#define DIRECT_WIDTH 2 /* columns at a time */
 
 /* Each pair of units is two units of eight rows. */
 TEMPLATE void put_codes(panel_half *half, int pair, int quarter, int8x16_t first, int8x16_t second)

@@ -67,6 +67,15 @@ TEMPLATE float32x4_t add_scaled(ink_group_kind kind, float32x4_t acc, float32x4_
     return acc;
 }
 
+/*
+ * Loads do not pass: left alone, compilers gather those of a whole block at its start and spill
+ * most of what they loaded, for Q4_K a third more instructions.
+ */
+TEMPLATE void keep_order(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
 TEMPLATE void add_block(expander f, float32x4_t acc[MAX_COLS][QUARTERS], const uint8_t *block,
                         const ink_q8 *x[MAX_COLS], int n_cols)
 {
@@ -76,6 +85,7 @@ TEMPLATE void add_block(expander f, float32x4_t acc[MAX_COLS][QUARTERS], const u
         group_sums sum;
         foreach (c, n_cols)
             g.x[c] = x[c]++;
+        keep_order();
         f.scales(&scales, g.at);
         sum_group(f, sum, &g, &scales, n_cols);
         foreach (c, n_cols)
