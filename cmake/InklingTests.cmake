@@ -84,13 +84,14 @@ endforeach()
 
 # ---- Scripts.
 if(TARGET inkling)
+    list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " ink_emulator)
     file(GLOB ink_scripts CONFIGURE_DEPENDS "${ink_tests_dir}/e2e/*.sh")
     list(FILTER ink_scripts EXCLUDE REGEX "/support\\.sh$")
     foreach(script ${ink_scripts})
         get_filename_component(name "${script}" NAME_WE)
         ink_add_test(e2e/${name} sh "${script}")
         set_tests_properties(e2e/${name} PROPERTIES ENVIRONMENT
-            "INK_BIN=$<TARGET_FILE:inkling>;INK_SHARED=${ink_shared_dir};INK_EMULATOR=${CMAKE_CROSSCOMPILING_EMULATOR}")
+            "INK_BIN=$<TARGET_FILE:inkling>;INK_SHARED=${ink_shared_dir};INK_EMULATOR=${ink_emulator}")
     endforeach()
 endif()
 
