@@ -85,7 +85,8 @@ TEMPLATE void add_block(expander f, float32x4_t acc[MAX_COLS][QUARTERS], const u
         group_sums sum;
         foreach (c, n_cols)
             g.x[c] = x[c]++;
-        keep_order();
+        if (f.n_groups > 1)
+            keep_order();
         f.scales(&scales, g.at);
         sum_group(f, sum, &g, &scales, n_cols);
         foreach (c, n_cols)
