@@ -7,6 +7,7 @@ JOBS ?= 2
 FUZZ_SECONDS ?= 60
 MODEL ?=
 PROMPT ?=
+TARGETS ?= aarch64 armhf riscv64
 ARGS ?=
 
 export JOBS FUZZ_SECONDS MODEL PROMPT
@@ -71,11 +72,11 @@ format: ## Lay the code out with clang-format
 	@scripts/setup.sh lint
 	@scripts/lint/layout.sh --fix
 
-cross: ## Build for 64-bit ARM and run what was built under qemu
-	@scripts/setup.sh build cross
-	@scripts/sysroot.sh
-	@$(call build,cross-aarch64)
-	@scripts/run_tests.sh build/cross-aarch64 $(ARGS)
+cross: ## Build for TARGETS (64- and 32-bit ARM, RISC-V), run under qemu, compare bits with this machine's
+	@scripts/setup.sh build $(TARGETS:%=cross-%)
+	@$(call build,release,inkling)
+	@$(foreach target,$(TARGETS),scripts/sysroot.sh $(target) && $(call build,cross-$(target)) && \
+		scripts/cross.sh $(target) $(ARGS) &&) true
 
 clean: ## Remove what was built (the fuzzers' findings in build/fuzz-corpus stay)
 	@find build -mindepth 1 -maxdepth 1 ! -name fuzz-corpus -exec rm -rf {} + 2>/dev/null || true

@@ -92,6 +92,7 @@ endforeach()
 
 # ---- Scripts.
 if(TARGET inkling)
+    list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " ink_emulator)
     file(GLOB ink_scripts CONFIGURE_DEPENDS "${ink_tests_dir}/e2e/*.sh")
     list(FILTER ink_scripts EXCLUDE REGEX "/support\\.sh$")
     list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " ink_emulator) # ';' would end the variable's value

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Installs from Debian what is missing for a purpose, and says what and why. With everything there it does nothing, fast.
 #
-#   setup.sh [build] [lint] [clang] [cross]        (no argument: build)
+#   setup.sh [build] [lint] [clang] [cross-TARGET]        (no argument: build)
 #
 # "build" is what `make run` and `make test` need on a machine that has only git and make.
 set -eu
+# shellcheck source=scripts/target.sh
+. "$(dirname "$0")/target.sh"
 
 # need PURPOSE COMMAND-OR-FILE PACKAGE REASON: one row per dependency. A file is searched in the include folders.
 missing_packages='' missing_lines=''
@@ -41,9 +43,11 @@ for purpose in "${@:-build}"; do
         need cppcheck cppcheck 'static analysis'
         ;;
     clang) need clang clang 'the second compiler; libFuzzer' ;;
-    cross)
-        need aarch64-linux-gnu-gcc 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross' 'compiles for 64-bit ARM'
-        need qemu-aarch64-static qemu-user-static 'runs what was compiled'
+    cross-*)
+        read_target "${purpose#cross-}"
+        need "$triplet-gcc" "gcc-$triplet libc6-dev-$arch-cross" "compiles for $arch"
+        need "qemu-$qemu-static" qemu-user-static 'runs what was compiled'
+        need dpkg-source dpkg-dev 'unpacks sources where there are no packages of a library'
         ;;
     *)
         echo "setup.sh: unknown purpose '$purpose'" >&2

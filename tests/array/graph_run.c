@@ -45,11 +45,11 @@ void ink_graph_run_go(ink_graph_run *run)
 ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, size_t n_rows,
                            size_t k, const float *values)
 {
-    uint64_t row_bytes, expert_bytes;
-    assert_true(ink_format_row_bytes(format, k, &row_bytes));
-    assert_true(ink_format_packed_bytes(format, n_rows, k, &expert_bytes));
-    if (!packed)
-        expert_bytes = row_bytes * n_rows;
+    uint64_t file_bytes, packed_bytes;
+    assert_true(ink_format_row_bytes(format, k, &file_bytes));
+    assert_true(ink_format_packed_bytes(format, n_rows, k, &packed_bytes));
+    const size_t row_bytes = (size_t)file_bytes;
+    const size_t expert_bytes = packed ? (size_t)packed_bytes : row_bytes * n_rows;
     char *data = calloc(n_experts, expert_bytes), *rows = calloc(INK_TILE_ROWS, row_bytes);
     assert_true(data && rows);
     size_t n_blocks = k / ink_formats[format].block_elements;

@@ -355,7 +355,7 @@ static void as_stored(ink_format format, float *values, size_t n)
 {
     uint64_t n_bytes;
     assert_true(ink_format_row_bytes(format, n, &n_bytes));
-    void *blocks = malloc(n_bytes);
+    void *blocks = malloc((size_t)n_bytes);
     assert_non_null(blocks);
     assert_true(ink_encode(format, blocks, values, n));
     ink_decode(format, values, blocks, n / ink_formats[format].block_elements);

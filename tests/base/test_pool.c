@@ -83,7 +83,7 @@ static void every_task_runs_once_in_stage_order(void **state)
     for (int n_threads = 1; n_threads <= MAX_TEST_THREADS; n_threads++) {
         ink_pool *pool = new_pool(n_threads);
         for (int round = 0; round < 400; round++) {
-            run at = {.n_stages = ink_test_random(&random) % (MAX_STAGES + 1)};
+            run at = {.n_stages = (size_t)ink_test_random(&random) % (MAX_STAGES + 1)};
             for (size_t stage = 0; stage < at.n_stages; stage++)
                 at.n_tasks[stage] = (uint32_t)(ink_test_random(&random) % (MAX_TASKS + 1));
             check_run(pool, &at);

@@ -212,8 +212,9 @@ static void pieces_of_any_size_arrive_in_order(void **state)
         bytes[i] = (uint8_t)ink_test_random(&seed);
     ink_file_writer *writer = open_writer();
     for (size_t at = 0; at < sizeof bytes;) {
-        size_t n_bytes = ink_test_random(&seed) % 2 ? ink_test_random(&seed) % 100
-                                                    : ink_test_random(&seed) % 100000;
+        size_t n_bytes = (size_t)ink_test_random(&seed) % 100000;
+        if (ink_test_random(&seed) % 2)
+            n_bytes %= 100;
         if (n_bytes > sizeof bytes - at)
             n_bytes = sizeof bytes - at;
         assert_int_equal(ink_file_writer_write(writer, bytes + at, n_bytes, &error), INK_OK);

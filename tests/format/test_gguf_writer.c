@@ -302,7 +302,7 @@ static void open_small(ink_gguf **gguf, const char *architecture)
         put_tensor(&file, &(tensor_row){name, 1, {(i + 1) * 8}, 0, offset});
         offset += ((i + 1) * 32 + 63) / 64 * 64;
     }
-    put_data(&file, 64, offset);
+    put_data(&file, 64, (size_t)offset);
     succeed(ink_gguf_open_memory(gguf, file.bytes, file.n_bytes, "small", NULL, &error));
 }
 

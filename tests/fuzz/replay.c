@@ -53,7 +53,7 @@ static void run_mutations(uint8_t *bytes, size_t size)
         size_t at[MAX_CHANGED_BYTES], n_changed = 1 + next_random(&state) % MAX_CHANGED_BYTES;
         uint8_t before[MAX_CHANGED_BYTES];
         for (size_t i = 0; i < n_changed; i++) {
-            at[i] = next_random(&state) % size;
+            at[i] = (size_t)(next_random(&state) % size);
             before[i] = bytes[at[i]];
             uint64_t pick = next_random(&state);
             bytes[at[i]] = pick & 1 ? telling[pick / 2 % sizeof telling] : (uint8_t)(pick >> 8);

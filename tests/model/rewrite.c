@@ -111,14 +111,14 @@ static void write_tensor(const ink_rewrite *rewrite, ink_gguf_writer *writer, co
     uint64_t n_bytes = tensor->n_bytes;
     if (is(rewrite->tensor, tensor) && rewrite->shape[0] > 0)
         n_bytes = bytes_of_shape(rewrite, tensor);
-    char *data = calloc(1, n_bytes > tensor->n_bytes ? n_bytes : tensor->n_bytes);
+    char *data = calloc(1, (size_t)(n_bytes > tensor->n_bytes ? n_bytes : tensor->n_bytes));
     assert_non_null(data);
-    MUST(ink_gguf_read(gguf, tensor, 0, tensor->n_bytes, data, &error_));
+    MUST(ink_gguf_read(gguf, tensor, 0, (size_t)tensor->n_bytes, data, &error_));
     uint64_t step = rewrite->repeat ? rewrite->repeat : n_bytes;
     for (uint64_t at = 0; is(rewrite->tensor, tensor) && at + rewrite->n_bytes <= n_bytes;
          at += step)
         memcpy(data + at, rewrite->bytes, rewrite->n_bytes);
-    MUST(ink_gguf_writer_write(writer, data, n_bytes, &error_));
+    MUST(ink_gguf_writer_write(writer, data, (size_t)n_bytes, &error_));
     free(data);
 }
 

@@ -303,8 +303,8 @@ static void stop_strings_cut_the_text(void **state)
         char stop[2][32];
         size_t found = n_bytes, end_found = n_bytes + 1;
         for (int i = 0; i < 2; i++) {
-            size_t length = 1 + ink_test_random(&random) % 30;
-            size_t from = ink_test_random(&random) % (n_bytes - length);
+            size_t length = 1 + (size_t)ink_test_random(&random) % 30;
+            size_t from = (size_t)ink_test_random(&random) % (n_bytes - length);
             (void)snprintf(stop[i], sizeof stop[i], "%.*s", (int)length, story + from);
             size_t at = (size_t)(strstr(story, stop[i]) - story);
             if (at + length < end_found || (at + length == end_found && at < found)) {

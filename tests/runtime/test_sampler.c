@@ -175,7 +175,7 @@ static void stages_keep_what_they_say(void **state)
     size_t n_checked[N_STAGES] = {0};
     open_sampler(&sampler, &options, MAX_VOCAB);
     for (int trial = 0; trial < 2000; trial++) {
-        size_t n = 1 + ink_test_random(&random) % (trial % 4 ? 200 : MAX_VOCAB);
+        size_t n = 1 + (size_t)ink_test_random(&random) % (trial % 4 ? 200 : MAX_VOCAB);
         double part = (double)(ink_test_random(&random) >> 11) * 0x1p-53;
         stage which = (stage)(trial % N_STAGES);
         bool close = false;

@@ -252,7 +252,7 @@ static void cut_anywhere(void **state)
     for (size_t n = 0; n < table; n++)
         assert_refused(&b, b.bytes, n, INK_CORRUPT, n < 100 ? "too few" : NULL);
     for (int i = 0; i < 100; i++)
-        assert_refused(&b, b.bytes, table + ink_test_random(&random) % (b.n_bytes - table),
+        assert_refused(&b, b.bytes, table + (size_t)ink_test_random(&random) % (b.n_bytes - table),
                        INK_CORRUPT, "not whole");
     char *longer = malloc(b.n_bytes + 1);
     assert_non_null(longer);
@@ -285,7 +285,7 @@ static void one_bit_flipped_anywhere(void **state)
                                   : "damaged");
     }
     for (int i = 0; i < 300; i++) {
-        size_t byte = ink_test_random(&random) % (b.n_bytes - INK_STATE_HEADER_BYTES);
+        size_t byte = (size_t)ink_test_random(&random) % (b.n_bytes - INK_STATE_HEADER_BYTES);
         flip_and_refuse(&b, INK_STATE_HEADER_BYTES + byte, i % 8, INK_CORRUPT, "damaged");
     }
     ink_write_file(path, b.bytes, b.n_bytes);
@@ -358,7 +358,8 @@ static void random_lies_do_no_harm(void **state)
     assert_non_null(copy);
     memcpy(copy, b.bytes, b.n_bytes);
     for (int i = 0; i < 300; i++) {
-        size_t n_lies = 1 + ink_test_random(&random) % 3, n_cut = ink_test_random(&random) % 3;
+        size_t n_lies = 1 + (size_t)ink_test_random(&random) % 3,
+               n_cut = (size_t)ink_test_random(&random) % 3;
         for (size_t k = 0; k < n_lies; k++)
             b.bytes[16 + ink_test_random(&random) % (n_table - 16)] =
                 (char)(ink_test_random(&random) >> 40);

@@ -45,12 +45,12 @@ static void one_random_text(uint64_t *random)
 {
     char strings[5][16], text[MAX_TEXT + 1];
     const char *list[5];
-    size_t n_strings = 1 + ink_test_random(random) % 5,
-           n_bytes = ink_test_random(random) % MAX_TEXT;
+    size_t n_strings = 1 + (size_t)ink_test_random(random) % 5,
+           n_bytes = (size_t)ink_test_random(random) % MAX_TEXT;
     unsigned alphabet = 1 + (unsigned)(ink_test_random(random) % 3);
     ink_stop_matcher matcher;
     for (size_t i = 0; i < n_strings; i++) {
-        random_letters(strings[i], 1 + ink_test_random(random) % 15, alphabet, random);
+        random_letters(strings[i], 1 + (size_t)ink_test_random(random) % 15, alphabet, random);
         list[i] = strings[i];
     }
     random_letters(text, n_bytes, alphabet, random);
