@@ -134,13 +134,14 @@ typedef struct ink_model_options {
     ink_load load;
     int n_threads; /* to load with, at most 256; 0: as many as there are processors */
     /*
-     * A folder where packed weights are kept, as large as the model's file: the next start maps them
-     * instead of reading and packing, and processes share one copy. NULL or "": none. What it holds is
-     * used when it belongs to this very model, as far as sizes, times and samples tell (not when a
-     * few bytes were changed in place and the file's time set back), and replaced when it does not.
-     * Whatever goes wrong with it is a warning in the log, and the model is loaded without. A new
-     * file is written in the background; ink_model_free waits until it is whole. Only the owner can
-     * read it; who makes it shorter while it is in use causes a SIGBUS in all who use it.
+     * A folder where packed weights are kept, as large as the model's file: the next start maps
+     * them instead of reading and packing, and processes share one copy. NULL or "": none. What it
+     * holds is used when it belongs to this very model, as far as sizes, times and samples tell
+     * (not when a few bytes were changed in place and the file's time set back), and replaced when
+     * it does not. Whatever goes wrong with it is a warning in the log, and the model is loaded
+     * without. A new file is written in the background; ink_model_free waits until it is whole.
+     * Only the owner can read it; who makes it shorter while it is in use causes a SIGBUS in all
+     * who use it.
      */
     const char *pack_cache;
     bool verify_pack_cache; /* read all of it at open, and compare its checksum */
@@ -163,6 +164,7 @@ typedef struct ink_model_info {
         n_experts_used;
     uint32_t n_vocab, n_context; /* n_context: what it was trained for */
     bool has_vocabulary, has_chat_template;
+    bool has_thinking; /* the chat template looks at the variable enable_thinking */
     /* "llama", "gpt2", ... and the rule that splits texts first; "" where there is none */
     const char *tokenizer, *pretokenizer;
 } ink_model_info;
@@ -200,7 +202,10 @@ typedef enum ink_special {
     INK_SPECIAL_OPEN = 4
 } ink_special;
 
-/* text may hold NULs and need not be valid UTF-8. `special` is a sum of ink_special. */
+/*
+ * text may hold NULs and need not be valid UTF-8. `special` is a sum of ink_special; one that has
+ * no effect is BAD_ARGUMENT.
+ */
 INK_MUST_USE INK_API ink_status ink_tokenize(const ink_model *model, const char *text,
                                              size_t n_bytes, unsigned special, ink_tokens *out,
                                              ink_error *error);
@@ -212,10 +217,11 @@ INK_MUST_USE INK_API ink_status ink_detokenize(const ink_model *model, const int
 INK_API bool ink_is_end_token(const ink_model *model, int32_t token);
 
 /*
- * The model's chat template, rendered, to be read by people: see ink_chat_tokenize. `variables` is JSON: an array of messages ({"role": ...,
- * "content": ...}), or an object of all variables (messages, tools, enable_thinking, ...).
- * bos_token, eos_token and add_generation_prompt = true are filled in where absent. `now` is the
- * time, in seconds since 1970 UTC, for templates that print a date.
+ * The model's chat template, rendered, to be read by people: see ink_chat_tokenize. `variables` is
+ * JSON: an array of messages ({"role": ..., "content": ...}), or an object of all variables
+ * (messages, tools, enable_thinking, ...). bos_token, eos_token and add_generation_prompt = true
+ * are filled in where absent. `now` is the time, in seconds since 1970 UTC, for templates that
+ * print a date.
  */
 INK_MUST_USE INK_API ink_status ink_chat_render(const ink_model *model, const char *variables,
                                                 size_t n_bytes, int64_t now, ink_string *out,
@@ -319,21 +325,26 @@ INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const 
 
 /*
  * How the next token is chosen: type, C field and JSON key (the flag has '-' for '_'), default,
- * lowest, highest, help. The penalties come first, then temperature 0 takes the best token;
- * otherwise top_k, typical_p, top_p, min_p, temperature, and a draw.
+ * lowest, highest, the field at whose 0 it has no effect or NULL, help. The penalties come first,
+ * then temperature 0 takes the best token; otherwise top_k, typical_p, top_p, min_p, temperature,
+ * and a draw.
  */
-#define INK_SAMPLING_TABLE(X)                                                                      \
-    X(float, temperature, 0.8f, 0, 100, "randomness of the choice; 0 always takes the best token") \
-    X(int32_t, top_k, 40, 0, 10000000, "choose among the K best tokens; 0: all")                   \
-    X(float, top_p, 0.95f, 0, 1,                                                                   \
-      "choose among the best tokens that have probability P together; 1: all")                     \
-    X(float, min_p, 0.05f, 0, 1, "drop tokens less than P times as likely as the best; 0: none")   \
-    X(float, typical_p, 1, 0, 1, "keep the P most typical probability mass; 1: all")               \
-    X(float, repeat_penalty, 1, 0.01f, 100, "divide the logits of recent tokens; 1: off")          \
-    X(int32_t, repeat_last_n, 64, 0, 1000000, "how many recent tokens the penalties look at")      \
-    X(float, frequency_penalty, 0, -100, 100, "lower a token for each time it occurred")           \
-    X(float, presence_penalty, 0, -100, 100, "lower a token that occurred")                        \
-    X(int64_t, seed, -1, -1, INT64_MAX, "of the random numbers; -1: a new one each time")
+#define INK_SAMPLING_TABLE(X)                                                                   \
+    X(float, temperature, 0.8f, 0, 100, NULL,                                                   \
+      "randomness of the choice; 0 always takes the best token")                                \
+    X(int32_t, top_k, 40, 0, 10000000, "temperature", "choose among the K best tokens; 0: all") \
+    X(float, top_p, 0.95f, 0, 1, "temperature",                                                 \
+      "choose among the best tokens that have probability P together; 1: all")                  \
+    X(float, min_p, 0.05f, 0, 1, "temperature",                                                 \
+      "drop tokens less than P times as likely as the best; 0: none")                           \
+    X(float, typical_p, 1, 0, 1, "temperature",                                                 \
+      "keep the P most typical probability mass; 1: all")                                       \
+    X(float, repeat_penalty, 1, 0.01f, 100, NULL, "divide the logits of recent tokens; 1: off") \
+    X(int32_t, repeat_last_n, 64, 0, 1000000, NULL,                                             \
+      "how many recent tokens the penalties look at")                                           \
+    X(float, frequency_penalty, 0, -100, 100, NULL, "lower a token for each time it occurred")  \
+    X(float, presence_penalty, 0, -100, 100, NULL, "lower a token that occurred")               \
+    X(int64_t, seed, -1, -1, INT64_MAX, NULL, "of the random numbers; -1: a new one each time")
 
 typedef struct ink_logit_bias {
     int32_t token;
@@ -341,7 +352,7 @@ typedef struct ink_logit_bias {
 } ink_logit_bias;
 
 typedef struct ink_sampling {
-#define X(type, name, fallback, low, high, help) type name;
+#define X(type, name, fallback, low, high, needs, help) type name;
     INK_SAMPLING_TABLE(X)
 #undef X
     const ink_logit_bias *biases; /* [n_biases] */

@@ -1,8 +1,8 @@
 /*
- * A checksum of much data against damage, not against malice, as fast as memory is read: eight lanes
- * of 64 bits take words in turn, lane = rotate(lane ^ word) * odd. Each step is one to one in the
- * lane and in the word, so that whatever happens to a single word always shows, and anything else
- * escapes once in 2^64. After Fowler, Noll and Vo's hash, by words.
+ * A checksum of much data against damage, not against malice, as fast as memory is read: eight
+ * lanes of 64 bits take words in turn, lane = rotate(lane ^ word) * odd. Each step is one to one in
+ * the lane and in the word, so that whatever happens to a single word always shows, and anything
+ * else escapes once in 2^64. After Fowler, Noll and Vo's hash, by words.
  */
 #ifndef INK_BASE_CHECKSUM_H
 #define INK_BASE_CHECKSUM_H

@@ -30,7 +30,9 @@ void ink_file_close(ink_file *file);
 /* As it was when opened. */
 uint64_t ink_file_size(const ink_file *file);
 
-/* When its content was last changed, in nanoseconds since 1970, as it was when opened; memory: 0. */
+/*
+ * When its content was last changed, in nanoseconds since 1970, as it was when opened; memory: 0.
+ */
 uint64_t ink_file_modified(const ink_file *file);
 
 /* For messages: the path, or its end when it is very long. */

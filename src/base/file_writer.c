@@ -1,4 +1,6 @@
-/* Writing: bytes go to a temporary file, which takes the place of the wanted one when it is whole. */
+/*
+ * Writing: bytes go to a temporary file, which takes the place of the wanted one when it is whole.
+ */
 #define _FILE_OFFSET_BITS 64
 #define _POSIX_C_SOURCE 200809L
 #define _DEFAULT_SOURCE /* flock */

@@ -54,7 +54,12 @@ static ink_status write_range(request *r, size_t begin, size_t end, ink_error *e
 /* Saves the session into a file, and goes on in a new one that is restored from it. */
 static ink_status exchange_session(request *r, ink_error *error)
 {
-    char path[] = "/tmp/inkling-session-XXXXXX";
+    const char *folder = getenv("TMPDIR");
+    char path[1024];
+    int n = snprintf(path, sizeof path, "%s/inkling-session-XXXXXX",
+                     folder && *folder ? folder : "/tmp");
+    if (n < 0 || (size_t)n >= sizeof path)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "TMPDIR is longer than %zu bytes", sizeof path);
     int descriptor = mkstemp(path);
     if (descriptor < 0)
         return ink_fail(error, INK_IO, 0, "%s: %s", path, strerror(errno));

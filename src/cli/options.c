@@ -210,25 +210,45 @@ static bool parse_flag(parser *p, const char *word)
     return parse_value[option->kind](p, option, value);
 }
 
+/* The row of a name without dashes that is in the table. */
+static const ink_option *find_name(const parser *p, const char *name)
+{
+    char word[INK_FLAG_BYTES];
+    int n_bytes = snprintf(word, sizeof word, "--%s", name);
+    return find(p->options, word, (size_t)n_bytes);
+}
+
+static bool is_given(const parser *p, const ink_option *option)
+{
+    return option && p->given[option - p->options];
+}
+
+/*
+ * Why a flag that was given changes nothing: NULL, or words and *other, the flag that they end
+ * with.
+ */
+static const char *find_idle(const parser *p, const ink_option *option, const char **other)
+{
+    if ((*other = option->only_with) && !is_given(p, find_name(p, *other)))
+        return "without";
+    if ((*other = option->not_with) && is_given(p, find_name(p, *other)))
+        return "with";
+    const ink_option *number = option->not_at_zero ? find_name(p, option->not_at_zero) : NULL;
+    if ((*other = option->not_at_zero) && number && *(const float *)number->destination == 0)
+        return "at 0 of";
+    return NULL;
+}
+
 /* A flag that would change nothing is an error: whoever wrote it believes that it does. */
 static bool check_effects(const parser *p)
 {
-    char flag[INK_FLAG_BYTES];
     for (const ink_option *option = p->options; option->kind != INK_OPTION_END; option++) {
-        if (!p->given[option - p->options])
-            continue;
-        const char *need = option->only_with, *clash = option->not_with;
-        const char *other = need ? need : clash;
-        if (!other)
-            continue;
-        char name[INK_FLAG_BYTES];
-        snprintf(name, sizeof name, "--%s", other);
-        const ink_option *row = find(p->options, name, strlen(name));
-        bool with = row && p->given[row - p->options];
-        if (need ? with : !with)
+        char flag[INK_FLAG_BYTES];
+        const char *other, *idle = is_given(p, option) ? find_idle(p, option, &other) : NULL;
+        if (!idle)
             continue;
         ink_say("%s: %s has no effect %s --%s", p->call->command->name,
-                ink_option_flag(option, flag), need ? "without" : "with", other);
+                ink_option_flag(option, flag), idle, other);
         return false;
     }
     return true;

@@ -43,9 +43,10 @@ typedef struct ink_option {
     void *destination;
     const char *value; /* what stands for it in the help: "N", "FILE" */
     const char *help;
-    double low, high;      /* of numbers: what is allowed */
-    const char *only_with; /* a switch without which this one has no effect */
-    const char *not_with;  /* a switch with which this one has no effect */
+    double low, high;        /* of numbers: what is allowed */
+    const char *only_with;   /* a switch without which this one has no effect */
+    const char *not_with;    /* a switch with which this one has no effect */
+    const char *not_at_zero; /* a FLOAT at whose 0 this one has no effect */
 } ink_option;
 
 /* What parsing leads to: go on, or end with this exit code because help or an error was printed. */

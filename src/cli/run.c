@@ -130,6 +130,11 @@ static ink_status prepare(ink_run *run, ink_error *error)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s has no chat template, so --system and --thinking have no effect",
                         run->path);
+    if (run->chat.thinking && !info.has_thinking)
+        return ink_fail(
+            error, INK_BAD_ARGUMENT, 0,
+            "the chat template of %s cannot switch thinking, so --thinking has no effect",
+            run->path);
     run->raw = run->raw || !info.has_chat_template;
     if (run->system)
         INK_TRY(ink_chat_add(&run->chat, "system", run->system, strlen(run->system), error));

@@ -68,13 +68,14 @@
  * One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
  * where `sampling` is in scope.
  */
-#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, help_) \
-    {.name = #field,                                                   \
-     .kind = INK_OPTION_OF_##type,                                     \
-     .destination = &sampling->field,                                  \
-     .value = "N",                                                     \
-     .help = help_,                                                    \
-     .low = (double)(low_),                                            \
+#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, needs_, help_) \
+    {.name = #field,                                                           \
+     .kind = INK_OPTION_OF_##type,                                             \
+     .destination = &sampling->field,                                          \
+     .value = "N",                                                             \
+     .help = help_,                                                            \
+     .not_at_zero = needs_,                                                    \
+     .low = (double)(low_),                                                    \
      .high = (double)(high_)},
 #define INK_OPTION_OF_float INK_OPTION_FLOAT
 #define INK_OPTION_OF_int32_t INK_OPTION_INT
@@ -84,9 +85,9 @@
 void ink_setup_session_defaults(ink_session_options *options);
 
 /*
- * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log and progress
- * of `wanted` are filled in, and its folder of packed weights, which INK_PACK_CACHE names where no
- * flag does.
+ * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log and
+ * progress of `wanted` are filled in, and its folder of packed weights, which INK_PACK_CACHE names
+ * where no flag does.
  */
 ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
                            ink_error *error);

@@ -76,7 +76,8 @@ typedef struct ink_softmax_state {
  * rope_*: rotates the first 2 * n_pairs of x by cos/sin[n_pairs]; _pairs takes neighbors (x[2i],
  * x[2i+1]), _halves takes (x[i], x[i + n_pairs]). Su et al., arXiv:2104.09864.
  *
- * pack: up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero bytes.
+ * pack: up to 16 rows ([n_rows][row_bytes], file order) into a tile; missing rows become zero
+ * bytes.
  */
 /* clang-format off */
 #define INK_MATMUL_OPS(X) \

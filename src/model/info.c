@@ -14,9 +14,11 @@ const char *ink_version(void)
 void ink_model_get_info(const ink_model *model, ink_model_info *info)
 {
     const ink_hparams *h = &model->hparams;
-    ink_gguf_string name = {"", 0}, architecture = {"", 0};
+    ink_gguf_string name = {"", 0}, architecture = {"", 0}, chat = {"", 0};
     (void)ink_gguf_get_string(model->gguf, "general.name", &name, NULL);
     (void)ink_gguf_get_string(model->gguf, "general.architecture", &architecture, NULL);
+    if (model->chat)
+        (void)ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, NULL);
     *info = (ink_model_info){
         .path = ink_gguf_name(model->gguf),
         .architecture = architecture.text,
@@ -38,6 +40,7 @@ void ink_model_get_info(const ink_model *model, ink_model_info *info)
         .n_context = h->n_context,
         .has_vocabulary = model->vocab != NULL,
         .has_chat_template = model->chat != NULL,
+        .has_thinking = strstr(chat.text, "enable_thinking") != NULL,
         .tokenizer = model->vocab ? ink_vocab_kind_name(model->vocab) : "",
         .pretokenizer = model->vocab ? ink_vocab_pretokenizer_name(model->vocab) : "",
     };

@@ -2,10 +2,10 @@
  * The packed weights of a model kept in a file, mapped at the next start and used in place: that
  * start reads and packs nothing, and processes share one copy.
  *
- * A file is named by the model's digest, so that a folder serves many models and what no longer fits
- * is replaced. Whatever is wrong with folder or file is said through the log, as a warning, and the
- * model is loaded as without them. A new file is written in the background by a thread of its own,
- * read again, and renamed into its place; closing waits for it.
+ * A file is named by the model's digest, so that a folder serves many models and what no longer
+ * fits is replaced. Whatever is wrong with folder or file is said through the log, as a warning,
+ * and the model is loaded as without them. A new file is written in the background by a thread of
+ * its own, read again, and renamed into its place; closing waits for it.
  */
 #ifndef INK_MODEL_PACK_CACHE_H
 #define INK_MODEL_PACK_CACHE_H
@@ -16,7 +16,8 @@ typedef struct ink_pack_cache ink_pack_cache;
 
 /*
  * Looks for the model's file in the folder options->pack_cache, which is created (not its parent)
- * when there is something to keep. Fails only for lack of memory, or when the model's file cannot be read.
+ * when there is something to keep. Fails only for lack of memory, or when the model's file cannot
+ * be read.
  */
 ink_status ink_pack_cache_open(ink_pack_cache **out, const struct ink_model *model,
                                const ink_bindings *bindings, const ink_model_options *options,

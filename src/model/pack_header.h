@@ -43,8 +43,8 @@ ink_status ink_pack_header_init(ink_pack_header *header, const struct ink_model 
 void ink_pack_header_seal(ink_pack_header *header);
 
 /*
- * NULL when `file`, n_bytes long, is what `wanted` describes; else why it cannot be used. Its data is
- * not looked at.
+ * NULL when `file`, n_bytes long, is what `wanted` describes; else why it cannot be used. Its data
+ * is not looked at.
  */
 const char *ink_pack_header_refuse(const ink_pack_header *wanted, const void *file, size_t n_bytes);
 

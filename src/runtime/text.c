@@ -31,6 +31,14 @@ static ink_status need_vocabulary(const ink_model *model, ink_error *error)
                     ink_gguf_name(model->gguf));
 }
 
+static ink_status check_special(unsigned special, unsigned known, ink_error *error)
+{
+    if ((special & ~known) == 0)
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0, "special is %u: unknown bits %u", special,
+                    special & ~known);
+}
+
 static ink_status encode(const ink_model *model, ink_text text, ink_encode_options options,
                          ink_tokens *out, ink_error *error)
 {
@@ -52,6 +60,8 @@ ink_status ink_tokenize(const ink_model *model, const char *text, size_t n_bytes
     ink_encode_options options = {.add_special = special & INK_SPECIAL_ADD,
                                   .open_prompt = special & INK_SPECIAL_OPEN,
                                   .parse_special = special & INK_SPECIAL_PARSE};
+    const unsigned known = INK_SPECIAL_ADD | INK_SPECIAL_OPEN | INK_SPECIAL_PARSE;
+    INK_TRY(check_special(special, known, error));
     INK_TRY(need_vocabulary(model, error));
     return encode(model, (ink_text){text, n_bytes}, options, out, error);
 }
@@ -68,6 +78,7 @@ ink_status ink_detokenize(const ink_model *model, const int32_t *tokens, size_t 
 {
     ink_buffer buffer;
     ink_decode_options options = {.render_special = special & INK_SPECIAL_PARSE};
+    INK_TRY(check_special(special, INK_SPECIAL_PARSE, error));
     INK_TRY(need_vocabulary(model, error));
     ink_buffer_init(&buffer, model->allocator, MAX_TEXT_BYTES);
     ink_status status = ink_vocab_decode(model->vocab, tokens, n_tokens, options, &buffer, error);
@@ -86,16 +97,30 @@ bool ink_is_end_token(const ink_model *model, int32_t token)
     return model->vocab && ink_vocab_is_end(model->vocab, token);
 }
 
-/*
- * A special token's text for a template; terminated, from the arena. NULL when the model has none.
- */
-static const char *role_text(const ink_model *model, ink_token_role role, ink_arena *arena)
+/* A special token's text for a template; terminated, from the arena. NULL: the model has none. */
+static ink_status role_text(const ink_model *model, ink_token_role role, ink_arena *arena,
+                            const char **out, ink_error *error)
 {
     int32_t token = ink_vocab_role(model->vocab, role);
+    *out = NULL;
     if (token < 0)
-        return NULL;
+        return INK_OK;
     ink_text text = ink_vocab_token_text(model->vocab, token);
-    return ink_arena_string(arena, text.data, text.n_bytes);
+    *out = ink_arena_string(arena, text.data, text.n_bytes);
+    return *out ? INK_OK : ink_fail_memory(error, "a special token's text");
+}
+
+static ink_status render_in(ink_arena *arena, const ink_model *model, ink_text variables,
+                            const ink_template_options *how, ink_buffer *out, ink_error *error)
+{
+    ink_value values;
+    ink_chat_options options = {.add_generation_prompt = true};
+    INK_TRY(role_text(model, INK_ROLE_BOS, arena, &options.bos_token, error));
+    INK_TRY(role_text(model, INK_ROLE_EOS, arena, &options.eos_token, error));
+    INK_TRY(ink_chat_variables_from_json(arena, variables.data, variables.n_bytes, &options,
+                                         &values, error));
+    INK_TRY(ink_template_render(model->chat, values, how, out, error));
+    return ink_buffer_append(out, "", 0) ? INK_OK : ink_fail_memory(error, "text");
 }
 
 /* `origins` may be NULL; both buffers are as far as they came when it fails. */
@@ -103,24 +128,13 @@ static ink_status render(const ink_model *model, ink_text variables, int64_t now
                          ink_buffer *origins, ink_error *error)
 {
     ink_arena arena;
-    ink_value values;
     INK_TRY(need_vocabulary(model, error));
     if (!model->chat)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s has no chat template",
                         ink_gguf_name(model->gguf));
     ink_arena_init(&arena, model->allocator, MAX_VARIABLES_BYTES);
-    ink_chat_options options = {
-        .bos_token = role_text(model, INK_ROLE_BOS, &arena),
-        .eos_token = role_text(model, INK_ROLE_EOS, &arena),
-        .add_generation_prompt = true,
-    };
     ink_template_options how = {.unix_seconds = now, .origins = origins};
-    ink_status status = ink_chat_variables_from_json(&arena, variables.data, variables.n_bytes,
-                                                     &options, &values, error);
-    if (status == INK_OK)
-        status = ink_template_render(model->chat, values, &how, out, error);
-    if (status == INK_OK && !ink_buffer_append(out, "", 0))
-        status = ink_fail_memory(error, "text");
+    ink_status status = render_in(&arena, model, variables, &how, out, error);
     ink_arena_deinit(&arena);
     return status;
 }

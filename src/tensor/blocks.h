@@ -39,7 +39,8 @@ typedef struct { uint8_t high[32], q[64], scales[12]; ink_half d; } ink_block_q3
 typedef struct { ink_half d, d_min; uint8_t scales[12], q[128]; } ink_block_q4_k;
 typedef struct { ink_half d, d_min; uint8_t scales[12], high[32], q[128]; } ink_block_q5_k;
 typedef struct { uint8_t low[128], high[64]; int8_t scales[16]; ink_half d; } ink_block_q6_k;
-typedef struct { ink_half d; uint16_t scales_high; uint8_t scales_low[4], q[128]; } ink_block_iq4_xs;
+typedef struct { ink_half d; uint16_t scales_high; uint8_t scales_low[4], q[128]; }
+    ink_block_iq4_xs;
 
 /* 256 ternary values with one scale: five to a byte in base 3, or four to a byte. */
 typedef struct { uint8_t q[48], q_last[4]; ink_half d; } ink_block_tq1_0;

@@ -118,7 +118,9 @@ static void take_known_texts(ink_vocab *vocab)
     for (size_t i = 0; i < sizeof ending_roles / sizeof ending_roles[0]; i++)
         if (vocab->roles[ending_roles[i]] >= 0)
             vocab->marks[vocab->roles[ending_roles[i]]] |= INK_TOKEN_IS_END;
-    /* What begins another text ends this one, unless it is a piece of text by default of its kind. */
+    /*
+     * What begins another text ends this one, unless it is a piece of text by default of its kind.
+     */
     int32_t bos = vocab->roles[INK_ROLE_BOS];
     if (bos >= 0 && vocab->types[bos] == INK_TOKEN_CONTROL)
         vocab->marks[bos] |= INK_TOKEN_IS_END;

@@ -45,6 +45,7 @@ fails "no such cache" 2 "--cache is 'q9', but must be f32\|f16\|q8_0\|q4_0" run 
 fails "cache of another's prefix" 2 "--cache is 'f3'" run m --cache f3
 fails "empty stop string" 2 "--stop is ''" run m --stop ''
 fails "no effect with" 2 '--system has no effect with --raw' run m --raw --system x
+fails "no effect at zero" 2 '--top-k has no effect at 0 of --temperature' run m x --top-k 3 --temperature 0
 fails "no effect without" 2 '--special has no effect without --raw' run m --special
 fails "flag of another command" 2 'unknown option --temperature' logits m --temperature 0
 fails "logits without --out" 2 '--out FILE is missing' logits m --tokens 1

@@ -1,7 +1,7 @@
 /*
  * Tokenizers: a vocabulary and a text out of one input. Ids are in range, text becomes control
- * tokens only when asked and where the template wrote it, a stream shows what decoding shows, and byte-level vocabularies with all
- * bytes give the text back.
+ * tokens only when asked and where the template wrote it, a stream shows what decoding shows, and
+ * byte-level vocabularies with all bytes give the text back.
  *
  * Input: kind, options, family; then tokens as (length, type, score, bytes) and merges as (length,
  * bytes), each list ended by a length of 0; the rest is the text.

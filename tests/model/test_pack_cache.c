@@ -1,6 +1,6 @@
 /*
- * Packed weights kept in files: the same bits with and without, and whatever is wrong with a file or
- * its folder is a warning, a model that works all the same, and a good file afterwards.
+ * Packed weights kept in files: the same bits with and without, and whatever is wrong with a file
+ * or its folder is a warning, a model that works all the same, and a good file afterwards.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "support.h"

@@ -277,7 +277,9 @@ static void test_every_template(void **state)
 
 #define LONG_TEXT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-/* `d` is "xyz", `l` is ["p", "q"], both data. The origins: a digit repeats what stands before it. */
+/*
+ * `d` is "xyz", `l` is ["p", "q"], both data. The origins: a digit repeats what stands before it.
+ */
 static const struct {
     const char *source, *text, *origins;
 } ways[] = {

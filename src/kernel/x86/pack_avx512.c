@@ -3,8 +3,10 @@
 
 typedef __m512i dwords;
 
-/* Row r, r + 4, r + 8, r + 12 in the four parts of a register, so that transposing 4 by 4 in each
- * part leaves the rows in order. */
+/*
+ * Row r, r + 4, r + 8, r + 12 in the four parts of a register, so that transposing 4 by 4 in each
+ * part leaves the rows in order.
+ */
 TEMPLATE __m512i load_rows(const uint8_t *rows, size_t stride)
 {
     __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)rows));
