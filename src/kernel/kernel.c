@@ -22,6 +22,7 @@ void ink_kernels_init(ink_kernels *kernels, uint32_t features)
 size_t ink_matmul_scratch_bytes(size_t k)
 {
     size_t n_groups = (k + INK_Q8_GROUP - 1) / INK_Q8_GROUP;
+    n_groups = n_groups < INK_PANEL_GROUPS ? n_groups : INK_PANEL_GROUPS;
     return n_groups * INK_PANEL_TILES * INK_PANEL_GROUP_BYTES + 64;
 }
 

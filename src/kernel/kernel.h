@@ -155,11 +155,12 @@ typedef struct ink_kernels {
 void ink_kernels_init(ink_kernels *kernels, uint32_t features);
 
 /*
- * Scratch is one panel of expanded weights: up to 4 tiles, each group of 32 of a tile in at most
- * 1024 bytes.
+ * Scratch is one panel of expanded weights: up to 4 tiles, of k at most so many groups of 32 at a
+ * time, each group of a tile in at most 2048 bytes.
  */
 #define INK_PANEL_TILES 4
-#define INK_PANEL_GROUP_BYTES 1024
+#define INK_PANEL_GROUPS 64
+#define INK_PANEL_GROUP_BYTES 2048
 
 /* Scratch for any matmul with rows of k elements, in bytes. */
 size_t ink_matmul_scratch_bytes(size_t k);

@@ -1,13 +1,19 @@
 /*
  * Float weights: acc = fma(w, x[k], acc) in increasing k, a lane is a row. One accumulator waits
  * four cycles for its last sum, so four tiles go side by side; with many columns these 64 rows by 6
- * columns fill the registers, and k goes in chunks whose weights stay in the second cache.
+ * columns fill the registers, and k goes in chunks whose weights stay in the second cache. There
+ * narrow weights are widened once: a quarter of the units that multiply would else widen them anew
+ * for every six columns.
  */
 #include "kernel/x86/matmul_avx512.h"
 
 #define MAX_TILES 4
 #define MAX_COLUMNS 6
 #define CHUNK 512 /* of k: 64 rows of it are at most 128 KiB, 6 columns 12 KiB */
+
+_Static_assert(CHUNK <= INK_PANEL_GROUPS * INK_Q8_GROUP && MAX_TILES <= INK_PANEL_TILES &&
+                   INK_Q8_GROUP * LANES * sizeof(float) <= INK_PANEL_GROUP_BYTES,
+               "a widened chunk fits the scratch that callers give");
 
 typedef struct float_format {
     size_t bytes; /* of 16 rows of one k */
@@ -100,19 +106,51 @@ static void multiply_columns(const float_product *tiles, const ink_matmul *m, si
     }
 }
 
-static void multiply_all(const ink_matmul *m, size_t bytes, float_product_fn *const *products)
+/* A format's products by columns - 1, and what widens n of k of a tile; NULL for F32. */
+typedef void widen_fn(float *out, const uint8_t *tile, size_t n);
+
+typedef struct float_kernels {
+    size_t bytes;
+    float_product_fn *products[MAX_COLUMNS];
+    widen_fn *widen;
+} float_kernels;
+
+/* The product of a chunk of k; `wide` has the products of F32. */
+static void multiply_chunk(const float_kernels *f, const float_kernels *wide, const ink_matmul *m,
+                           const float_product *chunk, size_t first)
+{
+    float_product p = *chunk;
+    if (!f->widen || m->n_cols <= GEMV_COLUMNS) {
+        multiply_columns(&p, m, first, f->products);
+        return;
+    }
+    for (size_t t = 0; t < MAX_TILES; t++) {
+        float *panel = (float *)m->scratch + t * p.n * LANES;
+        f->widen(panel, p.tile[t], p.n);
+        p.tile[t] = (const uint8_t *)panel;
+    }
+    multiply_columns(&p, m, first, wide->products);
+}
+
+static void multiply_all(const ink_matmul *m, const float_kernels *f, const float_kernels *wide)
 {
     for (size_t tile = 0; tile < tiles_of(m->n_rows); tile += MAX_TILES) {
         float_product p = {.x_stride = m->x_stride, .y_stride = m->y_stride};
-        set_tiles(&p, m, tile, m->k * bytes);
+        set_tiles(&p, m, tile, m->k * f->bytes);
         for (size_t first = 0; first == 0 || first < m->k; first += CHUNK) {
             p.n = m->k - first < CHUNK ? m->k - first : CHUNK;
             p.resume = first > 0;
-            multiply_columns(&p, m, first, products);
+            multiply_chunk(f, wide, m, &p, first);
             for (size_t t = 0; t < MAX_TILES; t++)
-                p.tile[t] += p.n * bytes;
+                p.tile[t] += p.n * f->bytes;
         }
     }
+}
+
+TEMPLATE void widen(const float_format *f, float *out, const uint8_t *tile, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        _mm512_store_ps(out + k * LANES, f->load(tile + k * f->bytes));
 }
 
 #define PRODUCT(name, n_cols)                                    \
@@ -120,20 +158,32 @@ static void multiply_all(const ink_matmul *m, size_t bytes, float_product_fn *co
     {                                                            \
         multiply(&name, p, n_cols);                              \
     }
-#define FLOATS(name)                                                                           \
-    static const float_format name = {sizeof(ink_block_##name) * LANES, load_##name};          \
-    PRODUCT(name, 1)                                                                           \
-    PRODUCT(name, 2)                                                                           \
-    PRODUCT(name, 3)                                                                           \
-    PRODUCT(name, 4)                                                                           \
-    PRODUCT(name, 5)                                                                           \
-    PRODUCT(name, 6)                                                                           \
-    void ink_matmul_##name##_avx512(const ink_matmul *m)                                       \
-    {                                                                                          \
-        static float_product_fn *const products[MAX_COLUMNS] = {name##_1, name##_2, name##_3,  \
-                                                                name##_4, name##_5, name##_6}; \
-        multiply_all(m, name.bytes, products);                                                 \
+static const float_format f32 = {sizeof(ink_block_f32) * LANES, load_f32};
+static const float_format f16 = {sizeof(ink_block_f16) * LANES, load_f16};
+static const float_format bf16 = {sizeof(ink_block_bf16) * LANES, load_bf16};
+
+#define FLOATS(name, widen_)                                          \
+    PRODUCT(name, 1)                                                  \
+    PRODUCT(name, 2)                                                  \
+    PRODUCT(name, 3)                                                  \
+    PRODUCT(name, 4)                                                  \
+    PRODUCT(name, 5)                                                  \
+    PRODUCT(name, 6)                                                  \
+    static const float_kernels kernels_##name = {                     \
+        sizeof(ink_block_##name) * LANES,                             \
+        {name##_1, name##_2, name##_3, name##_4, name##_5, name##_6}, \
+        widen_};                                                      \
+    void ink_matmul_##name##_avx512(const ink_matmul *m)              \
+    {                                                                 \
+        multiply_all(m, &kernels_##name, &kernels_f32);               \
     }
-FLOATS(f32)
-FLOATS(f16)
-FLOATS(bf16)
+#define NARROW_FLOATS(name)                                                      \
+    INSTANCE static void widen_##name(float *out, const uint8_t *tile, size_t n) \
+    {                                                                            \
+        widen(&name, out, tile, n);                                              \
+    }                                                                            \
+    FLOATS(name, widen_##name)
+
+FLOATS(f32, NULL)
+NARROW_FLOATS(f16)
+NARROW_FLOATS(bf16)

@@ -23,7 +23,8 @@ typedef struct panel_group {
     } more;
 } panel_group;
 
-_Static_assert(sizeof(panel_group) <= INK_PANEL_GROUP_BYTES, "fits the scratch that callers give");
+_Static_assert(CHUNK_GROUPS <= INK_PANEL_GROUPS && sizeof(panel_group) <= INK_PANEL_GROUP_BYTES,
+               "fits the scratch that callers give");
 
 /* What the product must know of a format: the others are expanded to one of these. */
 typedef enum product_kind {

@@ -6,7 +6,6 @@
 #include "kernel/x86/matmul_avx512.h"
 
 #define MAX_COLUMNS 4
-#define GEMV_COLUMNS 12 /* with more, expanding a panel and reading it again is faster */
 
 /*
  * How far ahead of its use a line is asked for. The hardware's own guess covers a page at most and

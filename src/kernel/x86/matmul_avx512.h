@@ -7,6 +7,8 @@
 
 #include "kernel/x86/tile_avx512.h"
 
+#define GEMV_COLUMNS 12 /* with more, expanding a panel and reading it again is faster */
+
 #define GEMM(name, ...) ink_matmul_fn ink_gemm_##name##_avx512; /* many columns */
 TILE_FORMATS(GEMM)
 #undef GEMM
