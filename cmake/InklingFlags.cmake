@@ -14,6 +14,8 @@ target_compile_options(ink_flags INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes
     -ffp-contract=off -fno-math-errno
     $<$<BOOL:${INK_WERROR}>:-Werror>)
+# Where a long has 32 bits, files of more than 2 GiB, and folders of file systems with 64-bit inodes.
+target_compile_definitions(ink_flags INTERFACE _FILE_OFFSET_BITS=64)
 
 if(INK_SANITIZE)
     set(ink_sanitizers -fsanitize=${INK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

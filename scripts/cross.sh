@@ -103,7 +103,7 @@ for entry in $processors; do
         check_kernels "$cpu" --isa "$isa"
     fi
 done
-scripts/run_tests.sh "$build" --exclude-regex '^(golden|fault|fuzz|kernels)|_hostile$|test_(generate|state)$' "$@" | tee "$scratch/tests"
+scripts/run_tests.sh "$build" --exclude-regex '^(golden|fault|fuzz|kernels)|_hostile$|test_(generate|state)$|/numbers$' "$@" | tee "$scratch/tests"
 count_totals "$scratch/tests"
 rm -rf "$scratch"
 

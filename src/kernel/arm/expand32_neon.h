@@ -12,7 +12,7 @@
 
 /*
  * A pointer of its own for what follows it: an instruction that loads two registers reaches no
- * further than 1 KiB, and compilers count from the begin of a block (Q6_K: an eighth of all).
+ * further than 1 KiB, and compilers count from the begin of a block (Q6_K: 6 % more of all).
  */
 TEMPLATE const uint8_t *from_here(const uint8_t *p)
 {
