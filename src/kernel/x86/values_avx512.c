@@ -72,25 +72,27 @@ TEMPLATE __mmask16 lanes_of(const values_piece *piece, int vector, int n_blocks)
     return piece->n_elements > before ? first_lanes(piece->n_elements - before) : 0;
 }
 
+/* d of a stretch of rows, then its products with p. */
 TEMPLATE void weigh(const values_format *f, const ink_values *v, const values_piece *piece,
                     size_t first, size_t n, weights *w, int n_blocks, int n_cols)
 {
     float d[STRETCH];
-    foreach (b, n_blocks) {
+    for (int b = 0; b < n_blocks; b++) {
+        const uint8_t *block = piece->rows + first * v->row_bytes + (size_t)b * f->block_bytes;
         for (size_t row = 0; row < n; row++) {
             uint16_t half;
-            memcpy(&half, piece->rows + (first + row) * v->row_bytes + (size_t)b * f->block_bytes,
-                   sizeof half);
+            memcpy(&half, block + row * v->row_bytes, sizeof half);
             d[row] = _cvtsh_ss(half);
         }
-        foreach (c, n_cols)
+        for (int c = 0; c < n_cols; c++) {
+            const float *p = piece->p + (size_t)c * v->p_stride + first;
             for (size_t row = 0; row < n; row += LANES) {
                 __mmask16 lanes = first_lanes(n - row);
-                const float *p = piece->p + (size_t)c * v->p_stride + first + row;
-                __m512 product = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, p),
+                __m512 product = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, p + row),
                                                _mm512_maskz_loadu_ps(lanes, d + row));
                 _mm512_mask_storeu_ps(w->of[b][c] + row, lanes, product);
             }
+        }
     }
 }
 
