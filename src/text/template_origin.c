@@ -108,16 +108,18 @@ static int one_origin(const ink_rendering *r, size_t mark)
     return all ? INK_ORIGIN_TEMPLATE : -1;
 }
 
-/* Room for a text and, where it is mixed, the origins of its bytes behind it. */
-static ink_status new_text(ink_rendering *r, size_t capacity, bool mixed, char **out)
+/*
+ * Room for a text and, where it is mixed, the origins of its bytes behind it; NULL: *status says
+ * why.
+ */
+static char *new_text(ink_rendering *r, size_t capacity, bool mixed, ink_status *status)
 {
-    void *memory;
-    *out = NULL;
+    void *memory = NULL;
     if (mixed && capacity > UINT32_MAX) /* the distance that a value can hold */
-        return ink_render_fail_memory(r);
-    INK_TRY(ink_render_take(r, capacity, mixed ? 2 : 1, &memory));
-    *out = memory;
-    return INK_OK;
+        *status = ink_render_fail_memory(r);
+    else
+        *status = ink_render_take(r, capacity, mixed ? 2 : 1, &memory);
+    return *status == INK_OK ? memory : NULL;
 }
 
 ink_status ink_render_take_text(ink_rendering *r, size_t mark, ink_value *out)
@@ -129,9 +131,11 @@ ink_status ink_render_take_text(ink_rendering *r, size_t mark, ink_value *out)
         INK_TRY(ink_render_new_string(r, text, n_bytes, out));
         out->origin = (uint32_t)origin;
     } else {
-        char *copy;
+        ink_status status;
         INK_TRY(ink_render_spend_bytes(r, n_bytes));
-        INK_TRY(new_text(r, n_bytes, true, &copy));
+        char *copy = new_text(r, n_bytes, true, &status);
+        if (!copy)
+            return status;
         memcpy(copy, text, n_bytes);
         memcpy(copy + n_bytes, r->origins.data + mark, r->origins.n_bytes - mark);
         *out = ink_value_borrow(copy, n_bytes);
@@ -190,10 +194,12 @@ static bool extend(ink_rendering *r, ink_value a, ink_value b)
 /* The text is new; with capacity beyond it, it is remembered as one that may grow. */
 static ink_status join(ink_rendering *r, ink_value a, ink_value b, size_t capacity, ink_value *out)
 {
-    char *text;
+    ink_status status;
     size_t total = a.n_bytes + b.n_bytes;
     bool grows = capacity > total, mixed = grows || is_mixed(a) || a.origin != b.origin;
-    INK_TRY(new_text(r, capacity, mixed, &text));
+    char *text = new_text(r, capacity, mixed, &status);
+    if (!text)
+        return status;
     copy_text(text, mixed ? capacity : 0, a);
     copy_text(text + a.n_bytes, mixed ? capacity : 0, b);
     *out = ink_value_borrow(text, total);
@@ -228,11 +234,13 @@ ink_status ink_render_concat(ink_rendering *r, ink_value a, ink_value b, ink_val
 ink_status ink_render_repeat(ink_rendering *r, ink_value text, size_t times, ink_value *out)
 {
     size_t total;
-    char *memory;
+    ink_status status;
     if (!ink_size_mul(text.n_bytes, times, &total))
         return ink_render_fail_memory(r);
     INK_TRY(ink_render_spend_bytes(r, total));
-    INK_TRY(new_text(r, total, is_mixed(text), &memory));
+    char *memory = new_text(r, total, is_mixed(text), &status);
+    if (!memory)
+        return status;
     for (size_t at = 0; at < total; at += text.n_bytes)
         copy_text(memory + at, is_mixed(text) ? total : 0, text);
     *out = ink_value_borrow(total ? memory : "", total);
