@@ -36,6 +36,7 @@ for purpose in "${@:-build}"; do
         need jansson.h libjansson-dev 'commands and tests that read JSON'
         need histedit.h libedit-dev 'history and line editing in the chat'
         need cmocka.h libcmocka-dev 'unit tests'
+        need /usr/bin/python3 python3 'tests that type into a chat, and bench/compare'
         ;;
     lint)
         need clang-format clang-format 'layout of the code'
