@@ -7,14 +7,18 @@
 #define LEAF INK_LEAF
 #define ROWS INK_ROWS
 #define WHOLE INK_WHOLE
+#define PURE false
+#define WRITES true
 const ink_op_info ink_ops[INK_N_OPS] = {
-#define OP(name, inputs, rows, backward) [INK_OP_##name] = {#name, inputs, rows},
+#define OP(name, inputs, rows, effect, backward) [INK_OP_##name] = {#name, inputs, rows, effect},
 #include "array/ops.def"
 #undef OP
 };
 #undef LEAF
 #undef ROWS
 #undef WHOLE
+#undef PURE
+#undef WRITES
 
 void ink_graph_init(ink_graph *graph, const ink_allocator *allocator)
 {
@@ -454,6 +458,24 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
         y->inputs[3] = sequences;
         y->inputs[4] = sinks;
         y->parameters.attention = *attention;
+    }
+    return y;
+}
+
+ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_array *sequences,
+                        ink_state_place state)
+{
+    if (!x || !weight || !sequences)
+        return NULL;
+    if (x->n_dims != 2 || weight->n_dims != 2 || weight->shape[0] != last(x) ||
+        (bias && ink_elements(bias) != last(x)) || sequences->shape[0] != x->shape[0])
+        return mismatch(x, INK_OP_CONVOLVE);
+    ink_array *y = derive_alike(INK_OP_CONVOLVE, x);
+    if (y) {
+        y->inputs[1] = weight;
+        y->inputs[2] = bias;
+        y->inputs[3] = sequences;
+        y->parameters.state = state;
     }
     return y;
 }

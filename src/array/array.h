@@ -24,7 +24,7 @@
 typedef enum ink_type { INK_F32, INK_I32, INK_Q8, INK_POINTER, INK_N_TYPES } ink_type;
 
 typedef enum ink_op {
-#define OP(name, inputs, rows, backward) INK_OP_##name,
+#define OP(name, inputs, rows, effect, backward) INK_OP_##name,
 #include "array/ops.def"
 #undef OP
     INK_N_OPS
@@ -36,6 +36,7 @@ typedef struct ink_op_info {
     const char *name;
     uint8_t n_inputs;
     ink_locality locality;
+    bool writes; /* into the sequences */
 } ink_op_info;
 
 extern const ink_op_info ink_ops[INK_N_OPS];
@@ -76,6 +77,11 @@ typedef struct ink_attention {
     bool causal;    /* else all of the sequence, or window / 2 to each side */
 } ink_attention;
 
+/* Where an op keeps what it carries from token to token: floats of a layer's state (array/kv.h). */
+typedef struct ink_state_place {
+    size_t layer, offset;
+} ink_state_place;
+
 typedef union ink_parameters {
     const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
     size_t offset;            /* VIEW, in elements */
@@ -90,6 +96,7 @@ typedef union ink_parameters {
     ink_activation activation; /* ACTIVATE */
     bool rope_pairs;           /* ROPE: neighbors, else halves */
     ink_attention attention;   /* STORE, ATTEND */
+    ink_state_place state;     /* CONVOLVE */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -203,6 +210,16 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
  */
 ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
                       ink_array *sinks, const ink_attention *attention);
+
+/*
+ * Each channel along its sequence: y[t] = bias + sum over j of weight[channel][j] * x[t - (n_taps -
+ * 1) + j], by products and sums in increasing j, bias last. x[n, n_channels], weight[n_channels,
+ * n_taps], bias[n_channels] or NULL -> [n, n_channels]. Tokens of a sequence stand in their order.
+ * What it reads of earlier steps, and leaves for later ones, is the last n_taps - 1 rows of x, in
+ * the sequences' states from state.offset on: [n_taps - 1][n_channels].
+ */
+ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_array *sequences,
+                        ink_state_place state);
 
 /*
  * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger

@@ -16,7 +16,7 @@ typedef enum ink_role {
     INK_N_WEIGHT_ROLES
 } ink_role;
 
-#define INK_MAX_ROLES 32 /* in one list of an architecture */
+#define INK_MAX_ROLES 40 /* in one list of an architecture */
 
 typedef enum ink_rope_kind { INK_ROPE_NONE, INK_ROPE_NEIGHBORS, INK_ROPE_HALVES } ink_rope_kind;
 
@@ -44,7 +44,8 @@ typedef struct ink_arch {
     ink_expert_gate gate;
     bool scale_embedding_by_width; /* times the square root of its width */
     bool parallel;                 /* attention and feed-forward read the same input */
-    uint8_t ffn_norm; /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    uint8_t ffn_norm;    /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    uint8_t output_norm; /* the role of the norm before the logits; 0: INK_WEIGHT_OUTPUT_NORM */
     /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
     float gate_limit;
     bool normalize_experts; /* weights of the chosen experts sum up to one */
@@ -67,10 +68,14 @@ typedef struct ink_arch {
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
 
+/* Whether its models must have, or may have, such a part. */
+bool ink_arch_lists(const ink_arch *arch, ink_role role);
+
 /* ---- Lists that several architectures share. */
 #define INK_MODEL_PARTS INK_WEIGHT_TOKEN_EMBEDDING, INK_WEIGHT_OUTPUT_NORM
 #define INK_QKV_PARTS \
     INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
+#define INK_CONV_PARTS INK_WEIGHT_CONV_IN, INK_WEIGHT_CONV, INK_WEIGHT_CONV_OUT
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_EXPERT_PARTS \

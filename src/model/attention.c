@@ -89,7 +89,7 @@ static ink_array *plain_attention(ink_builder *b, ink_array *x)
     rotate(b, &y);
     const ink_step *step = b->step;
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
-    ink_array *stored = ink_output(ink_store(y.k, y.v, step->positions, step->sequences, &a));
+    ink_array *stored = ink_store(y.k, y.v, step->positions, step->sequences, &a);
     ink_array *seen =
         join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
     seen = seen ? ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;
@@ -131,7 +131,7 @@ static ink_array *latent_attention(ink_builder *b, ink_array *x)
     ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
     q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
     ink_array *k = ink_concat(shared, k_rotated);
-    ink_array *stored = ink_output(ink_store(k, shared, step->positions, step->sequences, &a));
+    ink_array *stored = ink_store(k, shared, step->positions, step->sequences, &a);
     ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
     return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT],
                             join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));

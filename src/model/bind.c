@@ -187,6 +187,12 @@ static bool only_looked_up(const binder *b, ink_role role)
              ink_gguf_find_tensor(b->model->gguf, "output.weight")));
 }
 
+/* Kept as floats in the order of the file, in as many dimensions as they have. */
+static bool kept_as_floats(ink_role role)
+{
+    return role == INK_WEIGHT_CONV;
+}
+
 static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required,
                             ink_weight *weight)
 {
@@ -201,9 +207,10 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
     if (tensor) {
         INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
         INK_TRY(check_shape(b, tensor, p->shape, layer, &n_dims));
-        weight->n = (size_t)tensor->shape[0];
-        INK_TRY(n_dims == 1 ? bind_vector(b, tensor, weight->n, &weight->vector)
-                            : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
+        bool floats = n_dims == 1 || kept_as_floats(role);
+        weight->n = (size_t)(floats ? tensor->shape[0] * tensor->shape[1] : tensor->shape[0]);
+        INK_TRY(floats ? bind_vector(b, tensor, weight->n, &weight->vector)
+                       : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
     }
     return bind_bias(b, stem, p, layer, weight);
 }
@@ -227,8 +234,8 @@ static bool lists(const uint8_t *roles, ink_role role)
 
 /* What a layer has in one of several ways: all parts of the one, and none that only others have. */
 typedef struct choice {
-    ink_role decisive; /* optional where there is a choice */
-    uint8_t ways[3][5];
+    ink_role decisive;  /* optional where there is a choice */
+    uint8_t ways[3][7]; /* each ended by INK_WEIGHT_END */
 } choice;
 
 static const choice choices[] = {
@@ -239,6 +246,9 @@ static const choice choices[] = {
     {INK_WEIGHT_SHARED_DOWN,
      {{INK_WEIGHT_END}, {INK_WEIGHT_SHARED_GATE, INK_WEIGHT_SHARED_UP, INK_WEIGHT_SHARED_DOWN}}},
     {INK_WEIGHT_QKV, {{INK_WEIGHT_QKV}, {INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE}}},
+    {INK_WEIGHT_CONV,
+     {{INK_CONV_PARTS, INK_WEIGHT_END},
+      {INK_QKV_PARTS, INK_WEIGHT_QUERY_NORM, INK_WEIGHT_KEY_NORM}}},
     {INK_WEIGHT_QUERY_A,
      {{INK_WEIGHT_QUERY}, {INK_WEIGHT_QUERY_A, INK_WEIGHT_QUERY_A_NORM, INK_WEIGHT_QUERY_B}}},
 };
@@ -286,6 +296,18 @@ static ink_status check_choices(const binder *b, uint32_t layer)
     return INK_OK;
 }
 
+/* A layer attends, and has a cache, exactly where the file counts heads of keys and values. */
+static ink_status check_attention(const binder *b, uint32_t layer)
+{
+    uint32_t n = b->model->hparams.layers[layer].n_kv_heads;
+    if ((n > 0) == (b->model->layers[layer][INK_WEIGHT_ATTENTION_OUTPUT].n > 0))
+        return INK_OK;
+    return ink_fail(b->error, INK_CORRUPT, 0,
+                    "%s: layer %u has %u heads of keys and values, but tensor "
+                    "blk.%u.attn_output.weight is %s",
+                    ink_gguf_name(b->model->gguf), layer, n, layer, n > 0 ? "missing" : "there");
+}
+
 static ink_status bind_all(binder *b)
 {
     struct ink_model *model = b->model;
@@ -296,6 +318,7 @@ static ink_status bind_all(binder *b)
         INK_TRY(bind_list(b, arch->required, true, layer, true, model->layers[layer]));
         INK_TRY(bind_list(b, arch->optional, false, layer, true, model->layers[layer]));
         INK_TRY(check_choices(b, layer));
+        INK_TRY(check_attention(b, layer));
     }
     return INK_OK;
 }

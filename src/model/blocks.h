@@ -1,6 +1,6 @@
 /*
  * Inside the decoder: what the recording of a step carries along, the parts that every block is
- * made of, and the two blocks of a layer. A block records its ops and returns its result; NULL in,
+ * made of, and the blocks of a layer. A block records its ops and returns its result; NULL in,
  * or a mistake, is NULL out, and the graph keeps the reason (array.h).
  */
 #ifndef INK_MODEL_BLOCKS_H
@@ -52,6 +52,11 @@ static inline ink_array *ink_block_scale(ink_array *x, float factor)
  * values of its tokens.
  */
 ink_array *ink_block_attention(ink_builder *b, ink_array *x);
+
+/*
+ * The same by a gated short convolution (LFM2), which leaves its last inputs in the layer's state.
+ */
+ink_array *ink_block_convolution(ink_builder *b, ink_array *x);
 
 /* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);

@@ -18,6 +18,13 @@ static ink_array *residual(ink_builder *b, ink_array *x, ink_array *part, ink_ro
     return y ? ink_block_norm(b, &b->weights[out_norm], y) : NULL;
 }
 
+/* What the layer mixes tokens with: by the parts that are present. */
+static ink_array *mix(ink_builder *b, ink_array *x)
+{
+    return ink_weight_present(&b->weights[INK_WEIGHT_CONV]) ? ink_block_convolution(b, x)
+                                                            : ink_block_attention(b, x);
+}
+
 static ink_array *parallel_layer(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
@@ -36,7 +43,7 @@ static ink_array *record_layer(ink_builder *b, ink_array *x)
     const ink_weight *w = b->weights;
     if (b->h->parallel)
         return parallel_layer(b, x);
-    ink_array *part = ink_block_attention(b, ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
+    ink_array *part = mix(b, ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
     ink_role ffn_norm =
         b->model->arch->ffn_norm ? (ink_role)b->model->arch->ffn_norm : INK_WEIGHT_FFN_NORM;
     ink_role post_norm = INK_WEIGHT_ATTENTION_POST_NORM;
@@ -132,7 +139,9 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
         return;
     if (step->chosen)
         x = ink_pick(x, step->chosen);
-    x = x ? ink_block_norm(&b, &model->weights[INK_WEIGHT_OUTPUT_NORM], x) : NULL;
+    ink_role norm =
+        model->arch->output_norm ? (ink_role)model->arch->output_norm : INK_WEIGHT_OUTPUT_NORM;
+    x = x ? ink_block_norm(&b, &model->weights[norm], x) : NULL;
     step->result = ink_output(model->arch->kind == INK_KIND_EMBEDDING ? x : logits(&b, x));
 }
 
@@ -146,4 +155,12 @@ void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *la
 size_t ink_model_window(const ink_model *model, size_t layer)
 {
     return model->hparams.layers[layer].windowed ? model->hparams.window : 0;
+}
+
+size_t ink_model_state_floats(const ink_model *model, size_t layer)
+{
+    const ink_hparams *h = &model->hparams;
+    if (h->layers[layer].n_kv_heads > 0 || !ink_arch_lists(model->arch, INK_WEIGHT_CONV))
+        return 0;
+    return (size_t)(h->n_conv_taps - 1) * h->n_embedding;
 }

@@ -119,9 +119,18 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
 
 /* ---- Completing and checking ----------------------------------------------------------------- */
 
+/* Of the first layer that attends. */
+static uint32_t first_heads(const ink_hparams *hparams)
+{
+    uint32_t i = 0;
+    while (i + 1 < hparams->n_layers && hparams->layers[i].n_heads == 0)
+        i++;
+    return hparams->layers[i].n_heads;
+}
+
 static void complete(const ink_arch *arch, ink_hparams *hparams)
 {
-    uint32_t heads = hparams->layers[0].n_heads;
+    uint32_t heads = first_heads(hparams);
     if (hparams->k_dim == 0 && heads > 0)
         hparams->k_dim = hparams->n_embedding / heads;
     if (hparams->v_dim == 0)
@@ -159,10 +168,14 @@ static bool width_ok(uint64_t width)
     return width >= 1 && width <= INK_MAX_WIDTH;
 }
 
-static ink_status check_layers(reader *r, const ink_hparams *hparams)
+/* Without heads of keys and values a layer does not attend, where the architecture has others. */
+static ink_status check_layers(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
     for (uint32_t i = 0; i < hparams->n_layers; i++) {
         const ink_layer_hparams *layer = &hparams->layers[i];
+        bool attends = layer->n_kv_heads > 0 || !ink_arch_lists(arch, INK_WEIGHT_CONV);
+        if (!attends && width_ok(layer->n_ff))
+            continue;
         if (layer->n_heads == 0 || layer->n_kv_heads == 0 ||
             layer->n_heads % layer->n_kv_heads != 0)
             return ink_fail(r->error, INK_CORRUPT, 0,
@@ -176,6 +189,14 @@ static ink_status check_layers(reader *r, const ink_hparams *hparams)
         if (!width_ok(layer->n_ff))
             return refuse(r, "feed_forward_length", "is zero or too large");
     }
+    return INK_OK;
+}
+
+static ink_status check_states(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+{
+    if (ink_arch_lists(arch, INK_WEIGHT_CONV) &&
+        (hparams->n_conv_taps < 2 || hparams->n_conv_taps > INK_MAX_TAPS))
+        return refuse(r, "shortconv.l_cache", "must be between 2 and 64");
     return INK_OK;
 }
 
@@ -243,7 +264,8 @@ static ink_status check_latent(reader *r, const ink_hparams *hparams)
 
 static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
-    INK_TRY(check_layers(r, hparams));
+    INK_TRY(check_layers(r, arch, hparams));
+    INK_TRY(check_states(r, arch, hparams));
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
     if (arch->rope != INK_ROPE_NONE &&

@@ -53,7 +53,9 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'f': return h->n_expert_ff;
     case 'g': return 2 * (uint64_t)h->n_expert_ff;
     case 's': return h->n_shared_ff;
-    default: return 1; /* '?' */
+    case 't': return h->n_conv_taps;
+    case 'e': return 3 * (uint64_t)h->n_embedding;
+    default: return 1; /* '1' and '?' */
     }
     /* clang-format on */
 }

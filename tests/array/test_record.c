@@ -66,6 +66,8 @@ static void results_have_the_shapes_that_the_header_says(void **state)
     ink_array *at = ids(&graph, 3, 0), *sequences = pointers(&graph, 3);
     ink_array *stored = ink_store(k, v, at, sequences, &attention);
     expect_shape(ink_attend(heads, stored, at, sequences, NULL, &attention), 3, 4, 6);
+    ink_array *taps = floats(&graph, 8, 4, 0);
+    expect_shape(ink_convolve(x, taps, NULL, sequences, (ink_state_place){0}), 3, 8, 0);
     expect_shape(ink_top_k(x, 2), 3, 2, 0);
     expect_shape(ink_gather(x, ids(&graph, 3, 5)), 3, 5, 0);
     expect_shape(ink_combine(heads, floats(&graph, 3, 4, 0)), 3, 8, 0);
@@ -209,6 +211,21 @@ static ink_array *attend_heads(ink_graph *g)
     return ink_attend(floats(g, 3, 3, 8), ids(g, 3, 0), ids(g, 3, 0), pointers(g, 3), NULL,
                       &attention);
 }
+static ink_array *convolve_channels(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 7, 4, 0), NULL, pointers(g, 3),
+                        (ink_state_place){0});
+}
+static ink_array *convolve_bias(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 8, 4, 0), floats(g, 9, 0, 0), pointers(g, 3),
+                        (ink_state_place){0});
+}
+static ink_array *convolve_sequences(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 8, 4, 0), NULL, pointers(g, 2),
+                        (ink_state_place){0});
+}
 static ink_array *top_k_of_fewer(ink_graph *g)
 {
     return ink_top_k(floats(g, 3, 8, 0), 9);
@@ -261,6 +278,9 @@ static const mistake mistakes[] = {
     {"rope_pairs", rope_pairs, INK_BAD_ARGUMENT, "ROPE"},
     {"store_width", store_width, INK_BAD_ARGUMENT, "STORE"},
     {"attend_heads", attend_heads, INK_BAD_ARGUMENT, "ATTEND"},
+    {"convolve_channels", convolve_channels, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"convolve_bias", convolve_bias, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"convolve_sequences", convolve_sequences, INK_BAD_ARGUMENT, "CONVOLVE"},
     {"top_k_of_fewer", top_k_of_fewer, INK_BAD_ARGUMENT, "TOP_K"},
     {"gather_rows", gather_rows, INK_BAD_ARGUMENT, "GATHER"},
     {"combine_slots", combine_slots, INK_BAD_ARGUMENT, "COMBINE"},

@@ -13,6 +13,7 @@
 #define ROPED "llama32-Q8_0"     /* two layers, rotation factors */
 #define EXPERTS "llama-moe-Q4_K_M"
 #define WINDOWS "gemma2-Q4_K_M"
+#define CONVOLVED "lfm2-Q8_0" /* four layers, the third attends */
 #define LONG "phi3-longrope-Q4_K_M"
 #define LATENT "deepseek2-Q8_0"
 #define BIASED "gpt2-Q8_0"
