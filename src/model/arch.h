@@ -43,6 +43,7 @@ typedef struct ink_arch {
     ink_logit_rule logits;
     ink_expert_gate gate;
     bool scale_embedding_by_width; /* times the square root of its width */
+    bool norm_values;              /* values are normed by head, without a weight */
     bool parallel;                 /* attention and feed-forward read the same input */
     uint8_t ffn_norm;    /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
     uint8_t output_norm; /* the role of the norm before the logits; 0: INK_WEIGHT_OUTPUT_NORM */
@@ -76,6 +77,12 @@ bool ink_arch_lists(const ink_arch *arch, ink_role role);
 #define INK_QKV_PARTS \
     INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
 #define INK_CONV_PARTS INK_WEIGHT_CONV_IN, INK_WEIGHT_CONV, INK_WEIGHT_CONV_OUT
+#define INK_BESIDE_DENSE_PARTS                                          \
+    INK_WEIGHT_ROUTER, INK_WEIGHT_ROUTER_NORM, INK_WEIGHT_EXPERTS_NORM, \
+        INK_WEIGHT_EXPERTS_POST_NORM, INK_WEIGHT_DENSE_POST_NORM
+#define INK_PER_LAYER_PARTS                                                                \
+    INK_WEIGHT_PER_LAYER_EMBEDDING, INK_WEIGHT_PER_LAYER_IN, INK_WEIGHT_PER_LAYER_IN_NORM, \
+        INK_WEIGHT_PER_LAYER_GATE, INK_WEIGHT_PER_LAYER_OUT, INK_WEIGHT_PER_LAYER_POST_NORM
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_EXPERT_PARTS \

@@ -26,11 +26,11 @@ static ink_attention attention_of(const ink_builder *b)
     const ink_hparams *h = b->h;
     const ink_layer_hparams *layer = &h->layers[b->layer];
     return (ink_attention){
-        .layer = b->layer,
+        .layer = layer->kv_layer,
         .n_heads = layer->n_heads,
         .n_kv_heads = layer->n_kv_heads,
-        .k_dim = h->k_dim,
-        .v_dim = h->v_dim,
+        .k_dim = ink_hparams_k_dim(h, layer),
+        .v_dim = ink_hparams_v_dim(h, layer),
         .scale = h->attention_scale,
         .soft_cap = h->attention_soft_cap,
         .window = layer->windowed ? h->window : 0,
@@ -57,8 +57,11 @@ static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
         y = (qkv){ink_slice(all, 0, n_q), ink_slice(all, n_q, n_k), ink_slice(all, n_q + n_k, n_v)};
     } else {
         y.q = ink_block_linear(b, &w[INK_WEIGHT_QUERY], x);
-        y.k = ink_block_linear(b, &w[INK_WEIGHT_KEY], x);
-        y.v = ink_block_linear(b, &w[INK_WEIGHT_VALUE], x);
+        y.k = ink_weight_present(&w[INK_WEIGHT_KEY]) ? ink_block_linear(b, &w[INK_WEIGHT_KEY], x)
+                                                     : NULL;
+        y.v = ink_weight_present(&w[INK_WEIGHT_VALUE])
+                  ? ink_block_linear(b, &w[INK_WEIGHT_VALUE], x)
+                  : y.k;
     }
     y.q = split_heads(y.q, a->n_heads, a->k_dim);
     y.k = split_heads(y.k, a->n_kv_heads, a->k_dim);
@@ -66,30 +69,39 @@ static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
     return y;
 }
 
-static void rotate(ink_builder *b, qkv *y)
+static ink_array *rotate(ink_builder *b, ink_array *x)
 {
     const ink_layer_hparams *layer = &b->h->layers[b->layer];
-    if (!layer->rotated)
-        return;
-    bool neighbors = b->model->arch->rope == INK_ROPE_NEIGHBORS;
     ink_array *table = layer->windowed ? b->window_table : b->table;
-    y->q = ink_rope(y->q, table, neighbors);
-    y->k = ink_rope(y->k, table, neighbors);
+    return layer->rotated ? ink_rope(x, table, b->model->arch->rope == INK_ROPE_NEIGHBORS) : x;
+}
+
+/* Puts the layer's keys and values into its cache; in a layer that has none, those it sees. */
+static ink_array *store(ink_builder *b, const qkv *y, const ink_attention *a)
+{
+    const ink_weight *w = b->weights;
+    ink_array **stored = &b->stored[a->layer], *k, *v = y->v;
+    if (a->layer != b->layer)
+        return *stored;
+    if (!y->k || !v)
+        return NULL;
+    k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k));
+    if (b->model->arch->norm_values)
+        v = ink_norm(b->model->arch->norm, v, NULL, NULL, b->h->epsilon);
+    return *stored = ink_store(k, v, b->step->positions, b->step->sequences, a);
 }
 
 static ink_array *plain_attention(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
+    const ink_step *step = b->step;
     ink_attention a = attention_of(b);
     qkv y = project(b, x, &a);
-    if (!y.q || !y.k || !y.v)
+    if (!y.q)
         return NULL;
-    y.q = norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q);
-    y.k = norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y.k);
-    rotate(b, &y);
-    const ink_step *step = b->step;
+    y.q = rotate(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
-    ink_array *stored = ink_store(y.k, y.v, step->positions, step->sequences, &a);
+    ink_array *stored = store(b, &y, &a);
     ink_array *seen =
         join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
     seen = seen ? ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;

@@ -16,6 +16,8 @@ typedef struct ink_builder {
     ink_step *step;
     ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
     uint32_t layer;
+    ink_array **stored;   /* [n_layers]: what was put into a layer's cache; NULL: nothing yet */
+    ink_array *per_layer; /* [n, n_layers * n_per_layer]; NULL where the model has none */
 } ink_builder;
 
 static inline bool ink_weight_present(const ink_weight *weight)
@@ -49,7 +51,7 @@ static inline ink_array *ink_block_scale(ink_array *x, float factor)
 
 /*
  * x[n, n_embedding], normed, to what the layer adds to it, [n, n_embedding]. Stores the keys and
- * values of its tokens.
+ * values of its tokens, unless it sees those of another layer.
  */
 ink_array *ink_block_attention(ink_builder *b, ink_array *x);
 
@@ -60,5 +62,17 @@ ink_array *ink_block_convolution(ink_builder *b, ink_array *x);
 
 /* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);
+
+/*
+ * Both, each between norms of its own: x[n, n_embedding], not normed. The router has its own norm
+ * and reads x, too (Gemma 4).
+ */
+ink_array *ink_block_dense_and_experts(ink_builder *b, ink_array *x);
+
+/* What layers are given of each token beside x: records b->per_layer from the embedded tokens. */
+void ink_block_per_layer_inputs(ink_builder *b, ink_array *x);
+
+/* x[n, n_embedding] to what the layer's part of that adds to it, [n, n_embedding]. */
+ink_array *ink_block_per_layer(ink_builder *b, ink_array *x);
 
 #endif

@@ -51,8 +51,14 @@ static ink_array *record_layer(ink_builder *b, ink_array *x)
                  INK_WEIGHT_ATTENTION_OUT_NORM);
     if (!x)
         return NULL;
-    part = ink_block_feed_forward(b, ink_block_norm(b, &w[ffn_norm], x));
-    return residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
+    part = w[INK_WEIGHT_EXPERTS_NORM].vector
+               ? ink_block_dense_and_experts(b, x)
+               : ink_block_feed_forward(b, ink_block_norm(b, &w[ffn_norm], x));
+    x = residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
+    if (b->per_layer)
+        x = ink_add(x, ink_block_per_layer(b, x));
+    const ink_weight *scale = &w[INK_WEIGHT_LAYER_OUT_SCALE];
+    return scale->vector ? ink_multiply(x, ink_vector(b->graph, scale->vector, scale->n)) : x;
 }
 
 /* ---- Both ends ------------------------------------------------------------------------------- */
@@ -94,7 +100,7 @@ static ink_array *logits(ink_builder *b, ink_array *x)
 
 static ink_array *rope_table(ink_builder *b, bool windowed, size_t n_context)
 {
-    size_t n_pairs = b->h->rope_dims / 2;
+    size_t n_pairs = ink_hparams_rope_dims(b->h, windowed) / 2;
     float magnitude, *frequencies = ink_arena_take(&b->graph->arena, n_pairs, sizeof *frequencies);
     if (!frequencies) {
         ink_fail_memory(&b->graph->error, "rotation frequencies");
@@ -121,7 +127,7 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
     if (b->model->arch->rope == INK_ROPE_NONE)
         return;
     b->table = b->window_table = rope_table(b, false, shape.n_context);
-    if (b->h->rope_base_window != b->h->rope_base)
+    if (ink_rope_differs(b->h))
         b->window_table = rope_table(b, true, shape.n_context);
 }
 
@@ -130,7 +136,13 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
 {
     ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
     record_inputs(&b, shape);
+    b.stored = ink_arena_take(&graph->arena, b.h->n_layers, sizeof(ink_array *));
+    if (!b.stored) {
+        ink_fail_memory(&graph->error, "the layers of a step");
+        return;
+    }
     ink_array *x = embed(&b);
+    ink_block_per_layer_inputs(&b, x);
     for (b.layer = 0; x && b.layer < b.h->n_layers; b.layer++) {
         b.weights = model->layers[b.layer];
         x = record_layer(&b, x);
@@ -147,9 +159,10 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
 
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout)
 {
-    layout->n_heads = model->hparams.layers[layer].n_kv_heads;
-    layout->k_dim = model->hparams.k_dim;
-    layout->v_dim = model->hparams.v_dim;
+    const ink_layer_hparams *of = &model->hparams.layers[layer];
+    layout->n_heads = of->kv_layer == layer ? of->n_kv_heads : 0;
+    layout->k_dim = ink_hparams_k_dim(&model->hparams, of);
+    layout->v_dim = ink_hparams_v_dim(&model->hparams, of);
 }
 
 size_t ink_model_window(const ink_model *model, size_t layer)

@@ -117,6 +117,26 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
     return INK_OK;
 }
 
+/*
+ * The last layers may see the keys and values of the last one of their kind, windowed or not, that
+ * has its own (Gemma 3n, Gemma 4). Kinds are looked for in two layers only, as files are made.
+ */
+static ink_status read_sharing(reader *r, ink_hparams *hparams)
+{
+    uint32_t n = hparams->n_layers, n_own = n - hparams->n_sharing_layers;
+    if (hparams->n_sharing_layers > 0 && (hparams->n_sharing_layers >= n || n_own < 2))
+        return refuse(r, "attention.shared_kv_layers", "leaves fewer than two layers of their own");
+    for (uint32_t i = 0; i < n; i++) {
+        ink_layer_hparams *layer = &hparams->layers[i];
+        layer->kv_layer = i < n_own ? i : layer->windowed ? n_own - 2 : n_own - 1;
+        const ink_layer_hparams *source = &hparams->layers[layer->kv_layer];
+        if (source->windowed != layer->windowed || source->n_kv_heads != layer->n_kv_heads)
+            return refuse(r, "attention.shared_kv_layers",
+                          "shares keys and values between layers that are not alike");
+    }
+    return INK_OK;
+}
+
 /* ---- Completing and checking ----------------------------------------------------------------- */
 
 /* Of the first layer that attends. */
@@ -128,7 +148,7 @@ static uint32_t first_heads(const ink_hparams *hparams)
     return hparams->layers[i].n_heads;
 }
 
-static void complete(const ink_arch *arch, ink_hparams *hparams)
+static void complete_widths(ink_hparams *hparams)
 {
     uint32_t heads = first_heads(hparams);
     if (hparams->k_dim == 0 && heads > 0)
@@ -137,6 +157,19 @@ static void complete(const ink_arch *arch, ink_hparams *hparams)
         hparams->v_dim = hparams->k_dim;
     if (hparams->rope_dims == 0)
         hparams->rope_dims = hparams->k_dim;
+    if (hparams->k_dim_window == 0)
+        hparams->k_dim_window = hparams->k_dim;
+    if (hparams->v_dim_window == 0)
+        hparams->v_dim_window = hparams->v_dim;
+    if (hparams->rope_dims_window == 0)
+        hparams->rope_dims_window =
+            hparams->rope_dims < hparams->k_dim_window ? hparams->rope_dims : hparams->k_dim_window;
+}
+
+static void complete(const ink_arch *arch, ink_hparams *hparams)
+{
+    uint32_t heads = first_heads(hparams);
+    complete_widths(hparams);
     if (hparams->n_context_original == 0)
         hparams->n_context_original = hparams->n_context;
     if (hparams->n_expert_ff == 0)
@@ -182,8 +215,8 @@ static ink_status check_layers(reader *r, const ink_arch *arch, const ink_hparam
                             "%s: layer %u has %u heads over %u key/value heads; the first must be "
                             "a multiple of the second",
                             ink_gguf_name(r->gguf), i, layer->n_heads, layer->n_kv_heads);
-        if (!width_ok((uint64_t)layer->n_heads * hparams->k_dim) ||
-            !width_ok((uint64_t)layer->n_heads * hparams->v_dim))
+        if (!width_ok((uint64_t)layer->n_heads * ink_hparams_k_dim(hparams, layer)) ||
+            !width_ok((uint64_t)layer->n_heads * ink_hparams_v_dim(hparams, layer)))
             return refuse(r, "attention.head_count",
                           "times the width of a head is outside what is possible");
         if (!width_ok(layer->n_ff))
@@ -268,9 +301,17 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
     INK_TRY(check_states(r, arch, hparams));
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
+    if (!width_ok(hparams->k_dim_window) || !width_ok(hparams->v_dim_window))
+        return refuse(r, "attention.key_length_swa", "is zero or too large");
     if (arch->rope != INK_ROPE_NONE &&
         (hparams->rope_dims % 2 != 0 || hparams->rope_dims > hparams->k_dim))
         return refuse(r, "rope.dimension_count", "must be even and at most the width of a head");
+    if (arch->rope != INK_ROPE_NONE &&
+        (hparams->rope_dims_window % 2 != 0 || hparams->rope_dims_window > hparams->k_dim_window))
+        return refuse(r, "rope.dimension_count_swa",
+                      "must be even and at most the width of a head");
+    if (!width_ok((uint64_t)hparams->n_per_layer * hparams->n_layers + 1))
+        return refuse(r, "embedding_length_per_layer_input", "is too large");
     if (hparams->n_context_original > INK_MAX_CONTEXT)
         return refuse(r, "rope.scaling.original_context_length", "is too large");
     if (hparams->window > INK_MAX_CONTEXT)
@@ -301,5 +342,6 @@ ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const in
         ink_gguf_get_u32(gguf, "tokenizer.ggml.token_type_count", &hparams->n_token_types, error));
     complete(arch, hparams);
     INK_TRY(read_windows(&r, arch, hparams, arena));
+    INK_TRY(read_sharing(&r, hparams));
     return check(&r, arch, hparams);
 }

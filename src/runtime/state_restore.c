@@ -105,12 +105,14 @@ static bool same_bits(const float *a, const float *b, size_t n)
 static ink_status check_rotation(const restoring *r, ink_error *error)
 {
     const ink_model *model = r->session->model;
-    size_t n_dims = model->hparams.rope_dims, n = n_dims / 2, n_context = r->session->n_context;
+    const ink_hparams *h = &model->hparams;
+    size_t n_context = r->session->n_context, n_most = h->rope_dims + (size_t)h->rope_dims_window;
     bool same = true;
-    float *rotations = ink_new(r->allocator, n_dims, sizeof *rotations), magnitudes[2];
+    float *rotations = ink_new(r->allocator, n_most, sizeof *rotations), magnitudes[2];
     if (!rotations)
         return ink_fail_memory(error, "restoring a session");
     for (int windowed = 0; windowed < 2 && same; windowed++) {
+        size_t n = ink_hparams_rope_dims(h, windowed && ink_rope_differs(h)) / 2;
         ink_rope_frequencies(model, windowed, (size_t)r->header.n_context, rotations, magnitudes);
         ink_rope_frequencies(model, windowed, n_context, rotations + n, magnitudes + 1);
         same = same_bits(rotations, rotations + n, n) && same_bits(magnitudes, magnitudes + 1, 1);
