@@ -480,6 +480,34 @@ ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_ar
     return y;
 }
 
+/* A number for each of n heads, or a vector for each of groups that they divide into. */
+static bool fits_heads(const ink_array *x, const ink_array *values, int n_dims)
+{
+    return x->n_dims == n_dims && x->shape[0] == values->shape[0] &&
+           values->shape[1] % x->shape[1] == 0;
+}
+
+ink_array *ink_scan(ink_array *values, ink_array *decays, ink_array *keys, ink_array *queries,
+                    ink_array *sequences, ink_state_place state)
+{
+    if (!values || !decays || !keys || !queries || !sequences)
+        return NULL;
+    if (values->n_dims != 3 || sequences->shape[0] != values->shape[0] ||
+        !fits_heads(decays, values, 2) || decays->shape[1] != values->shape[1] ||
+        !fits_heads(keys, values, 3) || !fits_heads(queries, values, 3) ||
+        queries->shape[1] != keys->shape[1] || last(queries) != last(keys))
+        return mismatch(values, INK_OP_SCAN);
+    ink_array *y = derive_alike(INK_OP_SCAN, values);
+    if (y) {
+        y->inputs[1] = decays;
+        y->inputs[2] = keys;
+        y->inputs[3] = queries;
+        y->inputs[4] = sequences;
+        y->parameters.state = state;
+    }
+    return y;
+}
+
 ink_array *ink_top_k(ink_array *x, size_t k)
 {
     if (!x)

@@ -96,7 +96,7 @@ typedef union ink_parameters {
     ink_activation activation; /* ACTIVATE */
     bool rope_pairs;           /* ROPE: neighbors, else halves */
     ink_attention attention;   /* STORE, ATTEND */
-    ink_state_place state;     /* CONVOLVE */
+    ink_state_place state;     /* CONVOLVE, SCAN */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -220,6 +220,20 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
  */
 ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_array *sequences,
                         ink_state_place state);
+
+/*
+ * A linear recurrence in each head: a matrix S[width of keys][dim], zero before the first token, by
+ * which, token by token,
+ *
+ *     S = S * decay + key value^T        y = S^T query
+ *
+ * values[n, n_heads, dim], decays[n, n_heads], keys and queries[n, n_groups, width] -> [n, n_heads,
+ * dim]; neighboring heads share a group's key and query. Selective state spaces are of this form:
+ * Dao & Gu, arXiv:2405.21060. Tokens of a sequence stand in their order; S is in the sequences'
+ * states from state.offset on: [n_heads][width][dim].
+ */
+ink_array *ink_scan(ink_array *values, ink_array *decays, ink_array *keys, ink_array *queries,
+                    ink_array *sequences, ink_state_place state);
 
 /*
  * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger

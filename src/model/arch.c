@@ -24,6 +24,11 @@ static bool is_among(const uint8_t *roles, ink_role role)
     return false;
 }
 
+bool ink_arch_requires(const ink_arch *arch, ink_role role)
+{
+    return is_among(arch->required, role);
+}
+
 bool ink_arch_lists(const ink_arch *arch, ink_role role)
 {
     return is_among(arch->required, role) || is_among(arch->optional, role);

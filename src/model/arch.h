@@ -54,6 +54,7 @@ typedef struct ink_arch {
     uint32_t window_period;
     float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
     uint32_t no_rope_period;  /* every no_rope_period-th layer is not rotated; 0: all are */
+    bool rope_if_finetuned;   /* none is, where the metadata says so */
     bool rope_in_window_only; /* layers that see all are not rotated */
     /* with so many layers scores are scaled by embedding / heads, not key width */
     uint32_t wide_scale_layers;
@@ -69,7 +70,8 @@ typedef struct ink_arch {
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
 
-/* Whether its models must have, or may have, such a part. */
+/* Whether its models must have such a part; whether they must or may. */
+bool ink_arch_requires(const ink_arch *arch, ink_role role);
 bool ink_arch_lists(const ink_arch *arch, ink_role role);
 
 /* ---- Lists that several architectures share. */
@@ -83,6 +85,9 @@ bool ink_arch_lists(const ink_arch *arch, ink_role role);
 #define INK_PER_LAYER_PARTS                                                                \
     INK_WEIGHT_PER_LAYER_EMBEDDING, INK_WEIGHT_PER_LAYER_IN, INK_WEIGHT_PER_LAYER_IN_NORM, \
         INK_WEIGHT_PER_LAYER_GATE, INK_WEIGHT_PER_LAYER_OUT, INK_WEIGHT_PER_LAYER_POST_NORM
+#define INK_SCAN_PARTS                                                                     \
+    INK_WEIGHT_SCAN_IN, INK_WEIGHT_SCAN_CONV, INK_WEIGHT_SCAN_TIME, INK_WEIGHT_SCAN_DECAY, \
+        INK_WEIGHT_SCAN_SKIP, INK_WEIGHT_SCAN_OUT
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_EXPERT_PARTS \

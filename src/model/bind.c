@@ -191,7 +191,9 @@ static bool only_looked_up(const binder *b, ink_role role)
 /* Kept as floats in the order of the file, in as many dimensions as they have. */
 static bool kept_as_floats(ink_role role)
 {
-    return role == INK_WEIGHT_CONV;
+    return role == INK_WEIGHT_CONV || role == INK_WEIGHT_SCAN_CONV ||
+           role == INK_WEIGHT_SCAN_DECAY || role == INK_WEIGHT_SCAN_SKIP ||
+           role == INK_WEIGHT_SCAN_NORM;
 }
 
 /* Files may have what makes keys and values also in layers that see those of another. */
@@ -266,6 +268,7 @@ static const choice choices[] = {
     {INK_WEIGHT_CONV,
      {{INK_CONV_PARTS, INK_WEIGHT_END},
       {INK_QKV_PARTS, INK_WEIGHT_QUERY_NORM, INK_WEIGHT_KEY_NORM}}},
+    {INK_WEIGHT_SCAN_OUT, {{INK_SCAN_PARTS}, {INK_QKV_PARTS}}},
     {INK_WEIGHT_QUERY_A,
      {{INK_WEIGHT_QUERY}, {INK_WEIGHT_QUERY_A, INK_WEIGHT_QUERY_A_NORM, INK_WEIGHT_QUERY_B}}},
 };

@@ -60,6 +60,16 @@ ink_array *ink_block_attention(ink_builder *b, ink_array *x);
  */
 ink_array *ink_block_convolution(ink_builder *b, ink_array *x);
 
+/* Floats that the convolution before a scan carries: the first of the layer's state. */
+static inline size_t ink_convolution_floats(const ink_hparams *h)
+{
+    size_t n_channels = h->n_scan + 2 * (size_t)h->n_scan_groups * h->n_scan_state;
+    return (h->n_scan_taps - 1) * n_channels;
+}
+
+/* The same by a state space (Mamba-2): a convolution, then a scan, both in the layer's state. */
+ink_array *ink_block_scan(ink_builder *b, ink_array *x);
+
 /* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);
 

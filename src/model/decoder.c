@@ -18,11 +18,25 @@ static ink_array *residual(ink_builder *b, ink_array *x, ink_array *part, ink_ro
     return y ? ink_block_norm(b, &b->weights[out_norm], y) : NULL;
 }
 
-/* What the layer mixes tokens with: by the parts that are present. */
+/* What the layer mixes tokens with, by the parts that are present; several are added up. */
 static ink_array *mix(ink_builder *b, ink_array *x)
 {
-    return ink_weight_present(&b->weights[INK_WEIGHT_CONV]) ? ink_block_convolution(b, x)
-                                                            : ink_block_attention(b, x);
+    static const struct {
+        ink_role part;
+        ink_array *(*record)(ink_builder *b, ink_array *x);
+    } mixers[] = {
+        {INK_WEIGHT_CONV, ink_block_convolution},
+        {INK_WEIGHT_ATTENTION_OUTPUT, ink_block_attention},
+        {INK_WEIGHT_SCAN_OUT, ink_block_scan},
+    };
+    ink_array *sum = NULL;
+    for (size_t i = 0; i < sizeof mixers / sizeof *mixers; i++) {
+        if (!ink_weight_present(&b->weights[mixers[i].part]))
+            continue;
+        ink_array *part = mixers[i].record(b, x);
+        sum = sum ? ink_add(sum, part) : part;
+    }
+    return sum;
 }
 
 static ink_array *parallel_layer(ink_builder *b, ink_array *x)
@@ -51,6 +65,8 @@ static ink_array *record_layer(ink_builder *b, ink_array *x)
                  INK_WEIGHT_ATTENTION_OUT_NORM);
     if (!x)
         return NULL;
+    if (!ink_weight_present(&w[INK_WEIGHT_FFN_DOWN]) && !ink_weight_present(&w[INK_WEIGHT_ROUTER]))
+        return x;
     part = w[INK_WEIGHT_EXPERTS_NORM].vector
                ? ink_block_dense_and_experts(b, x)
                : ink_block_feed_forward(b, ink_block_norm(b, &w[ffn_norm], x));
@@ -173,7 +189,10 @@ size_t ink_model_window(const ink_model *model, size_t layer)
 size_t ink_model_state_floats(const ink_model *model, size_t layer)
 {
     const ink_hparams *h = &model->hparams;
-    if (h->layers[layer].n_kv_heads > 0 || !ink_arch_lists(model->arch, INK_WEIGHT_CONV))
-        return 0;
-    return (size_t)(h->n_conv_taps - 1) * h->n_embedding;
+    const ink_weight *weights = model->layers[layer];
+    if (weights[INK_WEIGHT_CONV].n > 0)
+        return (size_t)(h->n_conv_taps - 1) * h->n_embedding;
+    if (weights[INK_WEIGHT_SCAN_OUT].n > 0)
+        return ink_convolution_floats(h) + (size_t)h->n_scan_state * h->n_scan;
+    return 0;
 }

@@ -111,6 +111,7 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
         layer->windowed =
             arch->window_period > 0 && hparams->window > 0 && (flags ? flags[i] : by_period);
         layer->rotated = arch->rope != INK_ROPE_NONE &&
+                         !(arch->rope_if_finetuned && !hparams->rope_finetuned) &&
                          !(arch->no_rope_period && (i + 1) % arch->no_rope_period == 0) &&
                          !(arch->rope_in_window_only && hparams->window > 0 && !layer->windowed);
     }
@@ -204,10 +205,12 @@ static bool width_ok(uint64_t width)
 /* Without heads of keys and values a layer does not attend, where the architecture has others. */
 static ink_status check_layers(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
+    bool feeds = ink_arch_lists(arch, INK_WEIGHT_FFN_DOWN);
     for (uint32_t i = 0; i < hparams->n_layers; i++) {
         const ink_layer_hparams *layer = &hparams->layers[i];
-        bool attends = layer->n_kv_heads > 0 || !ink_arch_lists(arch, INK_WEIGHT_CONV);
-        if (!attends && width_ok(layer->n_ff))
+        if ((feeds && !width_ok(layer->n_ff)) || layer->n_ff > INK_MAX_WIDTH)
+            return refuse(r, "feed_forward_length", "is zero or too large");
+        if (layer->n_kv_heads == 0 && !ink_arch_requires(arch, INK_WEIGHT_ATTENTION_OUTPUT))
             continue;
         if (layer->n_heads == 0 || layer->n_kv_heads == 0 ||
             layer->n_heads % layer->n_kv_heads != 0)
@@ -219,17 +222,27 @@ static ink_status check_layers(reader *r, const ink_arch *arch, const ink_hparam
             !width_ok((uint64_t)layer->n_heads * ink_hparams_v_dim(hparams, layer)))
             return refuse(r, "attention.head_count",
                           "times the width of a head is outside what is possible");
-        if (!width_ok(layer->n_ff))
-            return refuse(r, "feed_forward_length", "is zero or too large");
     }
     return INK_OK;
 }
 
-static ink_status check_states(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+/* What recurrences are made of; none of it is read where the architecture has none. */
+static ink_status check_states(reader *r, const ink_arch *arch, const ink_hparams *h)
 {
     if (ink_arch_lists(arch, INK_WEIGHT_CONV) &&
-        (hparams->n_conv_taps < 2 || hparams->n_conv_taps > INK_MAX_TAPS))
+        (h->n_conv_taps < 2 || h->n_conv_taps > INK_MAX_TAPS))
         return refuse(r, "shortconv.l_cache", "must be between 2 and 64");
+    if (!ink_arch_lists(arch, INK_WEIGHT_SCAN_OUT))
+        return INK_OK;
+    if (h->n_scan_taps < 2 || h->n_scan_taps > INK_MAX_TAPS)
+        return refuse(r, "ssm.conv_kernel", "must be between 2 and 64");
+    if (!width_ok(h->n_scan) || h->n_scan_heads == 0 || h->n_scan % h->n_scan_heads != 0)
+        return refuse(r, "ssm.inner_size", "must be a multiple of ssm.time_step_rank");
+    if (h->n_scan_groups == 0 || h->n_scan_heads % h->n_scan_groups != 0)
+        return refuse(r, "ssm.group_count", "must divide ssm.time_step_rank");
+    if (!width_ok(h->n_scan_state) || !width_ok((uint64_t)h->n_scan_state * h->n_scan_groups) ||
+        (uint64_t)h->n_scan_state * h->n_scan > INK_MAX_STATE)
+        return refuse(r, "ssm.state_size", "is zero or too large");
     return INK_OK;
 }
 
@@ -295,10 +308,10 @@ static ink_status check_latent(reader *r, const ink_hparams *hparams)
     return INK_OK;
 }
 
-static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+static ink_status check_heads(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
-    INK_TRY(check_layers(r, arch, hparams));
-    INK_TRY(check_states(r, arch, hparams));
+    if (!ink_arch_lists(arch, INK_WEIGHT_ATTENTION_OUTPUT))
+        return INK_OK;
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
     if (!width_ok(hparams->k_dim_window) || !width_ok(hparams->v_dim_window))
@@ -310,6 +323,14 @@ static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hpar
         (hparams->rope_dims_window % 2 != 0 || hparams->rope_dims_window > hparams->k_dim_window))
         return refuse(r, "rope.dimension_count_swa",
                       "must be even and at most the width of a head");
+    return INK_OK;
+}
+
+static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+{
+    INK_TRY(check_layers(r, arch, hparams));
+    INK_TRY(check_states(r, arch, hparams));
+    INK_TRY(check_heads(r, arch, hparams));
     if (!width_ok((uint64_t)hparams->n_per_layer * hparams->n_layers + 1))
         return refuse(r, "embedding_length_per_layer_input", "is too large");
     if (hparams->n_context_original > INK_MAX_CONTEXT)

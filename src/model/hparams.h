@@ -12,7 +12,8 @@
 #define INK_MAX_WIDTH (1u << 20) /* of an embedding, a feed-forward, all heads together */
 #define INK_MAX_CONTEXT (1u << 24)
 #define INK_MAX_EXPERTS 1024
-#define INK_MAX_TAPS 64 /* of a convolution along the sequence */
+#define INK_MAX_STATE (1u << 28) /* floats of a layer's recurrence */
+#define INK_MAX_TAPS 64          /* of a convolution along the sequence */
 
 typedef uint32_t ink_hparam_u32;
 typedef float ink_hparam_f32;

@@ -13,7 +13,7 @@ const char *ink_version(void)
 
 static bool is_recurrent(const ink_model *model)
 {
-    for (uint32_t i = 0; model->hparams.layers && i < model->hparams.n_layers; i++)
+    for (uint32_t i = 0; model->layers && i < model->hparams.n_layers; i++)
         if (ink_model_state_floats(model, i) > 0)
             return true;
     return false;

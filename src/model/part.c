@@ -28,6 +28,7 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     uint64_t k_dim = ink_hparams_k_dim(h, layer), v_dim = ink_hparams_v_dim(h, layer);
     uint64_t q = layer->n_heads * k_dim, k = layer->n_kv_heads * k_dim;
     uint64_t v = layer->n_kv_heads * v_dim;
+    uint64_t scan_keys = 2 * (uint64_t)h->n_scan_groups * h->n_scan_state;
     /* clang-format off */
     switch (letter) {
     case 'V': return h->n_vocab;
@@ -58,6 +59,13 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'e': return 3 * (uint64_t)h->n_embedding;
     case 'P': return h->n_per_layer;
     case 'L': return (uint64_t)h->n_per_layer * h->n_layers;
+    case 'I': return h->n_scan;
+    case 'J': return h->n_scan / h->n_scan_groups;
+    case 'i': return h->n_scan + scan_keys;
+    case 'j': return 2 * (uint64_t)h->n_scan + scan_keys + h->n_scan_heads;
+    case 'm': return h->n_scan_groups;
+    case 'n': return h->n_scan_heads;
+    case 'k': return h->n_scan_taps;
     default: return 1; /* '1' and '?' */
     }
     /* clang-format on */

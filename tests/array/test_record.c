@@ -68,6 +68,8 @@ static void results_have_the_shapes_that_the_header_says(void **state)
     expect_shape(ink_attend(heads, stored, at, sequences, NULL, &attention), 3, 4, 6);
     ink_array *taps = floats(&graph, 8, 4, 0);
     expect_shape(ink_convolve(x, taps, NULL, sequences, (ink_state_place){0}), 3, 8, 0);
+    expect_shape(ink_scan(heads, floats(&graph, 3, 4, 0), k, k, sequences, (ink_state_place){0}), 3,
+                 4, 8);
     expect_shape(ink_top_k(x, 2), 3, 2, 0);
     expect_shape(ink_gather(x, ids(&graph, 3, 5)), 3, 5, 0);
     expect_shape(ink_combine(heads, floats(&graph, 3, 4, 0)), 3, 8, 0);
@@ -226,6 +228,26 @@ static ink_array *convolve_sequences(ink_graph *g)
     return ink_convolve(floats(g, 3, 8, 0), floats(g, 8, 4, 0), NULL, pointers(g, 2),
                         (ink_state_place){0});
 }
+static ink_array *scan_decays(ink_graph *g)
+{
+    return ink_scan(floats(g, 3, 4, 8), floats(g, 3, 2, 0), floats(g, 3, 2, 5), floats(g, 3, 2, 5),
+                    pointers(g, 3), (ink_state_place){0});
+}
+static ink_array *scan_groups(ink_graph *g)
+{
+    return ink_scan(floats(g, 3, 4, 8), floats(g, 3, 4, 0), floats(g, 3, 3, 5), floats(g, 3, 3, 5),
+                    pointers(g, 3), (ink_state_place){0});
+}
+static ink_array *scan_queries(ink_graph *g)
+{
+    return ink_scan(floats(g, 3, 4, 8), floats(g, 3, 4, 0), floats(g, 3, 2, 5), floats(g, 3, 2, 6),
+                    pointers(g, 3), (ink_state_place){0});
+}
+static ink_array *scan_sequences(ink_graph *g)
+{
+    return ink_scan(floats(g, 3, 4, 8), floats(g, 3, 4, 0), floats(g, 3, 2, 5), floats(g, 3, 2, 5),
+                    pointers(g, 2), (ink_state_place){0});
+}
 static ink_array *top_k_of_fewer(ink_graph *g)
 {
     return ink_top_k(floats(g, 3, 8, 0), 9);
@@ -281,6 +303,10 @@ static const mistake mistakes[] = {
     {"convolve_channels", convolve_channels, INK_BAD_ARGUMENT, "CONVOLVE"},
     {"convolve_bias", convolve_bias, INK_BAD_ARGUMENT, "CONVOLVE"},
     {"convolve_sequences", convolve_sequences, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"scan_decays", scan_decays, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_groups", scan_groups, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_queries", scan_queries, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_sequences", scan_sequences, INK_BAD_ARGUMENT, "SCAN"},
     {"top_k_of_fewer", top_k_of_fewer, INK_BAD_ARGUMENT, "TOP_K"},
     {"gather_rows", gather_rows, INK_BAD_ARGUMENT, "GATHER"},
     {"combine_slots", combine_slots, INK_BAD_ARGUMENT, "COMBINE"},

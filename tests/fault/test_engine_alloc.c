@@ -7,8 +7,9 @@
 #include <string.h>
 
 static const char *const models[] = {
-    "golden/models/gemma3-Q4_0.gguf", /* windows, a vocabulary, two rotation tables */
-    "golden/models/lfm2-Q8_0.gguf",   /* a state */
+    "golden/models/gemma3-Q4_0.gguf",   /* windows, a vocabulary, two rotation tables */
+    "golden/models/lfm2-Q8_0.gguf",     /* a state */
+    "golden/models/mamba2-Q4_K_M.gguf", /* nothing but states */
 };
 
 #define N_MODELS (sizeof models / sizeof *models)
