@@ -487,23 +487,31 @@ static bool fits_heads(const ink_array *x, const ink_array *values, int n_dims)
            values->shape[1] % x->shape[1] == 0;
 }
 
-ink_array *ink_scan(ink_array *values, ink_array *decays, ink_array *keys, ink_array *queries,
-                    ink_array *sequences, ink_state_place state)
+static bool fits_scan(const ink_scan_inputs *in)
 {
-    if (!values || !decays || !keys || !queries || !sequences)
+    const ink_array *values = in->values;
+    return values->n_dims == 3 && in->sequences->shape[0] == values->shape[0] &&
+           fits_heads(in->decays, values, 2) && in->decays->shape[1] == values->shape[1] &&
+           (!in->rates ||
+            (fits_heads(in->rates, values, 2) && in->rates->shape[1] == values->shape[1])) &&
+           fits_heads(in->keys, values, 3) && fits_heads(in->queries, values, 3) &&
+           in->queries->shape[1] == in->keys->shape[1] && last(in->queries) == last(in->keys);
+}
+
+ink_array *ink_scan(const ink_scan_inputs *in, ink_scan_layout layout)
+{
+    if (!in->values || !in->decays || !in->keys || !in->queries || !in->sequences)
         return NULL;
-    if (values->n_dims != 3 || sequences->shape[0] != values->shape[0] ||
-        !fits_heads(decays, values, 2) || decays->shape[1] != values->shape[1] ||
-        !fits_heads(keys, values, 3) || !fits_heads(queries, values, 3) ||
-        queries->shape[1] != keys->shape[1] || last(queries) != last(keys))
-        return mismatch(values, INK_OP_SCAN);
-    ink_array *y = derive_alike(INK_OP_SCAN, values);
+    if (!fits_scan(in))
+        return mismatch(in->values, INK_OP_SCAN);
+    ink_array *y = derive_alike(INK_OP_SCAN, in->values);
     if (y) {
-        y->inputs[1] = decays;
-        y->inputs[2] = keys;
-        y->inputs[3] = queries;
-        y->inputs[4] = sequences;
-        y->parameters.state = state;
+        y->inputs[1] = in->decays;
+        y->inputs[2] = in->keys;
+        y->inputs[3] = in->queries;
+        y->inputs[4] = in->sequences;
+        y->inputs[5] = in->rates;
+        y->parameters.scan = layout;
     }
     return y;
 }

@@ -18,7 +18,7 @@
 #include "kernel/kernel.h"
 
 #define INK_MAX_DIMS 4
-#define INK_MAX_INPUTS 5
+#define INK_MAX_INPUTS 6
 #define INK_MAX_NODES 65536
 
 typedef enum ink_type { INK_F32, INK_I32, INK_Q8, INK_POINTER, INK_N_TYPES } ink_type;
@@ -82,6 +82,12 @@ typedef struct ink_state_place {
     size_t layer, offset;
 } ink_state_place;
 
+/* How a scan's heads are laid out. */
+typedef struct ink_scan_layout {
+    ink_state_place state;
+    bool in_turn; /* heads take the groups in turn; else neighbors share one */
+} ink_scan_layout;
+
 typedef union ink_parameters {
     const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
     size_t offset;            /* VIEW, in elements */
@@ -96,7 +102,8 @@ typedef union ink_parameters {
     ink_activation activation; /* ACTIVATE */
     bool rope_pairs;           /* ROPE: neighbors, else halves */
     ink_attention attention;   /* STORE, ATTEND */
-    ink_state_place state;     /* CONVOLVE, SCAN */
+    ink_state_place state;     /* CONVOLVE */
+    ink_scan_layout scan;      /* SCAN */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -227,13 +234,22 @@ ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_ar
  *
  *     S = S * decay + key value^T        y = S^T query
  *
- * values[n, n_heads, dim], decays[n, n_heads], keys and queries[n, n_groups, width] -> [n, n_heads,
- * dim]; neighboring heads share a group's key and query. Selective state spaces are of this form:
- * Dao & Gu, arXiv:2405.21060. Tokens of a sequence stand in their order; S is in the sequences'
- * states from state.offset on: [n_heads][width][dim].
+ * Selective state spaces are of this form: Dao & Gu, arXiv:2405.21060. With rates it is the gated
+ * delta rule (Yang et al., arXiv:2412.06464): in place of the value goes
+ *
+ *     rate * (value - decay * S^T key)
+ *
+ * Tokens of a sequence stand in their order; S is in the sequences' states, [n_heads][width][dim].
  */
-ink_array *ink_scan(ink_array *values, ink_array *decays, ink_array *keys, ink_array *queries,
-                    ink_array *sequences, ink_state_place state);
+typedef struct ink_scan_inputs {
+    ink_array *values;         /* [n, n_heads, dim] */
+    ink_array *decays, *rates; /* [n, n_heads]; rates NULL: no delta rule */
+    ink_array *keys, *queries; /* [n, n_groups, width] */
+    ink_array *sequences;      /* [n] */
+} ink_scan_inputs;
+
+/* -> [n, n_heads, dim] */
+ink_array *ink_scan(const ink_scan_inputs *inputs, ink_scan_layout layout);
 
 /*
  * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger

@@ -52,6 +52,8 @@ typedef struct ink_arch {
     bool normalize_experts; /* weights of the chosen experts sum up to one */
     /* every window_period-th layer sees all, the others the window; 0: all see all */
     uint32_t window_period;
+    /* every attention_period-th layer attends, unless the metadata says; 0: see n_kv_heads */
+    uint32_t attention_period;
     float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
     uint32_t no_rope_period;  /* every no_rope_period-th layer is not rotated; 0: all are */
     bool rope_if_finetuned;   /* none is, where the metadata says so */
@@ -88,8 +90,16 @@ bool ink_arch_lists(const ink_arch *arch, ink_role role);
 #define INK_SCAN_PARTS                                                                     \
     INK_WEIGHT_SCAN_IN, INK_WEIGHT_SCAN_CONV, INK_WEIGHT_SCAN_TIME, INK_WEIGHT_SCAN_DECAY, \
         INK_WEIGHT_SCAN_SKIP, INK_WEIGHT_SCAN_OUT
+#define INK_DELTA_PARTS                                                                           \
+    INK_WEIGHT_DELTA_QKV, INK_WEIGHT_DELTA_GATE, INK_WEIGHT_DELTA_TIME, INK_WEIGHT_DELTA_RATE,    \
+        INK_WEIGHT_SCAN_CONV, INK_WEIGHT_SCAN_TIME, INK_WEIGHT_SCAN_DECAY, INK_WEIGHT_DELTA_NORM, \
+        INK_WEIGHT_SCAN_OUT
+#define INK_GATED_QKV_PARTS \
+    INK_WEIGHT_QUERY_GATED, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
+#define INK_GATED_SHARED_PARTS \
+    INK_WEIGHT_SHARED_ROUTER, INK_WEIGHT_SHARED_GATE, INK_WEIGHT_SHARED_UP, INK_WEIGHT_SHARED_DOWN
 #define INK_EXPERT_PARTS \
     INK_WEIGHT_ROUTER, INK_WEIGHT_EXPERTS_GATE, INK_WEIGHT_EXPERTS_UP, INK_WEIGHT_EXPERTS_DOWN
 

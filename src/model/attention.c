@@ -19,6 +19,7 @@ static ink_array *join_heads(ink_array *x)
 
 typedef struct qkv {
     ink_array *q, *k, *v; /* [n, heads, dim] */
+    ink_array *gate;      /* [n, heads, dim], of the result; NULL: none */
 } qkv;
 
 static ink_attention attention_of(const ink_builder *b)
@@ -51,19 +52,26 @@ static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
     const ink_weight *w = b->weights;
     size_t n_q = a->n_heads * a->k_dim, n_k = a->n_kv_heads * a->k_dim,
            n_v = a->n_kv_heads * a->v_dim;
-    qkv y;
+    qkv y = {.gate = NULL};
     if (ink_weight_present(&w[INK_WEIGHT_QKV])) {
         ink_array *all = ink_block_linear(b, &w[INK_WEIGHT_QKV], x);
-        y = (qkv){ink_slice(all, 0, n_q), ink_slice(all, n_q, n_k), ink_slice(all, n_q + n_k, n_v)};
+        y = (qkv){.q = ink_slice(all, 0, n_q),
+                  .k = ink_slice(all, n_q, n_k),
+                  .v = ink_slice(all, n_q + n_k, n_v)};
     } else {
-        y.q = ink_block_linear(b, &w[INK_WEIGHT_QUERY], x);
+        bool gated = ink_weight_present(&w[INK_WEIGHT_QUERY_GATED]);
+        y.q = ink_block_linear(b, &w[gated ? INK_WEIGHT_QUERY_GATED : INK_WEIGHT_QUERY], x);
         y.k = ink_weight_present(&w[INK_WEIGHT_KEY]) ? ink_block_linear(b, &w[INK_WEIGHT_KEY], x)
                                                      : NULL;
         y.v = ink_weight_present(&w[INK_WEIGHT_VALUE])
                   ? ink_block_linear(b, &w[INK_WEIGHT_VALUE], x)
                   : y.k;
     }
-    y.q = split_heads(y.q, a->n_heads, a->k_dim);
+    y.q = split_heads(y.q, a->n_heads, y.q ? y.q->shape[1] / a->n_heads : 0);
+    if (y.q && y.q->shape[2] == 2 * a->k_dim) {
+        y.gate = ink_slice(y.q, a->k_dim, a->k_dim);
+        y.q = ink_slice(y.q, 0, a->k_dim);
+    }
     y.k = split_heads(y.k, a->n_kv_heads, a->k_dim);
     y.v = split_heads(y.v, a->n_kv_heads, a->v_dim);
     return y;
@@ -102,8 +110,10 @@ static ink_array *plain_attention(ink_builder *b, ink_array *x)
     y.q = rotate(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
     ink_array *stored = store(b, &y, &a);
-    ink_array *seen =
-        join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
+    ink_array *seen = ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a);
+    if (y.gate)
+        seen = ink_multiply(seen, ink_activate(INK_ACTIVATION_SIGMOID, y.gate));
+    seen = join_heads(seen);
     seen = seen ? ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;
     return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], seen);
 }

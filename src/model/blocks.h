@@ -70,6 +70,9 @@ static inline size_t ink_convolution_floats(const ink_hparams *h)
 /* The same by a state space (Mamba-2): a convolution, then a scan, both in the layer's state. */
 ink_array *ink_block_scan(ink_builder *b, ink_array *x);
 
+/* The same by a gated delta net (Qwen 3.5), with the same two things in the state. */
+ink_array *ink_block_delta(ink_builder *b, ink_array *x);
+
 /* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);
 

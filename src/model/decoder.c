@@ -27,7 +27,8 @@ static ink_array *mix(ink_builder *b, ink_array *x)
     } mixers[] = {
         {INK_WEIGHT_CONV, ink_block_convolution},
         {INK_WEIGHT_ATTENTION_OUTPUT, ink_block_attention},
-        {INK_WEIGHT_SCAN_OUT, ink_block_scan},
+        {INK_WEIGHT_SCAN_IN, ink_block_scan},
+        {INK_WEIGHT_DELTA_QKV, ink_block_delta},
     };
     ink_array *sum = NULL;
     for (size_t i = 0; i < sizeof mixers / sizeof *mixers; i++) {

@@ -100,6 +100,18 @@ static ink_array *linear_chosen(ink_builder *b, const ink_weight *weight, ink_ar
     return biases ? ink_add(y, ink_embed(biases, ids)) : NULL;
 }
 
+/* The expert of all tokens, which may have a gate for each of them. */
+static ink_array *shared_expert(ink_builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights, *router = &w[INK_WEIGHT_SHARED_ROUTER];
+    ink_array *y =
+        gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
+    y = ink_block_linear(b, &w[INK_WEIGHT_SHARED_DOWN], y);
+    if (!ink_weight_present(router))
+        return y;
+    return ink_multiply(y, ink_activate(INK_ACTIVATION_SIGMOID, ink_block_linear(b, router, x)));
+}
+
 /* x to all experts that `router` chooses. */
 static ink_array *experts(ink_builder *b, ink_array *x, ink_array *router)
 {
@@ -115,11 +127,7 @@ static ink_array *experts(ink_builder *b, ink_array *x, ink_array *router)
         y = gate_with(b, gate, linear_chosen(b, &w[INK_WEIGHT_EXPERTS_UP], x, chosen.ids));
     }
     y = ink_combine(linear_chosen(b, &w[INK_WEIGHT_EXPERTS_DOWN], y, chosen.ids), chosen.weights);
-    if (!ink_weight_present(&w[INK_WEIGHT_SHARED_DOWN]))
-        return y;
-    ink_array *shared =
-        gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
-    return ink_add(y, ink_block_linear(b, &w[INK_WEIGHT_SHARED_DOWN], shared));
+    return ink_weight_present(&w[INK_WEIGHT_SHARED_DOWN]) ? ink_add(y, shared_expert(b, x)) : y;
 }
 
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x)

@@ -167,9 +167,22 @@ static void complete_widths(ink_hparams *hparams)
             hparams->rope_dims < hparams->k_dim_window ? hparams->rope_dims : hparams->k_dim_window;
 }
 
+/* A file may count heads for all layers, of which a few attend. */
+static void complete_periods(const ink_arch *arch, ink_hparams *hparams)
+{
+    if (arch->attention_period == 0)
+        return;
+    if (hparams->attention_period == 0)
+        hparams->attention_period = arch->attention_period;
+    for (uint32_t i = 0; i < hparams->n_layers; i++)
+        if (i % hparams->attention_period != hparams->attention_period - 1)
+            hparams->layers[i].n_kv_heads = 0;
+}
+
 static void complete(const ink_arch *arch, ink_hparams *hparams)
 {
     uint32_t heads = first_heads(hparams);
+    complete_periods(arch, hparams);
     complete_widths(hparams);
     if (hparams->n_context_original == 0)
         hparams->n_context_original = hparams->n_context;

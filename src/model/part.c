@@ -63,6 +63,8 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'J': return h->n_scan / h->n_scan_groups;
     case 'i': return h->n_scan + scan_keys;
     case 'j': return 2 * (uint64_t)h->n_scan + scan_keys + h->n_scan_heads;
+    case 'v': return h->n_scan / h->n_scan_heads;
+    case 'q': return 2 * q;
     case 'm': return h->n_scan_groups;
     case 'n': return h->n_scan_heads;
     case 'k': return h->n_scan_taps;

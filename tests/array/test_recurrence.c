@@ -28,6 +28,7 @@ typedef struct variant {
     size_t n_taps;               /* of a convolution */
     bool bias;
     size_t n_heads, dim, n_groups, width; /* of a scan */
+    bool delta;                           /* with rates, heads taking groups in turn */
 } variant;
 
 /* Two sequences whose tokens stand in one list, and what belongs to them. */
@@ -145,16 +146,16 @@ static void define_convolution(const timeline *t, double *out)
     }
 }
 
-/* ---- Scan: of a token, x has values, keys, queries, and what decays are the sigmoids of. */
+/* ---- Scan: of a token, x has values, keys, queries, and what decays and rates are sigmoids of. */
 
 typedef struct columns {
-    size_t keys, queries, decays; /* where they begin */
+    size_t keys, queries, decays, rates; /* where they begin */
 } columns;
 
 static columns columns_of(const variant *v)
 {
     size_t keys = v->n_heads * v->dim, n = v->n_groups * v->width;
-    return (columns){keys, keys + n, keys + 2 * n};
+    return (columns){keys, keys + n, keys + 2 * n, keys + 2 * n + v->n_heads};
 }
 
 static ink_array *record_scan(const timeline *t, ink_array *x, ink_array *sequences)
@@ -163,10 +164,21 @@ static ink_array *record_scan(const timeline *t, ink_array *x, ink_array *sequen
     columns at = columns_of(v);
     size_t n = x->shape[0], n_keys = at.queries - at.keys;
     const size_t heads[3] = {n, v->n_heads, v->dim}, groups[3] = {n, v->n_groups, v->width};
-    ink_array *decays = ink_activate(INK_ACTIVATION_SIGMOID, ink_slice(x, at.decays, v->n_heads));
-    return ink_scan(ink_reshape(ink_slice(x, 0, at.keys), 3, heads), decays,
-                    ink_reshape(ink_slice(x, at.keys, n_keys), 3, groups),
-                    ink_reshape(ink_slice(x, at.queries, n_keys), 3, groups), sequences, place);
+    ink_array *decays = ink_slice(x, at.decays, v->n_heads);
+    ink_array *rates = v->delta ? ink_slice(x, at.rates, v->n_heads) : NULL;
+    return ink_scan(
+        &(ink_scan_inputs){.values = ink_reshape(ink_slice(x, 0, at.keys), 3, heads),
+                           .decays = ink_activate(INK_ACTIVATION_SIGMOID, decays),
+                           .rates = ink_activate(INK_ACTIVATION_SIGMOID, rates),
+                           .keys = ink_reshape(ink_slice(x, at.keys, n_keys), 3, groups),
+                           .queries = ink_reshape(ink_slice(x, at.queries, n_keys), 3, groups),
+                           .sequences = sequences},
+        (ink_scan_layout){place, v->delta});
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
 }
 
 static void define_token(const variant *v, const float *x, double *state, double *out)
@@ -174,14 +186,18 @@ static void define_token(const variant *v, const float *x, double *state, double
     columns at = columns_of(v);
     for (size_t head = 0; head < v->n_heads; head++) {
         double *s = state + head * v->width * v->dim;
-        size_t group = head / (v->n_heads / v->n_groups);
+        size_t group = v->delta ? head % v->n_groups : head / (v->n_heads / v->n_groups);
         const float *key = x + at.keys + group * v->width, *query = key + at.queries - at.keys;
-        double decay = 1 / (1 + exp(-(double)x[at.decays + head]));
+        double decay = sigmoid(x[at.decays + head]);
         for (size_t d = 0; d < v->dim; d++) {
-            double sum = 0;
+            double sum = 0, known = 0, value = x[head * v->dim + d];
+            for (size_t i = 0; i < v->width; i++)
+                known += decay * key[i] * s[i * v->dim + d];
+            if (v->delta)
+                value = sigmoid(x[at.rates + head]) * (value - known);
             for (size_t i = 0; i < v->width; i++) {
                 double *entry = &s[i * v->dim + d];
-                *entry = *entry * decay + (double)key[i] * x[head * v->dim + d];
+                *entry = *entry * decay + key[i] * value;
                 sum += query[i] * *entry;
             }
             out[head * v->dim + d] = sum;
@@ -202,23 +218,28 @@ static void define_scan(const timeline *t, double *out)
 
 /* ---- Variants. */
 
-#define CONVOLUTION(name, channels, taps, bias)                                                    \
-    {                                                                                              \
-        name, record_convolution, define_convolution, channels, channels, ((taps)-1) * (channels), \
-            taps, bias, 0, 0, 0, 0                                                                 \
-    }
-#define SCAN(name, heads, dim, groups, width)                                               \
-    {                                                                                       \
-        name, record_scan, define_scan, (heads) * (dim) + 2 * (groups) * (width) + (heads), \
-            (heads) * (dim), (heads) * (dim) * (width), 0, false, heads, dim, groups, width \
-    }
+/* clang-format off */
+#define CONVOLUTION(name, channels, taps, bias) \
+    {name, record_convolution, define_convolution, channels, channels, ((taps)-1) * (channels), \
+     taps, bias, 0, 0, 0, 0, false}
+#define SCAN(name, heads, dim, groups, width, delta) \
+    {name, record_scan, define_scan, (heads) * (dim) + 2 * (groups) * (width) + 2 * (heads), \
+     (heads) * (dim), (heads) * (dim) * (width), 0, false, heads, dim, groups, width, delta}
 
 static const variant variants[] = {
-    CONVOLUTION("three_taps", 32, 3, false), CONVOLUTION("a_bias", 48, 4, true),
-    CONVOLUTION("odd_channels", 7, 2, true), CONVOLUTION("several_tasks", 700, 5, true),
-    SCAN("one_head", 1, 16, 1, 8),           SCAN("groups_of_heads", 6, 32, 2, 16),
-    SCAN("odd_heads", 3, 5, 3, 7),           SCAN("wide_keys", 2, 16, 1, 48),
+    CONVOLUTION("three_taps", 32, 3, false),
+    CONVOLUTION("a_bias", 48, 4, true),
+    CONVOLUTION("odd_channels", 7, 2, true),
+    CONVOLUTION("several_tasks", 700, 5, true),
+    SCAN("one_head", 1, 16, 1, 8, false),
+    SCAN("groups_of_heads", 6, 32, 2, 16, false),
+    SCAN("odd_heads", 3, 5, 3, 7, false),
+    SCAN("wide_keys", 2, 16, 1, 48, false),
+    SCAN("delta", 1, 16, 1, 3, true),
+    SCAN("delta_in_turn", 6, 32, 2, 4, true),
+    SCAN("delta_odd", 3, 5, 3, 2, true),
 };
+/* clang-format on */
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)
 

@@ -150,6 +150,8 @@ static void list_tests(const ink_golden *golden, ink_test_list *list)
         {"mamba2-Q4_K_M", "f16", 70},
         {"granitehybrid-Q8_0", "q8_0", 70},
         {"falcon-h1-Q4_K_M", "f16", 40},
+        {"qwen35-Q4_K_M", "f16", 70},
+        {"qwen35moe-Q4_0", "f32", 20},
         {"gemma4-moe-Q4_0", "q8_0", 20},
     };
     for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++)
