@@ -157,8 +157,9 @@ INK_MUST_USE INK_API ink_status ink_model_open(ink_model **out, const char *path
 INK_API void ink_model_free(ink_model *model);
 
 typedef struct ink_model_info {
-    const char *path, *architecture, *name;          /* name: general.name or "" */
-    bool embedding;                                  /* for embeddings: it does not generate text */
+    const char *path, *architecture, *name; /* name: general.name or "" */
+    bool embedding;                         /* for embeddings: it does not generate text */
+    bool recurrent; /* layers carry a state: a session goes back to 0 only */
     uint64_t n_parameters, file_bytes, weight_bytes; /* weight_bytes: in memory */
     uint32_t n_layers, n_embedding, n_heads, n_kv_heads, k_dim, v_dim, n_ff, n_experts,
         n_experts_used;
@@ -302,7 +303,7 @@ INK_API const float *ink_session_logits(const ink_session *session);
 
 /*
  * Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it
- * back.
+ * back, or when layers carry a state (lfm2, ...), which goes back to 0 and nowhere else.
  */
 INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position,
                                                    ink_error *error);

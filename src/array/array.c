@@ -7,14 +7,18 @@
 #define LEAF INK_LEAF
 #define ROWS INK_ROWS
 #define WHOLE INK_WHOLE
+#define PURE false
+#define WRITES true
 const ink_op_info ink_ops[INK_N_OPS] = {
-#define OP(name, inputs, rows, backward) [INK_OP_##name] = {#name, inputs, rows},
+#define OP(name, inputs, rows, effect, backward) [INK_OP_##name] = {#name, inputs, rows, effect},
 #include "array/ops.def"
 #undef OP
 };
 #undef LEAF
 #undef ROWS
 #undef WHOLE
+#undef PURE
+#undef WRITES
 
 void ink_graph_init(ink_graph *graph, const ink_allocator *allocator)
 {
@@ -454,6 +458,60 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
         y->inputs[3] = sequences;
         y->inputs[4] = sinks;
         y->parameters.attention = *attention;
+    }
+    return y;
+}
+
+ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_array *sequences,
+                        ink_state_place state)
+{
+    if (!x || !weight || !sequences)
+        return NULL;
+    if (x->n_dims != 2 || weight->n_dims != 2 || weight->shape[0] != last(x) ||
+        (bias && ink_elements(bias) != last(x)) || sequences->shape[0] != x->shape[0])
+        return mismatch(x, INK_OP_CONVOLVE);
+    ink_array *y = derive_alike(INK_OP_CONVOLVE, x);
+    if (y) {
+        y->inputs[1] = weight;
+        y->inputs[2] = bias;
+        y->inputs[3] = sequences;
+        y->parameters.state = state;
+    }
+    return y;
+}
+
+/* A number for each of n heads, or a vector for each of groups that they divide into. */
+static bool fits_heads(const ink_array *x, const ink_array *values, int n_dims)
+{
+    return x->n_dims == n_dims && x->shape[0] == values->shape[0] &&
+           values->shape[1] % x->shape[1] == 0;
+}
+
+static bool fits_scan(const ink_scan_inputs *in)
+{
+    const ink_array *values = in->values;
+    return values->n_dims == 3 && in->sequences->shape[0] == values->shape[0] &&
+           fits_heads(in->decays, values, 2) && in->decays->shape[1] == values->shape[1] &&
+           (!in->rates ||
+            (fits_heads(in->rates, values, 2) && in->rates->shape[1] == values->shape[1])) &&
+           fits_heads(in->keys, values, 3) && fits_heads(in->queries, values, 3) &&
+           in->queries->shape[1] == in->keys->shape[1] && last(in->queries) == last(in->keys);
+}
+
+ink_array *ink_scan(const ink_scan_inputs *in, ink_scan_layout layout)
+{
+    if (!in->values || !in->decays || !in->keys || !in->queries || !in->sequences)
+        return NULL;
+    if (!fits_scan(in))
+        return mismatch(in->values, INK_OP_SCAN);
+    ink_array *y = derive_alike(INK_OP_SCAN, in->values);
+    if (y) {
+        y->inputs[1] = in->decays;
+        y->inputs[2] = in->keys;
+        y->inputs[3] = in->queries;
+        y->inputs[4] = in->sequences;
+        y->inputs[5] = in->rates;
+        y->parameters.scan = layout;
     }
     return y;
 }

@@ -18,13 +18,13 @@
 #include "kernel/kernel.h"
 
 #define INK_MAX_DIMS 4
-#define INK_MAX_INPUTS 5
+#define INK_MAX_INPUTS 6
 #define INK_MAX_NODES 65536
 
 typedef enum ink_type { INK_F32, INK_I32, INK_Q8, INK_POINTER, INK_N_TYPES } ink_type;
 
 typedef enum ink_op {
-#define OP(name, inputs, rows, backward) INK_OP_##name,
+#define OP(name, inputs, rows, effect, backward) INK_OP_##name,
 #include "array/ops.def"
 #undef OP
     INK_N_OPS
@@ -36,6 +36,7 @@ typedef struct ink_op_info {
     const char *name;
     uint8_t n_inputs;
     ink_locality locality;
+    bool writes; /* into the sequences */
 } ink_op_info;
 
 extern const ink_op_info ink_ops[INK_N_OPS];
@@ -76,6 +77,17 @@ typedef struct ink_attention {
     bool causal;    /* else all of the sequence, or window / 2 to each side */
 } ink_attention;
 
+/* Where an op keeps what it carries from token to token: floats of a layer's state (array/kv.h). */
+typedef struct ink_state_place {
+    size_t layer, offset;
+} ink_state_place;
+
+/* How a scan's heads are laid out. */
+typedef struct ink_scan_layout {
+    ink_state_place state;
+    bool in_turn; /* heads take the groups in turn; else neighbors share one */
+} ink_scan_layout;
+
 typedef union ink_parameters {
     const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
     size_t offset;            /* VIEW, in elements */
@@ -90,6 +102,8 @@ typedef union ink_parameters {
     ink_activation activation; /* ACTIVATE */
     bool rope_pairs;           /* ROPE: neighbors, else halves */
     ink_attention attention;   /* STORE, ATTEND */
+    ink_state_place state;     /* CONVOLVE */
+    ink_scan_layout scan;      /* SCAN */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -203,6 +217,39 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
  */
 ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
                       ink_array *sinks, const ink_attention *attention);
+
+/*
+ * Each channel along its sequence: y[t] = bias + sum over j of weight[channel][j] * x[t - (n_taps -
+ * 1) + j], by products and sums in increasing j, bias last. x[n, n_channels], weight[n_channels,
+ * n_taps], bias[n_channels] or NULL -> [n, n_channels]. Tokens of a sequence stand in their order.
+ * What it reads of earlier steps, and leaves for later ones, is the last n_taps - 1 rows of x, in
+ * the sequences' states from state.offset on: [n_taps - 1][n_channels].
+ */
+ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_array *sequences,
+                        ink_state_place state);
+
+/*
+ * A linear recurrence in each head: a matrix S[width of keys][dim], zero before the first token, by
+ * which, token by token,
+ *
+ *     S = S * decay + key value^T        y = S^T query
+ *
+ * Selective state spaces are of this form: Dao & Gu, arXiv:2405.21060. With rates it is the gated
+ * delta rule (Yang et al., arXiv:2412.06464): in place of the value goes
+ *
+ *     rate * (value - decay * S^T key)
+ *
+ * Tokens of a sequence stand in their order; S is in the sequences' states, [n_heads][width][dim].
+ */
+typedef struct ink_scan_inputs {
+    ink_array *values;         /* [n, n_heads, dim] */
+    ink_array *decays, *rates; /* [n, n_heads]; rates NULL: no delta rule */
+    ink_array *keys, *queries; /* [n, n_groups, width] */
+    ink_array *sequences;      /* [n] */
+} ink_scan_inputs;
+
+/* -> [n, n_heads, dim] */
+ink_array *ink_scan(const ink_scan_inputs *inputs, ink_scan_layout layout);
 
 /*
  * The indices of the k largest of each row, largest first: x[n, m] -> [n, k]. NaN counts as larger

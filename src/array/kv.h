@@ -5,6 +5,10 @@
  * A page holds INK_PAGE positions of one layer. For each head: the keys, packed as four row tiles
  * (a position is a row), so that scores are a product with a weight matrix; then the values, one
  * row a position in file order.
+ *
+ * A layer that carries something from token to token in place of, or beside, what it sees of all
+ * of them has a state: a fixed number of floats, which ops lay out (array.h). It is zero before the
+ * first token.
  */
 #ifndef INK_ARRAY_KV_H
 #define INK_ARRAY_KV_H
@@ -33,6 +37,7 @@ typedef struct ink_kv_sequence {
     size_t n_layers;
     const ink_kv_layout *layouts; /* [n_layers] */
     void *const *const *pages;    /* [n_layers][position / INK_PAGE]; NULL where nothing is kept */
+    float *const *states;         /* [n_layers]; NULL where a layer has none */
     size_t n_positions;           /* written once this step has run */
 } ink_kv_sequence;
 

@@ -27,8 +27,8 @@ static void mark_needed(const ink_graph *graph, note *notes)
 {
     for (size_t i = graph->n_nodes; i-- > 0;) {
         const ink_array *node = graph->nodes[i];
-        notes[i].needed =
-            notes[i].needed || node->output || node->op == INK_OP_INPUT; /* callers fill those */
+        notes[i].needed = notes[i].needed || node->output || ink_ops[node->op].writes ||
+                          node->op == INK_OP_INPUT; /* callers fill those */
         for (int j = 0; notes[i].needed && j < INK_MAX_INPUTS; j++)
             if (node->inputs[j])
                 notes[node->inputs[j]->index].needed = true;

@@ -56,7 +56,7 @@ static ink_status make_tokens(ink_bench *b, ink_error *error)
     return INK_OK;
 }
 
-/* Back to the depth; where layers with a window no longer reach it, from the beginning. */
+/* Back to the depth; where a window or a state no longer reaches it, from the beginning. */
 static ink_status reach_depth(ink_bench *b, ink_error *error)
 {
     const ink_progress quiet = ink_interrupt_progress();

@@ -207,7 +207,7 @@ static ink_status generate(ink_chat *chat, const ink_tokens *tokens,
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the prompt is empty, and this vocabulary has no token that opens a text");
     if (ink_session_rewind(chat->session, kept, NULL) != INK_OK) {
-        kept = 0; /* a window has left what is in common: all is read again */
+        kept = 0; /* a window or a state has left what is in common: all is read again */
         INK_TRY(ink_session_rewind(chat->session, 0, error));
     }
     return ink_generate(chat->session, tokens->ids + kept, tokens->n_tokens - kept, generation,

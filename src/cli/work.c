@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "kernel/kernel.h"
+#include "model/decoder.h"
 
 /* A part of the model that multiplies n_columns columns. */
 static void add_matrix(ink_work *work, const ink_model *model, const ink_matrix *matrix,
@@ -62,7 +63,10 @@ ink_work ink_work_of_step(const ink_model *model, const ink_kv_layout *layouts, 
     add_weights(&work, model, model->weights, 1);
     for (uint32_t layer = 0; layer < model->hparams.n_layers; layer++) {
         add_weights(&work, model, model->layers[layer], n_tokens);
-        add_attention(&work, model, &layouts[layer], layer, position, n_tokens);
+        const ink_layer_hparams *of = &model->hparams.layers[layer];
+        if (of->n_kv_heads > 0)
+            add_attention(&work, model, &layouts[of->kv_layer], layer, position, n_tokens);
+        work.cache_bytes += 2 * sizeof(float) * (double)ink_model_state_floats(model, layer);
     }
     return work;
 }

@@ -15,3 +15,21 @@ const ink_arch *ink_arch_find(const char *name)
             return archs[i];
     return NULL;
 }
+
+static bool is_among(const uint8_t *roles, ink_role role)
+{
+    for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)
+        if (roles[i] == role)
+            return true;
+    return false;
+}
+
+bool ink_arch_requires(const ink_arch *arch, ink_role role)
+{
+    return is_among(arch->required, role);
+}
+
+bool ink_arch_lists(const ink_arch *arch, ink_role role)
+{
+    return is_among(arch->required, role) || is_among(arch->optional, role);
+}

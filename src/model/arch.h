@@ -16,7 +16,7 @@ typedef enum ink_role {
     INK_N_WEIGHT_ROLES
 } ink_role;
 
-#define INK_MAX_ROLES 32 /* in one list of an architecture */
+#define INK_MAX_ROLES 40 /* in one list of an architecture */
 
 typedef enum ink_rope_kind { INK_ROPE_NONE, INK_ROPE_NEIGHBORS, INK_ROPE_HALVES } ink_rope_kind;
 
@@ -43,15 +43,20 @@ typedef struct ink_arch {
     ink_logit_rule logits;
     ink_expert_gate gate;
     bool scale_embedding_by_width; /* times the square root of its width */
+    bool norm_values;              /* values are normed by head, without a weight */
     bool parallel;                 /* attention and feed-forward read the same input */
-    uint8_t ffn_norm; /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    uint8_t ffn_norm;    /* the role of the norm before the feed-forward; 0: INK_WEIGHT_FFN_NORM */
+    uint8_t output_norm; /* the role of the norm before the logits; 0: INK_WEIGHT_OUTPUT_NORM */
     /* gated by x sigmoid(1.702 x), both sides clamped, up plus one; 0: as usual */
     float gate_limit;
     bool normalize_experts; /* weights of the chosen experts sum up to one */
     /* every window_period-th layer sees all, the others the window; 0: all see all */
     uint32_t window_period;
+    /* every attention_period-th layer attends, unless the metadata says; 0: see n_kv_heads */
+    uint32_t attention_period;
     float window_rope_base;   /* of windowed layers, unless the metadata says; 0: as all */
     uint32_t no_rope_period;  /* every no_rope_period-th layer is not rotated; 0: all are */
+    bool rope_if_finetuned;   /* none is, where the metadata says so */
     bool rope_in_window_only; /* layers that see all are not rotated */
     /* with so many layers scores are scaled by embedding / heads, not key width */
     uint32_t wide_scale_layers;
@@ -67,12 +72,34 @@ typedef struct ink_arch {
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
 
+/* Whether its models must have such a part; whether they must or may. */
+bool ink_arch_requires(const ink_arch *arch, ink_role role);
+bool ink_arch_lists(const ink_arch *arch, ink_role role);
+
 /* ---- Lists that several architectures share. */
 #define INK_MODEL_PARTS INK_WEIGHT_TOKEN_EMBEDDING, INK_WEIGHT_OUTPUT_NORM
 #define INK_QKV_PARTS \
     INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
+#define INK_CONV_PARTS INK_WEIGHT_CONV_IN, INK_WEIGHT_CONV, INK_WEIGHT_CONV_OUT
+#define INK_BESIDE_DENSE_PARTS                                          \
+    INK_WEIGHT_ROUTER, INK_WEIGHT_ROUTER_NORM, INK_WEIGHT_EXPERTS_NORM, \
+        INK_WEIGHT_EXPERTS_POST_NORM, INK_WEIGHT_DENSE_POST_NORM
+#define INK_PER_LAYER_PARTS                                                                \
+    INK_WEIGHT_PER_LAYER_EMBEDDING, INK_WEIGHT_PER_LAYER_IN, INK_WEIGHT_PER_LAYER_IN_NORM, \
+        INK_WEIGHT_PER_LAYER_GATE, INK_WEIGHT_PER_LAYER_OUT, INK_WEIGHT_PER_LAYER_POST_NORM
+#define INK_SCAN_PARTS                                                                     \
+    INK_WEIGHT_SCAN_IN, INK_WEIGHT_SCAN_CONV, INK_WEIGHT_SCAN_TIME, INK_WEIGHT_SCAN_DECAY, \
+        INK_WEIGHT_SCAN_SKIP, INK_WEIGHT_SCAN_OUT
+#define INK_DELTA_PARTS                                                                           \
+    INK_WEIGHT_DELTA_QKV, INK_WEIGHT_DELTA_GATE, INK_WEIGHT_DELTA_TIME, INK_WEIGHT_DELTA_RATE,    \
+        INK_WEIGHT_SCAN_CONV, INK_WEIGHT_SCAN_TIME, INK_WEIGHT_SCAN_DECAY, INK_WEIGHT_DELTA_NORM, \
+        INK_WEIGHT_SCAN_OUT
+#define INK_GATED_QKV_PARTS \
+    INK_WEIGHT_QUERY_GATED, INK_WEIGHT_KEY, INK_WEIGHT_VALUE, INK_WEIGHT_ATTENTION_OUTPUT
 #define INK_GATED_PARTS INK_WEIGHT_FFN_GATE, INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
 #define INK_PLAIN_PARTS INK_WEIGHT_FFN_UP, INK_WEIGHT_FFN_DOWN
+#define INK_GATED_SHARED_PARTS \
+    INK_WEIGHT_SHARED_ROUTER, INK_WEIGHT_SHARED_GATE, INK_WEIGHT_SHARED_UP, INK_WEIGHT_SHARED_DOWN
 #define INK_EXPERT_PARTS \
     INK_WEIGHT_ROUTER, INK_WEIGHT_EXPERTS_GATE, INK_WEIGHT_EXPERTS_UP, INK_WEIGHT_EXPERTS_DOWN
 

@@ -19,6 +19,7 @@ static ink_array *join_heads(ink_array *x)
 
 typedef struct qkv {
     ink_array *q, *k, *v; /* [n, heads, dim] */
+    ink_array *gate;      /* [n, heads, dim], of the result; NULL: none */
 } qkv;
 
 static ink_attention attention_of(const ink_builder *b)
@@ -26,11 +27,11 @@ static ink_attention attention_of(const ink_builder *b)
     const ink_hparams *h = b->h;
     const ink_layer_hparams *layer = &h->layers[b->layer];
     return (ink_attention){
-        .layer = b->layer,
+        .layer = layer->kv_layer,
         .n_heads = layer->n_heads,
         .n_kv_heads = layer->n_kv_heads,
-        .k_dim = h->k_dim,
-        .v_dim = h->v_dim,
+        .k_dim = ink_hparams_k_dim(h, layer),
+        .v_dim = ink_hparams_v_dim(h, layer),
         .scale = h->attention_scale,
         .soft_cap = h->attention_soft_cap,
         .window = layer->windowed ? h->window : 0,
@@ -51,47 +52,68 @@ static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
     const ink_weight *w = b->weights;
     size_t n_q = a->n_heads * a->k_dim, n_k = a->n_kv_heads * a->k_dim,
            n_v = a->n_kv_heads * a->v_dim;
-    qkv y;
+    qkv y = {.gate = NULL};
     if (ink_weight_present(&w[INK_WEIGHT_QKV])) {
         ink_array *all = ink_block_linear(b, &w[INK_WEIGHT_QKV], x);
-        y = (qkv){ink_slice(all, 0, n_q), ink_slice(all, n_q, n_k), ink_slice(all, n_q + n_k, n_v)};
+        y = (qkv){.q = ink_slice(all, 0, n_q),
+                  .k = ink_slice(all, n_q, n_k),
+                  .v = ink_slice(all, n_q + n_k, n_v)};
     } else {
-        y.q = ink_block_linear(b, &w[INK_WEIGHT_QUERY], x);
-        y.k = ink_block_linear(b, &w[INK_WEIGHT_KEY], x);
-        y.v = ink_block_linear(b, &w[INK_WEIGHT_VALUE], x);
+        bool gated = ink_weight_present(&w[INK_WEIGHT_QUERY_GATED]);
+        y.q = ink_block_linear(b, &w[gated ? INK_WEIGHT_QUERY_GATED : INK_WEIGHT_QUERY], x);
+        y.k = ink_weight_present(&w[INK_WEIGHT_KEY]) ? ink_block_linear(b, &w[INK_WEIGHT_KEY], x)
+                                                     : NULL;
+        y.v = ink_weight_present(&w[INK_WEIGHT_VALUE])
+                  ? ink_block_linear(b, &w[INK_WEIGHT_VALUE], x)
+                  : y.k;
     }
-    y.q = split_heads(y.q, a->n_heads, a->k_dim);
+    y.q = split_heads(y.q, a->n_heads, y.q ? y.q->shape[1] / a->n_heads : 0);
+    if (y.q && y.q->shape[2] == 2 * a->k_dim) {
+        y.gate = ink_slice(y.q, a->k_dim, a->k_dim);
+        y.q = ink_slice(y.q, 0, a->k_dim);
+    }
     y.k = split_heads(y.k, a->n_kv_heads, a->k_dim);
     y.v = split_heads(y.v, a->n_kv_heads, a->v_dim);
     return y;
 }
 
-static void rotate(ink_builder *b, qkv *y)
+static ink_array *rotate(ink_builder *b, ink_array *x)
 {
     const ink_layer_hparams *layer = &b->h->layers[b->layer];
-    if (!layer->rotated)
-        return;
-    bool neighbors = b->model->arch->rope == INK_ROPE_NEIGHBORS;
     ink_array *table = layer->windowed ? b->window_table : b->table;
-    y->q = ink_rope(y->q, table, neighbors);
-    y->k = ink_rope(y->k, table, neighbors);
+    return layer->rotated ? ink_rope(x, table, b->model->arch->rope == INK_ROPE_NEIGHBORS) : x;
+}
+
+/* Puts the layer's keys and values into its cache; in a layer that has none, those it sees. */
+static ink_array *store(ink_builder *b, const qkv *y, const ink_attention *a)
+{
+    const ink_weight *w = b->weights;
+    ink_array **stored = &b->stored[a->layer], *k, *v = y->v;
+    if (a->layer != b->layer)
+        return *stored;
+    if (!y->k || !v)
+        return NULL;
+    k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k));
+    if (b->model->arch->norm_values)
+        v = ink_norm(b->model->arch->norm, v, NULL, NULL, b->h->epsilon);
+    return *stored = ink_store(k, v, b->step->positions, b->step->sequences, a);
 }
 
 static ink_array *plain_attention(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
+    const ink_step *step = b->step;
     ink_attention a = attention_of(b);
     qkv y = project(b, x, &a);
-    if (!y.q || !y.k || !y.v)
+    if (!y.q)
         return NULL;
-    y.q = norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q);
-    y.k = norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y.k);
-    rotate(b, &y);
-    const ink_step *step = b->step;
+    y.q = rotate(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
-    ink_array *stored = ink_output(ink_store(y.k, y.v, step->positions, step->sequences, &a));
-    ink_array *seen =
-        join_heads(ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a));
+    ink_array *stored = store(b, &y, &a);
+    ink_array *seen = ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a);
+    if (y.gate)
+        seen = ink_multiply(seen, ink_activate(INK_ACTIVATION_SIGMOID, y.gate));
+    seen = join_heads(seen);
     seen = seen ? ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_SUB_NORM], seen) : NULL;
     return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT], seen);
 }
@@ -131,7 +153,7 @@ static ink_array *latent_attention(ink_builder *b, ink_array *x)
     ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
     q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
     ink_array *k = ink_concat(shared, k_rotated);
-    ink_array *stored = ink_output(ink_store(k, shared, step->positions, step->sequences, &a));
+    ink_array *stored = ink_store(k, shared, step->positions, step->sequences, &a);
     ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
     return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT],
                             join_heads(linear_heads(b, &w[INK_WEIGHT_VALUE_B], seen)));

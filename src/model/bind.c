@@ -182,9 +182,25 @@ static ink_status bind_bias(binder *b, const char *stem, const ink_part *p, uint
 static bool only_looked_up(const binder *b, ink_role role)
 {
     return role == INK_WEIGHT_POSITION_EMBEDDING || role == INK_WEIGHT_TOKEN_TYPES ||
+           role == INK_WEIGHT_PER_LAYER_EMBEDDING ||
            (role == INK_WEIGHT_TOKEN_EMBEDDING &&
             (b->model->arch->kind == INK_KIND_EMBEDDING ||
              ink_gguf_find_tensor(b->model->gguf, "output.weight")));
+}
+
+/* Kept as floats in the order of the file, in as many dimensions as they have. */
+static bool kept_as_floats(ink_role role)
+{
+    return role == INK_WEIGHT_CONV || role == INK_WEIGHT_SCAN_CONV ||
+           role == INK_WEIGHT_SCAN_DECAY || role == INK_WEIGHT_SCAN_SKIP ||
+           role == INK_WEIGHT_SCAN_NORM;
+}
+
+/* Files may have what makes keys and values also in layers that see those of another. */
+static bool is_shared(const binder *b, ink_role role, uint32_t layer)
+{
+    return ink_parts[role].in_layer && b->model->hparams.layers[layer].kv_layer != layer &&
+           (role == INK_WEIGHT_KEY || role == INK_WEIGHT_KEY_NORM || role == INK_WEIGHT_VALUE);
 }
 
 static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool required,
@@ -195,15 +211,20 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
     size_t n_dims;
     (void)snprintf(name, sizeof name, "%s.weight", ink_part_stem(role, layer, stem));
     const ink_gguf_tensor *tensor = p->bias == INK_BIAS_ALONE ? NULL : claim(b, name);
+    if (!tensor && p->bias != INK_BIAS_ALONE)
+        tensor = claim(b, stem);
+    if (tensor && is_shared(b, role, layer))
+        return INK_OK;
     if (!tensor && required)
         return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
                         ink_gguf_name(b->model->gguf), name, b->model->arch->name);
     if (tensor) {
         INK_TRY(ink_gguf_check_format(b->model->gguf, tensor, b->error));
         INK_TRY(check_shape(b, tensor, p->shape, layer, &n_dims));
-        weight->n = (size_t)tensor->shape[0];
-        INK_TRY(n_dims == 1 ? bind_vector(b, tensor, weight->n, &weight->vector)
-                            : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
+        bool floats = n_dims == 1 || kept_as_floats(role);
+        weight->n = (size_t)(floats ? tensor->shape[0] * tensor->shape[1] : tensor->shape[0]);
+        INK_TRY(floats ? bind_vector(b, tensor, weight->n, &weight->vector)
+                       : bind_matrix(b, tensor, !only_looked_up(b, role), &weight->matrix));
     }
     return bind_bias(b, stem, p, layer, weight);
 }
@@ -227,8 +248,8 @@ static bool lists(const uint8_t *roles, ink_role role)
 
 /* What a layer has in one of several ways: all parts of the one, and none that only others have. */
 typedef struct choice {
-    ink_role decisive; /* optional where there is a choice */
-    uint8_t ways[3][5];
+    ink_role decisive;   /* optional where there is a choice */
+    uint8_t ways[3][10]; /* each ended by INK_WEIGHT_END */
 } choice;
 
 static const choice choices[] = {
@@ -238,7 +259,22 @@ static const choice choices[] = {
       {INK_WEIGHT_ROUTER, INK_WEIGHT_EXPERTS_GATE_UP, INK_WEIGHT_EXPERTS_DOWN}}},
     {INK_WEIGHT_SHARED_DOWN,
      {{INK_WEIGHT_END}, {INK_WEIGHT_SHARED_GATE, INK_WEIGHT_SHARED_UP, INK_WEIGHT_SHARED_DOWN}}},
+    {INK_WEIGHT_SHARED_ROUTER,
+     {{INK_EXPERT_PARTS, INK_GATED_SHARED_PARTS},
+      {INK_WEIGHT_ROUTER, INK_WEIGHT_EXPERTS_GATE_UP, INK_WEIGHT_EXPERTS_DOWN,
+       INK_GATED_SHARED_PARTS}}},
     {INK_WEIGHT_QKV, {{INK_WEIGHT_QKV}, {INK_WEIGHT_QUERY, INK_WEIGHT_KEY, INK_WEIGHT_VALUE}}},
+    {INK_WEIGHT_EXPERTS_NORM,
+     {{INK_WEIGHT_END},
+      {INK_BESIDE_DENSE_PARTS, INK_WEIGHT_EXPERTS_GATE_UP, INK_WEIGHT_EXPERTS_DOWN},
+      {INK_BESIDE_DENSE_PARTS, INK_WEIGHT_EXPERTS_GATE, INK_WEIGHT_EXPERTS_UP,
+       INK_WEIGHT_EXPERTS_DOWN}}},
+    {INK_WEIGHT_CONV,
+     {{INK_CONV_PARTS, INK_WEIGHT_END},
+      {INK_QKV_PARTS, INK_WEIGHT_QUERY_NORM, INK_WEIGHT_KEY_NORM}}},
+    {INK_WEIGHT_SCAN_IN, {{INK_SCAN_PARTS}, {INK_QKV_PARTS}}},
+    {INK_WEIGHT_DELTA_QKV,
+     {{INK_DELTA_PARTS}, {INK_GATED_QKV_PARTS, INK_WEIGHT_QUERY_NORM, INK_WEIGHT_KEY_NORM}}},
     {INK_WEIGHT_QUERY_A,
      {{INK_WEIGHT_QUERY}, {INK_WEIGHT_QUERY_A, INK_WEIGHT_QUERY_A_NORM, INK_WEIGHT_QUERY_B}}},
 };
@@ -286,6 +322,46 @@ static ink_status check_choices(const binder *b, uint32_t layer)
     return INK_OK;
 }
 
+/* A layer attends, and has a cache, exactly where the file counts heads of keys and values. */
+static ink_status check_attention(const binder *b, uint32_t layer)
+{
+    const ink_weight *weights = b->model->layers[layer];
+    uint32_t n = b->model->hparams.layers[layer].n_kv_heads;
+    bool own = b->model->hparams.layers[layer].kv_layer == layer;
+    if (n > 0 && own && weights[INK_WEIGHT_KEY].n == 0 && weights[INK_WEIGHT_QKV].n == 0 &&
+        weights[INK_WEIGHT_KV_A].n == 0)
+        return ink_fail(b->error, INK_CORRUPT, 0,
+                        "%s: tensor blk.%u.attn_k.weight is missing, which %s needs",
+                        ink_gguf_name(b->model->gguf), layer, b->model->arch->name);
+    if ((n > 0) == (weights[INK_WEIGHT_ATTENTION_OUTPUT].n > 0))
+        return INK_OK;
+    return ink_fail(b->error, INK_CORRUPT, 0,
+                    "%s: layer %u has %u heads of keys and values, but tensor "
+                    "blk.%u.attn_output.weight is %s",
+                    ink_gguf_name(b->model->gguf), layer, n, layer, n > 0 ? "missing" : "there");
+}
+
+/* All parts of embeddings by layer, or none, as the hyperparameters say. */
+static ink_status check_per_layer(const binder *b, uint32_t layer)
+{
+    static const uint8_t roles[] = {INK_PER_LAYER_PARTS};
+    const struct ink_model *model = b->model;
+    bool wanted = model->hparams.n_per_layer > 0;
+    char stem[INK_PART_STEM_BYTES];
+    for (size_t i = 0; i < sizeof roles; i++) {
+        bool in_layer = ink_parts[roles[i]].in_layer;
+        const ink_weight *weight = &(in_layer ? model->layers[layer] : model->weights)[roles[i]];
+        if (ink_arch_lists(model->arch, (ink_role)roles[i]) && wanted != (weight->n > 0))
+            return ink_fail(
+                b->error, INK_CORRUPT, 0,
+                "%s: %s.embedding_length_per_layer_input is %u, but tensor %s.weight "
+                "is %s",
+                ink_gguf_name(model->gguf), model->arch->name, model->hparams.n_per_layer,
+                ink_part_stem((ink_role)roles[i], layer, stem), wanted ? "missing" : "there");
+    }
+    return INK_OK;
+}
+
 static ink_status bind_all(binder *b)
 {
     struct ink_model *model = b->model;
@@ -296,6 +372,8 @@ static ink_status bind_all(binder *b)
         INK_TRY(bind_list(b, arch->required, true, layer, true, model->layers[layer]));
         INK_TRY(bind_list(b, arch->optional, false, layer, true, model->layers[layer]));
         INK_TRY(check_choices(b, layer));
+        INK_TRY(check_attention(b, layer));
+        INK_TRY(check_per_layer(b, layer));
     }
     return INK_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * Inside the decoder: what the recording of a step carries along, the parts that every block is
- * made of, and the two blocks of a layer. A block records its ops and returns its result; NULL in,
+ * made of, and the blocks of a layer. A block records its ops and returns its result; NULL in,
  * or a mistake, is NULL out, and the graph keeps the reason (array.h).
  */
 #ifndef INK_MODEL_BLOCKS_H
@@ -16,6 +16,8 @@ typedef struct ink_builder {
     ink_step *step;
     ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
     uint32_t layer;
+    ink_array **stored;   /* [n_layers]: what was put into a layer's cache; NULL: nothing yet */
+    ink_array *per_layer; /* [n, n_layers * n_per_layer]; NULL where the model has none */
 } ink_builder;
 
 static inline bool ink_weight_present(const ink_weight *weight)
@@ -49,11 +51,41 @@ static inline ink_array *ink_block_scale(ink_array *x, float factor)
 
 /*
  * x[n, n_embedding], normed, to what the layer adds to it, [n, n_embedding]. Stores the keys and
- * values of its tokens.
+ * values of its tokens, unless it sees those of another layer.
  */
 ink_array *ink_block_attention(ink_builder *b, ink_array *x);
 
+/*
+ * The same by a gated short convolution (LFM2), which leaves its last inputs in the layer's state.
+ */
+ink_array *ink_block_convolution(ink_builder *b, ink_array *x);
+
+/* Floats that the convolution before a scan carries: the first of the layer's state. */
+static inline size_t ink_convolution_floats(const ink_hparams *h)
+{
+    size_t n_channels = h->n_scan + 2 * (size_t)h->n_scan_groups * h->n_scan_state;
+    return (h->n_scan_taps - 1) * n_channels;
+}
+
+/* The same by a state space (Mamba-2): a convolution, then a scan, both in the layer's state. */
+ink_array *ink_block_scan(ink_builder *b, ink_array *x);
+
+/* The same by a gated delta net (Qwen 3.5), with the same two things in the state. */
+ink_array *ink_block_delta(ink_builder *b, ink_array *x);
+
 /* x[n, n_embedding], normed, to [n, n_embedding]: dense, or a mixture of experts. */
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x);
+
+/*
+ * Both, each between norms of its own: x[n, n_embedding], not normed. The router has its own norm
+ * and reads x, too (Gemma 4).
+ */
+ink_array *ink_block_dense_and_experts(ink_builder *b, ink_array *x);
+
+/* What layers are given of each token beside x: records b->per_layer from the embedded tokens. */
+void ink_block_per_layer_inputs(ink_builder *b, ink_array *x);
+
+/* x[n, n_embedding] to what the layer's part of that adds to it, [n, n_embedding]. */
+ink_array *ink_block_per_layer(ink_builder *b, ink_array *x);
 
 #endif

@@ -18,6 +18,28 @@ static ink_array *residual(ink_builder *b, ink_array *x, ink_array *part, ink_ro
     return y ? ink_block_norm(b, &b->weights[out_norm], y) : NULL;
 }
 
+/* What the layer mixes tokens with, by the parts that are present; several are added up. */
+static ink_array *mix(ink_builder *b, ink_array *x)
+{
+    static const struct {
+        ink_role part;
+        ink_array *(*record)(ink_builder *b, ink_array *x);
+    } mixers[] = {
+        {INK_WEIGHT_CONV, ink_block_convolution},
+        {INK_WEIGHT_ATTENTION_OUTPUT, ink_block_attention},
+        {INK_WEIGHT_SCAN_IN, ink_block_scan},
+        {INK_WEIGHT_DELTA_QKV, ink_block_delta},
+    };
+    ink_array *sum = NULL;
+    for (size_t i = 0; i < sizeof mixers / sizeof *mixers; i++) {
+        if (!ink_weight_present(&b->weights[mixers[i].part]))
+            continue;
+        ink_array *part = mixers[i].record(b, x);
+        sum = sum ? ink_add(sum, part) : part;
+    }
+    return sum;
+}
+
 static ink_array *parallel_layer(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
@@ -36,7 +58,7 @@ static ink_array *record_layer(ink_builder *b, ink_array *x)
     const ink_weight *w = b->weights;
     if (b->h->parallel)
         return parallel_layer(b, x);
-    ink_array *part = ink_block_attention(b, ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
+    ink_array *part = mix(b, ink_block_norm(b, &w[INK_WEIGHT_ATTENTION_NORM], x));
     ink_role ffn_norm =
         b->model->arch->ffn_norm ? (ink_role)b->model->arch->ffn_norm : INK_WEIGHT_FFN_NORM;
     ink_role post_norm = INK_WEIGHT_ATTENTION_POST_NORM;
@@ -44,8 +66,16 @@ static ink_array *record_layer(ink_builder *b, ink_array *x)
                  INK_WEIGHT_ATTENTION_OUT_NORM);
     if (!x)
         return NULL;
-    part = ink_block_feed_forward(b, ink_block_norm(b, &w[ffn_norm], x));
-    return residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
+    if (!ink_weight_present(&w[INK_WEIGHT_FFN_DOWN]) && !ink_weight_present(&w[INK_WEIGHT_ROUTER]))
+        return x;
+    part = w[INK_WEIGHT_EXPERTS_NORM].vector
+               ? ink_block_dense_and_experts(b, x)
+               : ink_block_feed_forward(b, ink_block_norm(b, &w[ffn_norm], x));
+    x = residual(b, x, part, INK_WEIGHT_FFN_POST_NORM, INK_WEIGHT_LAYER_OUT_NORM);
+    if (b->per_layer)
+        x = ink_add(x, ink_block_per_layer(b, x));
+    const ink_weight *scale = &w[INK_WEIGHT_LAYER_OUT_SCALE];
+    return scale->vector ? ink_multiply(x, ink_vector(b->graph, scale->vector, scale->n)) : x;
 }
 
 /* ---- Both ends ------------------------------------------------------------------------------- */
@@ -87,7 +117,7 @@ static ink_array *logits(ink_builder *b, ink_array *x)
 
 static ink_array *rope_table(ink_builder *b, bool windowed, size_t n_context)
 {
-    size_t n_pairs = b->h->rope_dims / 2;
+    size_t n_pairs = ink_hparams_rope_dims(b->h, windowed) / 2;
     float magnitude, *frequencies = ink_arena_take(&b->graph->arena, n_pairs, sizeof *frequencies);
     if (!frequencies) {
         ink_fail_memory(&b->graph->error, "rotation frequencies");
@@ -114,7 +144,7 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
     if (b->model->arch->rope == INK_ROPE_NONE)
         return;
     b->table = b->window_table = rope_table(b, false, shape.n_context);
-    if (b->h->rope_base_window != b->h->rope_base)
+    if (ink_rope_differs(b->h))
         b->window_table = rope_table(b, true, shape.n_context);
 }
 
@@ -123,7 +153,13 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
 {
     ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
     record_inputs(&b, shape);
+    b.stored = ink_arena_take(&graph->arena, b.h->n_layers, sizeof(ink_array *));
+    if (!b.stored) {
+        ink_fail_memory(&graph->error, "the layers of a step");
+        return;
+    }
     ink_array *x = embed(&b);
+    ink_block_per_layer_inputs(&b, x);
     for (b.layer = 0; x && b.layer < b.h->n_layers; b.layer++) {
         b.weights = model->layers[b.layer];
         x = record_layer(&b, x);
@@ -132,18 +168,32 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
         return;
     if (step->chosen)
         x = ink_pick(x, step->chosen);
-    x = x ? ink_block_norm(&b, &model->weights[INK_WEIGHT_OUTPUT_NORM], x) : NULL;
+    ink_role norm =
+        model->arch->output_norm ? (ink_role)model->arch->output_norm : INK_WEIGHT_OUTPUT_NORM;
+    x = x ? ink_block_norm(&b, &model->weights[norm], x) : NULL;
     step->result = ink_output(model->arch->kind == INK_KIND_EMBEDDING ? x : logits(&b, x));
 }
 
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout)
 {
-    layout->n_heads = model->hparams.layers[layer].n_kv_heads;
-    layout->k_dim = model->hparams.k_dim;
-    layout->v_dim = model->hparams.v_dim;
+    const ink_layer_hparams *of = &model->hparams.layers[layer];
+    layout->n_heads = of->kv_layer == layer ? of->n_kv_heads : 0;
+    layout->k_dim = ink_hparams_k_dim(&model->hparams, of);
+    layout->v_dim = ink_hparams_v_dim(&model->hparams, of);
 }
 
 size_t ink_model_window(const ink_model *model, size_t layer)
 {
     return model->hparams.layers[layer].windowed ? model->hparams.window : 0;
+}
+
+size_t ink_model_state_floats(const ink_model *model, size_t layer)
+{
+    const ink_hparams *h = &model->hparams;
+    const ink_weight *weights = model->layers[layer];
+    if (weights[INK_WEIGHT_CONV].n > 0)
+        return (size_t)(h->n_conv_taps - 1) * h->n_embedding;
+    if (weights[INK_WEIGHT_SCAN_OUT].n > 0)
+        return ink_convolution_floats(h) + (size_t)h->n_scan_state * h->n_scan;
+    return 0;
 }

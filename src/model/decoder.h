@@ -30,8 +30,11 @@ typedef struct ink_step_shape {
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
                       ink_step *step);
 
-/* The cache of one layer, without formats and sizes. */
+/* The cache of one layer, without formats and sizes; no heads: it has none. */
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout);
+
+/* Floats that a layer carries from token to token (array/kv.h); 0: none. */
+size_t ink_model_state_floats(const ink_model *model, size_t layer);
 
 /* The window that a layer's cache must keep: positions, or 0 for all. */
 size_t ink_model_window(const ink_model *model, size_t layer);

@@ -39,9 +39,30 @@ static ink_array *dense(ink_builder *b, ink_array *x)
 
 /* ---- Experts --------------------------------------------------------------------------------- */
 
+/* Rows of floats, to be looked up. */
+static const ink_matrix *constant_rows(ink_builder *b, const float *data, size_t n_rows, size_t k)
+{
+    ink_matrix *rows = ink_arena_take(&b->graph->arena, 1, sizeof *rows);
+    if (!rows) {
+        ink_fail_memory(&b->graph->error, "the biases of experts");
+        return NULL;
+    }
+    *rows = (ink_matrix){
+        .format = INK_FORMAT_F32, .n_rows = n_rows, .k = k, .n_experts = 1, .data = data};
+    return rows;
+}
+
 typedef struct routing {
     ink_array *ids, *weights; /* [n, used] */
 } routing;
+
+/* A number for each expert, looked up for those chosen: [n, used]. */
+static ink_array *number_of_chosen(ink_builder *b, const float *numbers, ink_array *ids)
+{
+    const ink_matrix *column = constant_rows(b, numbers, b->h->n_experts, 1);
+    ink_array *y = column ? ink_embed(column, ids) : NULL;
+    return y ? ink_reshape(y, 2, ids->shape) : NULL;
+}
 
 static routing route(ink_builder *b, ink_array *x)
 {
@@ -60,6 +81,9 @@ static routing route(ink_builder *b, ink_array *x)
         y.weights = ink_softmax(y.weights);
     else if (h->expert_normalize)
         y.weights = ink_normalize(y.weights);
+    const float *scales = b->weights[INK_WEIGHT_EXPERTS_SCALE].vector;
+    if (scales && y.ids)
+        y.weights = ink_multiply(y.weights, number_of_chosen(b, scales, y.ids));
     y.weights = ink_block_scale(y.weights, h->expert_scale);
     return y;
 }
@@ -72,22 +96,28 @@ static ink_array *linear_chosen(ink_builder *b, const ink_weight *weight, ink_ar
     ink_array *y = ink_linear_experts(matrix, x, ids);
     if (!weight->bias || !y)
         return y;
-    ink_matrix *biases = ink_arena_take(&b->graph->arena, 1, sizeof *biases);
-    if (!biases) {
-        ink_fail_memory(&b->graph->error, "the biases of experts");
-        return NULL;
-    }
-    *biases = (ink_matrix){
-        .format = INK_FORMAT_F32, .n_rows = matrix->n_experts, .k = matrix->n_rows, .n_experts = 1};
-    biases->data = weight->bias;
-    return ink_add(y, ink_embed(biases, ids));
+    const ink_matrix *biases = constant_rows(b, weight->bias, matrix->n_experts, matrix->n_rows);
+    return biases ? ink_add(y, ink_embed(biases, ids)) : NULL;
 }
 
-static ink_array *experts(ink_builder *b, ink_array *x)
+/* The expert of all tokens, which may have a gate for each of them. */
+static ink_array *shared_expert(ink_builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights, *router = &w[INK_WEIGHT_SHARED_ROUTER];
+    ink_array *y =
+        gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
+    y = ink_block_linear(b, &w[INK_WEIGHT_SHARED_DOWN], y);
+    if (!ink_weight_present(router))
+        return y;
+    return ink_multiply(y, ink_activate(INK_ACTIVATION_SIGMOID, ink_block_linear(b, router, x)));
+}
+
+/* x to all experts that `router` chooses. */
+static ink_array *experts(ink_builder *b, ink_array *x, ink_array *router)
 {
     const ink_weight *w = b->weights;
     size_t n_ff = b->h->n_expert_ff;
-    routing chosen = route(b, x);
+    routing chosen = route(b, router);
     ink_array *y;
     if (ink_weight_present(&w[INK_WEIGHT_EXPERTS_GATE_UP])) {
         ink_array *both = linear_chosen(b, &w[INK_WEIGHT_EXPERTS_GATE_UP], x, chosen.ids);
@@ -97,14 +127,21 @@ static ink_array *experts(ink_builder *b, ink_array *x)
         y = gate_with(b, gate, linear_chosen(b, &w[INK_WEIGHT_EXPERTS_UP], x, chosen.ids));
     }
     y = ink_combine(linear_chosen(b, &w[INK_WEIGHT_EXPERTS_DOWN], y, chosen.ids), chosen.weights);
-    if (!ink_weight_present(&w[INK_WEIGHT_SHARED_DOWN]))
-        return y;
-    ink_array *shared =
-        gated(b, &w[INK_WEIGHT_SHARED_GATE], &w[INK_WEIGHT_SHARED_UP], x, b->h->n_shared_ff);
-    return ink_add(y, ink_block_linear(b, &w[INK_WEIGHT_SHARED_DOWN], shared));
+    return ink_weight_present(&w[INK_WEIGHT_SHARED_DOWN]) ? ink_add(y, shared_expert(b, x)) : y;
 }
 
 ink_array *ink_block_feed_forward(ink_builder *b, ink_array *x)
 {
-    return ink_weight_present(&b->weights[INK_WEIGHT_ROUTER]) ? experts(b, x) : dense(b, x);
+    return ink_weight_present(&b->weights[INK_WEIGHT_ROUTER]) ? experts(b, x, x) : dense(b, x);
+}
+
+ink_array *ink_block_dense_and_experts(ink_builder *b, ink_array *x)
+{
+    const ink_weight *w = b->weights;
+    ink_array *one = dense(b, ink_block_norm(b, &w[INK_WEIGHT_FFN_NORM], x));
+    ink_array *router = ink_block_norm(b, &w[INK_WEIGHT_ROUTER_NORM], x);
+    router = ink_scale(router, 1 / sqrtf((float)b->h->n_embedding));
+    ink_array *other = experts(b, ink_block_norm(b, &w[INK_WEIGHT_EXPERTS_NORM], x), router);
+    one = ink_block_norm(b, &w[INK_WEIGHT_DENSE_POST_NORM], one);
+    return ink_add(one, ink_block_norm(b, &w[INK_WEIGHT_EXPERTS_POST_NORM], other));
 }

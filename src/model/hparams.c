@@ -111,23 +111,79 @@ static ink_status read_windows(reader *r, const ink_arch *arch, ink_hparams *hpa
         layer->windowed =
             arch->window_period > 0 && hparams->window > 0 && (flags ? flags[i] : by_period);
         layer->rotated = arch->rope != INK_ROPE_NONE &&
+                         !(arch->rope_if_finetuned && !hparams->rope_finetuned) &&
                          !(arch->no_rope_period && (i + 1) % arch->no_rope_period == 0) &&
                          !(arch->rope_in_window_only && hparams->window > 0 && !layer->windowed);
     }
     return INK_OK;
 }
 
+/*
+ * The last layers may see the keys and values of the last one of their kind, windowed or not, that
+ * has its own (Gemma 3n, Gemma 4). Kinds are looked for in two layers only, as files are made.
+ */
+static ink_status read_sharing(reader *r, ink_hparams *hparams)
+{
+    uint32_t n = hparams->n_layers, n_own = n - hparams->n_sharing_layers;
+    if (hparams->n_sharing_layers > 0 && (hparams->n_sharing_layers >= n || n_own < 2))
+        return refuse(r, "attention.shared_kv_layers", "leaves fewer than two layers of their own");
+    for (uint32_t i = 0; i < n; i++) {
+        ink_layer_hparams *layer = &hparams->layers[i];
+        layer->kv_layer = i < n_own ? i : layer->windowed ? n_own - 2 : n_own - 1;
+        const ink_layer_hparams *source = &hparams->layers[layer->kv_layer];
+        if (source->windowed != layer->windowed || source->n_kv_heads != layer->n_kv_heads)
+            return refuse(r, "attention.shared_kv_layers",
+                          "shares keys and values between layers that are not alike");
+    }
+    return INK_OK;
+}
+
 /* ---- Completing and checking ----------------------------------------------------------------- */
 
-static void complete(const ink_arch *arch, ink_hparams *hparams)
+/* Of the first layer that attends. */
+static uint32_t first_heads(const ink_hparams *hparams)
 {
-    uint32_t heads = hparams->layers[0].n_heads;
+    uint32_t i = 0;
+    while (i + 1 < hparams->n_layers && hparams->layers[i].n_heads == 0)
+        i++;
+    return hparams->layers[i].n_heads;
+}
+
+static void complete_widths(ink_hparams *hparams)
+{
+    uint32_t heads = first_heads(hparams);
     if (hparams->k_dim == 0 && heads > 0)
         hparams->k_dim = hparams->n_embedding / heads;
     if (hparams->v_dim == 0)
         hparams->v_dim = hparams->k_dim;
     if (hparams->rope_dims == 0)
         hparams->rope_dims = hparams->k_dim;
+    if (hparams->k_dim_window == 0)
+        hparams->k_dim_window = hparams->k_dim;
+    if (hparams->v_dim_window == 0)
+        hparams->v_dim_window = hparams->v_dim;
+    if (hparams->rope_dims_window == 0)
+        hparams->rope_dims_window =
+            hparams->rope_dims < hparams->k_dim_window ? hparams->rope_dims : hparams->k_dim_window;
+}
+
+/* A file may count heads for all layers, of which a few attend. */
+static void complete_periods(const ink_arch *arch, ink_hparams *hparams)
+{
+    if (arch->attention_period == 0)
+        return;
+    if (hparams->attention_period == 0)
+        hparams->attention_period = arch->attention_period;
+    for (uint32_t i = 0; i < hparams->n_layers; i++)
+        if (i % hparams->attention_period != hparams->attention_period - 1)
+            hparams->layers[i].n_kv_heads = 0;
+}
+
+static void complete(const ink_arch *arch, ink_hparams *hparams)
+{
+    uint32_t heads = first_heads(hparams);
+    complete_periods(arch, hparams);
+    complete_widths(hparams);
     if (hparams->n_context_original == 0)
         hparams->n_context_original = hparams->n_context;
     if (hparams->n_expert_ff == 0)
@@ -159,23 +215,47 @@ static bool width_ok(uint64_t width)
     return width >= 1 && width <= INK_MAX_WIDTH;
 }
 
-static ink_status check_layers(reader *r, const ink_hparams *hparams)
+/* Without heads of keys and values a layer does not attend, where the architecture has others. */
+static ink_status check_layers(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
+    bool feeds = ink_arch_lists(arch, INK_WEIGHT_FFN_DOWN);
     for (uint32_t i = 0; i < hparams->n_layers; i++) {
         const ink_layer_hparams *layer = &hparams->layers[i];
+        if ((feeds && !width_ok(layer->n_ff)) || layer->n_ff > INK_MAX_WIDTH)
+            return refuse(r, "feed_forward_length", "is zero or too large");
+        if (layer->n_kv_heads == 0 && !ink_arch_requires(arch, INK_WEIGHT_ATTENTION_OUTPUT))
+            continue;
         if (layer->n_heads == 0 || layer->n_kv_heads == 0 ||
             layer->n_heads % layer->n_kv_heads != 0)
             return ink_fail(r->error, INK_CORRUPT, 0,
                             "%s: layer %u has %u heads over %u key/value heads; the first must be "
                             "a multiple of the second",
                             ink_gguf_name(r->gguf), i, layer->n_heads, layer->n_kv_heads);
-        if (!width_ok((uint64_t)layer->n_heads * hparams->k_dim) ||
-            !width_ok((uint64_t)layer->n_heads * hparams->v_dim))
+        if (!width_ok((uint64_t)layer->n_heads * ink_hparams_k_dim(hparams, layer)) ||
+            !width_ok((uint64_t)layer->n_heads * ink_hparams_v_dim(hparams, layer)))
             return refuse(r, "attention.head_count",
                           "times the width of a head is outside what is possible");
-        if (!width_ok(layer->n_ff))
-            return refuse(r, "feed_forward_length", "is zero or too large");
     }
+    return INK_OK;
+}
+
+/* What recurrences are made of; none of it is read where the architecture has none. */
+static ink_status check_states(reader *r, const ink_arch *arch, const ink_hparams *h)
+{
+    if (ink_arch_lists(arch, INK_WEIGHT_CONV) &&
+        (h->n_conv_taps < 2 || h->n_conv_taps > INK_MAX_TAPS))
+        return refuse(r, "shortconv.l_cache", "must be between 2 and 64");
+    if (!ink_arch_lists(arch, INK_WEIGHT_SCAN_OUT))
+        return INK_OK;
+    if (h->n_scan_taps < 2 || h->n_scan_taps > INK_MAX_TAPS)
+        return refuse(r, "ssm.conv_kernel", "must be between 2 and 64");
+    if (!width_ok(h->n_scan) || h->n_scan_heads == 0 || h->n_scan % h->n_scan_heads != 0)
+        return refuse(r, "ssm.inner_size", "must be a multiple of ssm.time_step_rank");
+    if (h->n_scan_groups == 0 || h->n_scan_heads % h->n_scan_groups != 0)
+        return refuse(r, "ssm.group_count", "must divide ssm.time_step_rank");
+    if (!width_ok(h->n_scan_state) || !width_ok((uint64_t)h->n_scan_state * h->n_scan_groups) ||
+        (uint64_t)h->n_scan_state * h->n_scan > INK_MAX_STATE)
+        return refuse(r, "ssm.state_size", "is zero or too large");
     return INK_OK;
 }
 
@@ -241,14 +321,31 @@ static ink_status check_latent(reader *r, const ink_hparams *hparams)
     return INK_OK;
 }
 
-static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+static ink_status check_heads(reader *r, const ink_arch *arch, const ink_hparams *hparams)
 {
-    INK_TRY(check_layers(r, hparams));
+    if (!ink_arch_lists(arch, INK_WEIGHT_ATTENTION_OUTPUT))
+        return INK_OK;
     if (!width_ok(hparams->k_dim) || !width_ok(hparams->v_dim))
         return refuse(r, "attention.key_length", "is zero or too large");
+    if (!width_ok(hparams->k_dim_window) || !width_ok(hparams->v_dim_window))
+        return refuse(r, "attention.key_length_swa", "is zero or too large");
     if (arch->rope != INK_ROPE_NONE &&
         (hparams->rope_dims % 2 != 0 || hparams->rope_dims > hparams->k_dim))
         return refuse(r, "rope.dimension_count", "must be even and at most the width of a head");
+    if (arch->rope != INK_ROPE_NONE &&
+        (hparams->rope_dims_window % 2 != 0 || hparams->rope_dims_window > hparams->k_dim_window))
+        return refuse(r, "rope.dimension_count_swa",
+                      "must be even and at most the width of a head");
+    return INK_OK;
+}
+
+static ink_status check(reader *r, const ink_arch *arch, const ink_hparams *hparams)
+{
+    INK_TRY(check_layers(r, arch, hparams));
+    INK_TRY(check_states(r, arch, hparams));
+    INK_TRY(check_heads(r, arch, hparams));
+    if (!width_ok((uint64_t)hparams->n_per_layer * hparams->n_layers + 1))
+        return refuse(r, "embedding_length_per_layer_input", "is too large");
     if (hparams->n_context_original > INK_MAX_CONTEXT)
         return refuse(r, "rope.scaling.original_context_length", "is too large");
     if (hparams->window > INK_MAX_CONTEXT)
@@ -279,5 +376,6 @@ ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const in
         ink_gguf_get_u32(gguf, "tokenizer.ggml.token_type_count", &hparams->n_token_types, error));
     complete(arch, hparams);
     INK_TRY(read_windows(&r, arch, hparams, arena));
+    INK_TRY(read_sharing(&r, hparams));
     return check(&r, arch, hparams);
 }

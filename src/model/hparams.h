@@ -12,6 +12,8 @@
 #define INK_MAX_WIDTH (1u << 20) /* of an embedding, a feed-forward, all heads together */
 #define INK_MAX_CONTEXT (1u << 24)
 #define INK_MAX_EXPERTS 1024
+#define INK_MAX_STATE (1u << 28) /* floats of a layer's recurrence */
+#define INK_MAX_TAPS 64          /* of a convolution along the sequence */
 
 typedef uint32_t ink_hparam_u32;
 typedef float ink_hparam_f32;
@@ -28,6 +30,7 @@ typedef enum ink_rope_scaling {
 typedef struct ink_layer_hparams {
     uint32_t n_heads, n_kv_heads, n_ff;
     bool windowed, rotated;
+    uint32_t kv_layer; /* whose keys and values it sees: its own, or those of a layer before it */
 } ink_layer_hparams;
 
 typedef struct ink_hparams {
@@ -40,6 +43,22 @@ typedef struct ink_hparams {
     ink_rope_scaling scaling;
     ink_layer_hparams *layers; /* [n_layers] */
 } ink_hparams;
+
+/* Widths of the keys and values of a layer's heads, and of what is rotated of them. */
+static inline uint32_t ink_hparams_k_dim(const ink_hparams *h, const ink_layer_hparams *layer)
+{
+    return layer->windowed ? h->k_dim_window : h->k_dim;
+}
+
+static inline uint32_t ink_hparams_v_dim(const ink_hparams *h, const ink_layer_hparams *layer)
+{
+    return layer->windowed ? h->v_dim_window : h->v_dim;
+}
+
+static inline uint32_t ink_hparams_rope_dims(const ink_hparams *h, bool windowed)
+{
+    return windowed ? h->rope_dims_window : h->rope_dims;
+}
 
 /* `layers` comes from the arena. */
 ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf,

@@ -3,12 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/model.h"
+#include "model/decoder.h"
 #include "text/vocab.h"
 
 const char *ink_version(void)
 {
     return INK_VERSION;
+}
+
+static bool is_recurrent(const ink_model *model)
+{
+    for (uint32_t i = 0; model->layers && i < model->hparams.n_layers; i++)
+        if (ink_model_state_floats(model, i) > 0)
+            return true;
+    return false;
 }
 
 void ink_model_get_info(const ink_model *model, ink_model_info *info)
@@ -24,6 +32,7 @@ void ink_model_get_info(const ink_model *model, ink_model_info *info)
         .architecture = architecture.text,
         .name = name.text,
         .embedding = model->arch && model->arch->kind == INK_KIND_EMBEDDING,
+        .recurrent = is_recurrent(model),
         .n_parameters = model->n_parameters,
         .file_bytes = ink_gguf_file_bytes(model->gguf),
         .weight_bytes = model->weight_bytes,

@@ -25,8 +25,10 @@ const char *ink_part_stem(ink_role role, uint32_t layer, char out[INK_PART_STEM_
 uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_index)
 {
     const ink_layer_hparams *layer = &h->layers[layer_index];
-    uint64_t q = (uint64_t)layer->n_heads * h->k_dim, k = (uint64_t)layer->n_kv_heads * h->k_dim;
-    uint64_t v = (uint64_t)layer->n_kv_heads * h->v_dim;
+    uint64_t k_dim = ink_hparams_k_dim(h, layer), v_dim = ink_hparams_v_dim(h, layer);
+    uint64_t q = layer->n_heads * k_dim, k = layer->n_kv_heads * k_dim;
+    uint64_t v = layer->n_kv_heads * v_dim;
+    uint64_t scan_keys = 2 * (uint64_t)h->n_scan_groups * h->n_scan_state;
     /* clang-format off */
     switch (letter) {
     case 'V': return h->n_vocab;
@@ -36,7 +38,7 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'Q': return q;
     case 'K': return k;
     case 'W': return v;
-    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : h->v_dim);
+    case 'O': return (uint64_t)layer->n_heads * (h->v_dim_latent ? h->v_dim_latent : v_dim);
     case 'a': return h->q_rank;
     case 'c': return h->kv_rank;
     case 'b': return (uint64_t)h->kv_rank + h->rope_dims;
@@ -44,7 +46,7 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'p': return h->k_dim_latent - h->rope_dims;
     case 'h': return h->v_dim_latent;
     case 'S': return q + k + v;
-    case 'D': return h->k_dim;
+    case 'D': return k_dim;
     case 'H': return layer->n_heads;
     case 'R': return h->rope_dims / 2;
     case 'F': return layer->n_ff;
@@ -53,7 +55,20 @@ uint64_t ink_part_dimension(const ink_hparams *h, char letter, uint32_t layer_in
     case 'f': return h->n_expert_ff;
     case 'g': return 2 * (uint64_t)h->n_expert_ff;
     case 's': return h->n_shared_ff;
-    default: return 1; /* '?' */
+    case 't': return h->n_conv_taps;
+    case 'e': return 3 * (uint64_t)h->n_embedding;
+    case 'P': return h->n_per_layer;
+    case 'L': return (uint64_t)h->n_per_layer * h->n_layers;
+    case 'I': return h->n_scan;
+    case 'J': return h->n_scan / h->n_scan_groups;
+    case 'i': return h->n_scan + scan_keys;
+    case 'j': return 2 * (uint64_t)h->n_scan + scan_keys + h->n_scan_heads;
+    case 'v': return h->n_scan / h->n_scan_heads;
+    case 'q': return 2 * q;
+    case 'm': return h->n_scan_groups;
+    case 'n': return h->n_scan_heads;
+    case 'k': return h->n_scan_taps;
+    default: return 1; /* '1' and '?' */
     }
     /* clang-format on */
 }

@@ -37,20 +37,26 @@ static const float *factors_of(const ink_model *model, size_t n_context)
     return weights[INK_WEIGHT_ROPE_FACTORS].vector;
 }
 
+bool ink_rope_differs(const ink_hparams *h)
+{
+    return h->rope_base_window != h->rope_base || h->rope_dims_window != h->rope_dims;
+}
+
 void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_context,
                           float *frequencies, float *magnitude)
 {
     const ink_hparams *h = &model->hparams;
-    const float *factors = factors_of(model, n_context);
-    bool own_base = windowed && h->rope_base_window != h->rope_base;
-    ink_rope_scaling scaling = own_base ? INK_SCALING_NONE : h->scaling;
-    double base = own_base ? h->rope_base_window : h->rope_base, factor = h->rope_factor;
+    bool own = windowed && ink_rope_differs(h);
+    const float *factors = own ? NULL : factors_of(model, n_context);
+    ink_rope_scaling scaling = own ? INK_SCALING_NONE : h->scaling;
+    double base = own ? h->rope_base_window : h->rope_base, factor = h->rope_factor;
+    uint32_t n_dims = ink_hparams_rope_dims(h, own);
     *magnitude = h->rope_magnitude;
     if (scaling == INK_SCALING_YARN &&
         h->yarn_log_factor == 0) /* otherwise the scores are scaled instead */
         *magnitude *= (float)(1 + 0.1 * log(factor));
-    for (size_t i = 0; i < h->rope_dims / 2; i++) {
-        double frequency = pow(base, -2.0 * (double)i / h->rope_dims);
+    for (size_t i = 0; i < n_dims / 2; i++) {
+        double frequency = pow(base, -2.0 * (double)i / n_dims);
         if (factors)
             frequency /= factors[i];
         if (scaling == INK_SCALING_LINEAR)

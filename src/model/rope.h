@@ -5,11 +5,14 @@
 #include "model/model.h"
 
 /*
- * Fills frequencies[rope_dims / 2], in radians a position, and the magnitude that cosines and sines
- * are multiplied by. `windowed`: of layers that see a window, which some models rotate on a base of
- * their own, unscaled.
+ * Fills frequencies[ink_hparams_rope_dims / 2], in radians a position, and the magnitude that
+ * cosines and sines are multiplied by. `windowed`: of layers that see a window, which some models
+ * rotate on a base of their own, unscaled and without factors.
  */
 void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_context,
                           float *frequencies, float *magnitude);
+
+/* Whether layers that see a window rotate otherwise than those that see all. */
+bool ink_rope_differs(const ink_hparams *hparams);
 
 #endif

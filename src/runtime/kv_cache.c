@@ -1,9 +1,16 @@
 #include "runtime/kv_cache.h"
 
+#include <string.h>
 #include "base/size.h"
 #include "model/decoder.h"
 
 #define ALIGNMENT 64
+
+/* A layer without heads of keys and values has no pages. */
+static bool has_pages(const ink_kv_layer *layer)
+{
+    return layer->layout.n_heads > 0;
+}
 
 /*
  * A windowed layer holds the window before a batch and the batch, and both may begin in the middle
@@ -11,7 +18,7 @@
  */
 static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_batch)
 {
-    size_t all = ink_size_groups(n_context, INK_PAGE);
+    size_t all = has_pages(layer) ? ink_size_groups(n_context, INK_PAGE) : 0;
     if (!layer->window)
         return all;
     return ink_size_min(all, ink_size_groups(layer->window + n_batch, INK_PAGE) + 2);
@@ -20,10 +27,11 @@ static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_bat
 static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index,
                              ink_format format, ink_error *error)
 {
-    *layer = (ink_kv_layer){.window = ink_model_window(model, index)};
+    *layer = (ink_kv_layer){.window = ink_model_window(model, index),
+                            .n_state = ink_model_state_floats(model, index)};
     layer->layout.k_format = layer->layout.v_format = format;
     ink_model_kv_layout(model, index, &layer->layout);
-    if (ink_kv_layout_init(&layer->layout))
+    if (!has_pages(layer) || ink_kv_layout_init(&layer->layout))
         return INK_OK;
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
                     "a cache in %s needs heads whose width is a multiple of %u, but they are %zu "
@@ -32,21 +40,32 @@ static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t
                     layer->layout.k_dim, layer->layout.v_dim);
 }
 
+/* Adds what a layer needs: bytes of its pages, and of its state. */
+static bool add_layer(const ink_kv_layer *layer, size_t n_slots, size_t *page_bytes,
+                      size_t *state_bytes)
+{
+    size_t pages, state;
+    return ink_size_mul(n_slots, layer->layout.page_bytes, &pages) &&
+           ink_size_align(pages, ALIGNMENT, &pages) &&
+           ink_size_add(*page_bytes, pages, page_bytes) &&
+           ink_size_mul(layer->n_state, sizeof(float), &state) &&
+           ink_size_add(*state_bytes, state, state_bytes);
+}
+
 ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
                              size_t n_batch, size_t *n_bytes, ink_error *error)
 {
-    size_t total = 0, bytes;
-    for (size_t i = 0; i < model->hparams.n_layers; i++) {
+    size_t page_bytes = 0, state_bytes = 0;
+    bool fits = true;
+    for (size_t i = 0; fits && i < model->hparams.n_layers; i++) {
         ink_kv_layer layer;
         INK_TRY(plan_layer(&layer, model, i, format, error));
-        size_t n_slots = slots_of(&layer, n_context, n_batch);
-        if (!ink_size_mul(n_slots, layer.layout.page_bytes, &bytes) ||
-            !ink_size_align(bytes, ALIGNMENT, &bytes) || !ink_size_add(total, bytes, &total))
-            return ink_fail(error, INK_LIMIT, 0,
-                            "a cache for %zu positions is larger than the address space",
-                            n_context);
+        fits = add_layer(&layer, slots_of(&layer, n_context, n_batch), &page_bytes, &state_bytes);
     }
-    *n_bytes = total;
+    if (!fits || !ink_size_align(state_bytes, ALIGNMENT, &state_bytes) ||
+        !ink_size_add(page_bytes, state_bytes, n_bytes))
+        return ink_fail(error, INK_LIMIT, 0,
+                        "a cache for %zu positions is larger than the address space", n_context);
     return INK_OK;
 }
 
@@ -70,6 +89,20 @@ static bool init_layer(ink_kv_cache *cache, size_t index, size_t n_batch, char *
     return true;
 }
 
+/* The states from the memory's begin on; returns where the slots begin. */
+static char *init_states(ink_kv_cache *cache)
+{
+    float *at = cache->memory;
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        cache->states[i] = cache->layers[i].n_state ? at : NULL;
+        at += cache->layers[i].n_state;
+    }
+    cache->n_state = (size_t)(at - (float *)cache->memory);
+    memset(cache->memory, 0, cache->n_state * sizeof *at);
+    size_t bytes = cache->n_state * sizeof *at; /* checked by ink_kv_cache_plan */
+    return (char *)cache->memory + (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
                              size_t n_context, size_t n_batch, ink_error *error)
 {
@@ -82,12 +115,13 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_fo
     cache->layers = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layers);
     cache->layouts = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layouts);
     cache->pages = ink_arena_take(&cache->arena, n_layers, sizeof *cache->pages);
-    bool ok = cache->memory && cache->layers && cache->layouts && cache->pages;
-    char *at = cache->memory;
-    for (size_t i = 0; ok && i < n_layers; i++) {
+    cache->states = ink_arena_take(&cache->arena, n_layers, sizeof *cache->states);
+    bool ok = cache->memory && cache->layers && cache->layouts && cache->pages && cache->states;
+    for (size_t i = 0; ok && i < n_layers; i++)
         INK_TRY(plan_layer(&cache->layers[i], model, i, format, error));
+    char *at = ok ? init_states(cache) : NULL;
+    for (size_t i = 0; ok && i < n_layers; i++)
         ok = init_layer(cache, i, n_batch, &at);
-    }
     if (!ok)
         return ink_fail(error, INK_NO_MEMORY, 0,
                         "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
@@ -96,6 +130,7 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_fo
         .n_layers = n_layers,
         .layouts = cache->layouts,
         .pages = (void *const *const *)cache->pages,
+        .states = cache->states,
     };
     return INK_OK;
 }
@@ -128,7 +163,7 @@ void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
     for (size_t i = 0; i < cache->n_layers; i++) {
         ink_kv_layer *layer = &cache->layers[i];
         size_t keep = first_seen(layer, position) / INK_PAGE,
-               end = ink_size_groups(position + n, INK_PAGE);
+               end = has_pages(layer) ? ink_size_groups(position + n, INK_PAGE) : 0;
         for (; layer->first_page < keep && layer->first_page < layer->n_pages; layer->first_page++)
             give_back(cache, i, layer->first_page);
         for (; layer->n_pages < end; layer->n_pages++) {
@@ -160,12 +195,14 @@ void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position)
         if (position == 0)
             layer->first_page = layer->n_pages = 0;
     }
+    if (position == 0)
+        memset(cache->memory, 0, cache->n_state * sizeof(float));
     cache->sequence.n_positions = position;
 }
 
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache)
 {
-    size_t bytes = 0;
+    size_t bytes = cache->n_state * sizeof(float);
     for (size_t i = 0; i < cache->n_layers; i++) {
         const ink_kv_layer *layer = &cache->layers[i];
         bytes += (layer->n_pages - layer->first_page) * layer->layout.page_bytes;

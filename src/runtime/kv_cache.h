@@ -1,10 +1,11 @@
 /*
- * The cache of keys and values of one session: pages of INK_PAGE positions for each layer
- * (array/kv.h).
+ * The cache of one session: for each layer pages of INK_PAGE positions of keys and values, and
+ * the state that the layer carries from token to token (array/kv.h). Either may be absent.
  *
  * Room for the whole context is set aside at once, so that taking a page allocates nothing; the
  * system hands out memory only for pages that are written. Layers that see a window give back the
- * pages that have left it, and have room for no more than the window and one batch.
+ * pages that have left it, and have room for no more than the window and one batch. A state is
+ * what it was after the last token: it cannot go back.
  */
 #ifndef INK_RUNTIME_KV_CACHE_H
 #define INK_RUNTIME_KV_CACHE_H
@@ -21,6 +22,7 @@ typedef struct ink_kv_layer {
     uint32_t *free; /* stack of slots that are not in use */
     size_t n_free;
     size_t first_page, n_pages; /* in use: [first_page, n_pages) */
+    size_t n_state;             /* floats of its state */
 } ink_kv_layer;
 
 typedef struct ink_kv_cache {
@@ -29,7 +31,9 @@ typedef struct ink_kv_cache {
     ink_kv_layer *layers;     /* [n_layers] */
     ink_kv_layout *layouts;   /* [n_layers], for the sequence */
     void ***pages;            /* [n_layers][pages of the context] */
-    void *memory;             /* of all slots */
+    float **states;           /* [n_layers]; NULL where a layer has none */
+    size_t n_state;           /* floats of all states */
+    void *memory;             /* of all states, one after the other, then of all slots */
     ink_arena arena;          /* of all tables */
     ink_kv_sequence sequence; /* what the ops see */
 } ink_kv_cache;
@@ -48,13 +52,16 @@ void ink_kv_cache_deinit(ink_kv_cache *cache);
  */
 void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n);
 
-/* Whether everything that a token at `position` sees is still there. */
+/* Whether everything that a token at `position` sees in pages is still there. */
 bool ink_kv_cache_reaches(const ink_kv_cache *cache, size_t position);
 
-/* Gives back the pages behind `position`. */
+/*
+ * Gives back the pages behind `position`; at 0, clears the states. With states, any other position
+ * is the one they are at.
+ */
 void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position);
 
-/* Bytes of the pages in use. */
+/* Bytes of the pages in use and the states. */
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache);
 
 #endif

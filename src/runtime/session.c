@@ -290,6 +290,12 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
                         session->position);
     if (position == session->position)
         return INK_OK;
+    if (position > 0 && session->cache.n_state > 0)
+        return ink_fail(
+            error, INK_BAD_ARGUMENT, 0,
+            "cannot rewind to position %zu: layers of %s carry a state that does not go "
+            "back; rewind to 0 and evaluate from the beginning",
+            position, session->model->arch->name);
     if (!ink_kv_cache_reaches(&session->cache, position))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "cannot rewind to position %zu: layers with a window have given back what "

@@ -5,10 +5,11 @@
  *   INK_STATE_FIELDS       uint64 each
  *   cache format           its name in 16 bytes, zeros behind it
  *   model                  SHA-256 of ink_state_identify
- *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes}
+ *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes, uint64 n_state}
  *   tokens                 [position] int32
  *   logits                 [n_logits] float32
  *   pages                  of each layer, first_page to the one of the last position, as in memory
+ *   states                 of each layer, n_state float32, as in memory
  *   SHA-256                of everything before it
  */
 #ifndef INK_RUNTIME_STATE_H
@@ -19,9 +20,9 @@
 
 #define INK_STATE_MAGIC "INKSTATE"
 #define INK_STATE_MAGIC_BYTES 8
-#define INK_STATE_VERSION 1 /* also counts changes of the layout of pages */
+#define INK_STATE_VERSION 2 /* also counts changes of the layout of pages and states */
 #define INK_STATE_FORMAT_BYTES 16
-#define INK_STATE_LAYER_BYTES 16
+#define INK_STATE_LAYER_BYTES 24
 
 #define INK_STATE_FIELDS(X)                               \
     X(version)                                            \

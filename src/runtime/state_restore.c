@@ -105,12 +105,14 @@ static bool same_bits(const float *a, const float *b, size_t n)
 static ink_status check_rotation(const restoring *r, ink_error *error)
 {
     const ink_model *model = r->session->model;
-    size_t n_dims = model->hparams.rope_dims, n = n_dims / 2, n_context = r->session->n_context;
+    const ink_hparams *h = &model->hparams;
+    size_t n_context = r->session->n_context, n_most = h->rope_dims + (size_t)h->rope_dims_window;
     bool same = true;
-    float *rotations = ink_new(r->allocator, n_dims, sizeof *rotations), magnitudes[2];
+    float *rotations = ink_new(r->allocator, n_most, sizeof *rotations), magnitudes[2];
     if (!rotations)
         return ink_fail_memory(error, "restoring a session");
     for (int windowed = 0; windowed < 2 && same; windowed++) {
+        size_t n = ink_hparams_rope_dims(h, windowed && ink_rope_differs(h)) / 2;
         ink_rope_frequencies(model, windowed, (size_t)r->header.n_context, rotations, magnitudes);
         ink_rope_frequencies(model, windowed, n_context, rotations + n, magnitudes + 1);
         same = same_bits(rotations, rotations + n, n) && same_bits(magnitudes, magnitudes + 1, 1);
@@ -182,10 +184,13 @@ static ink_status get_layer(restoring *r, size_t index, ink_error *error)
     INK_TRY(get(r, bytes, sizeof bytes, error));
     uint64_t first = ink_state_get_u64(bytes), page_bytes = ink_state_get_u64(bytes + 8);
     if (page_bytes != layer->layout.page_bytes || first > n_pages ||
+        ink_state_get_u64(bytes + 16) != layer->n_state ||
         !is_enough(layer, (size_t)first, position))
         return ink_fail(error, INK_CORRUPT, r->at - sizeof bytes,
-                        "%s: the pages of layer %zu are not those of its model",
+                        "%s: the pages or the state of layer %zu are not those of its model",
                         ink_file_name(r->file), index);
+    if (page_bytes == 0)
+        return INK_OK;
     size_t n_stored = n_pages - (size_t)first;
     r->n_skipped[index] = n_stored > layer->n_slots ? n_stored - layer->n_slots : 0;
     r->first_pages[index] = (size_t)first + r->n_skipped[index];
@@ -221,7 +226,7 @@ static ink_status check_rest(const restoring *r, ink_error *error)
 {
     const ink_kv_cache *cache = &r->session->cache;
     size_t n_pages = ink_size_groups((size_t)r->header.position, INK_PAGE);
-    uint64_t end = r->at + r->header.n_logits * sizeof(float) + INK_SHA256_BYTES;
+    uint64_t end = r->at + (r->header.n_logits + cache->n_state) * sizeof(float) + INK_SHA256_BYTES;
     for (size_t i = 0; i < cache->n_layers; i++) {
         uint64_t n = n_pages - r->first_pages[i] + r->n_skipped[i], bytes;
         if (!ink_u64_mul(n, cache->layers[i].layout.page_bytes, &bytes) ||
@@ -253,10 +258,10 @@ static ink_status get_pages(restoring *r, ink_error *error)
     for (size_t i = 0; i < cache->n_layers; i++) {
         size_t page_bytes = cache->layers[i].layout.page_bytes;
         INK_TRY(skip(r, (uint64_t)r->n_skipped[i] * page_bytes, error));
-        for (size_t page = r->first_pages[i]; page < n_pages; page++)
+        for (size_t page = r->first_pages[i]; page < n_pages && page_bytes > 0; page++)
             INK_TRY(get(r, cache->pages[i][page], page_bytes, error));
     }
-    return INK_OK;
+    return get(r, cache->memory, cache->n_state * sizeof(float), error);
 }
 
 static ink_status fill(restoring *r, ink_error *error)

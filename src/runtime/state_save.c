@@ -32,6 +32,7 @@ static ink_status put_table(saving *s, const ink_state_header *header, ink_error
         uint8_t bytes[INK_STATE_LAYER_BYTES];
         ink_state_put_u64(bytes, layer->first_page);
         ink_state_put_u64(bytes + 8, layer->layout.page_bytes);
+        ink_state_put_u64(bytes + 16, layer->n_state);
         INK_TRY(put(s, bytes, sizeof bytes, error));
     }
     INK_TRY(put(s, session->tokens, session->position * sizeof *session->tokens, error));
@@ -62,6 +63,8 @@ static ink_status put_pages(saving *s, size_t index, ink_error *error)
     const ink_kv_cache *cache = &s->session->cache;
     const ink_kv_layout *layout = &cache->layers[index].layout;
     size_t position = s->session->position, n_full = position / INK_PAGE;
+    if (layout->page_bytes == 0)
+        return INK_OK;
     for (size_t i = cache->layers[index].first_page; i < n_full; i++)
         INK_TRY(put(s, cache->pages[index][i], layout->page_bytes, error));
     if (position % INK_PAGE == 0)
@@ -86,7 +89,8 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
     };
     header->file_bytes = INK_STATE_HEADER_BYTES + cache->n_layers * INK_STATE_LAYER_BYTES +
                          header->position * sizeof *session->tokens +
-                         header->n_logits * sizeof *session->logits + INK_SHA256_BYTES;
+                         header->n_logits * sizeof *session->logits +
+                         cache->n_state * sizeof(float) + INK_SHA256_BYTES;
     for (size_t i = 0; i < cache->n_layers; i++)
         header->file_bytes +=
             (n_pages - cache->layers[i].first_page) * cache->layers[i].layout.page_bytes;
@@ -119,6 +123,8 @@ static ink_status save(saving *s, const char *path, ink_error *error)
     INK_TRY(put_table(s, &header, error));
     for (size_t i = 0; i < s->session->cache.n_layers; i++)
         INK_TRY(put_pages(s, i, error));
+    const ink_kv_cache *cache = &s->session->cache; /* whose states lie one after the other */
+    INK_TRY(put(s, cache->memory, cache->n_state * sizeof(float), error));
     ink_sha256_finish(&s->sum, digest);
     INK_TRY(ink_file_writer_write(s->writer, digest, sizeof digest, error));
     return ink_file_writer_commit(s->writer, error);

@@ -31,6 +31,18 @@ static ink_array *pointers(ink_graph *graph, size_t n)
     return ink_input(graph, INK_POINTER, 1, &n);
 }
 
+/* 3 tokens, 4 heads of 8. shape: numbers for decays, groups, width of keys, of queries. */
+static ink_array *scan_of(ink_graph *g, const size_t shape[4], size_t n_rates, size_t n_sequences)
+{
+    return ink_scan(&(ink_scan_inputs){.values = floats(g, 3, 4, 8),
+                                       .decays = floats(g, 3, shape[0], 0),
+                                       .rates = n_rates ? floats(g, 3, n_rates, 0) : NULL,
+                                       .keys = floats(g, 3, shape[1], shape[2]),
+                                       .queries = floats(g, 3, shape[1], shape[3]),
+                                       .sequences = pointers(g, n_sequences)},
+                    (ink_scan_layout){{0, 0}, false});
+}
+
 static void expect_shape(const ink_array *x, size_t a, size_t b, size_t c)
 {
     assert_non_null(x);
@@ -66,6 +78,10 @@ static void results_have_the_shapes_that_the_header_says(void **state)
     ink_array *at = ids(&graph, 3, 0), *sequences = pointers(&graph, 3);
     ink_array *stored = ink_store(k, v, at, sequences, &attention);
     expect_shape(ink_attend(heads, stored, at, sequences, NULL, &attention), 3, 4, 6);
+    ink_array *taps = floats(&graph, 8, 4, 0);
+    expect_shape(ink_convolve(x, taps, NULL, sequences, (ink_state_place){0}), 3, 8, 0);
+    expect_shape(scan_of(&graph, (size_t[]){4, 2, 5, 5}, 0, 3), 3, 4, 8);
+    expect_shape(scan_of(&graph, (size_t[]){4, 2, 5, 5}, 4, 3), 3, 4, 8);
     expect_shape(ink_top_k(x, 2), 3, 2, 0);
     expect_shape(ink_gather(x, ids(&graph, 3, 5)), 3, 5, 0);
     expect_shape(ink_combine(heads, floats(&graph, 3, 4, 0)), 3, 8, 0);
@@ -209,6 +225,41 @@ static ink_array *attend_heads(ink_graph *g)
     return ink_attend(floats(g, 3, 3, 8), ids(g, 3, 0), ids(g, 3, 0), pointers(g, 3), NULL,
                       &attention);
 }
+static ink_array *convolve_channels(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 7, 4, 0), NULL, pointers(g, 3),
+                        (ink_state_place){0});
+}
+static ink_array *convolve_bias(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 8, 4, 0), floats(g, 9, 0, 0), pointers(g, 3),
+                        (ink_state_place){0});
+}
+static ink_array *convolve_sequences(ink_graph *g)
+{
+    return ink_convolve(floats(g, 3, 8, 0), floats(g, 8, 4, 0), NULL, pointers(g, 2),
+                        (ink_state_place){0});
+}
+static ink_array *scan_decays(ink_graph *g)
+{
+    return scan_of(g, (size_t[]){2, 2, 5, 5}, 0, 3);
+}
+static ink_array *scan_groups(ink_graph *g)
+{
+    return scan_of(g, (size_t[]){4, 3, 5, 5}, 0, 3);
+}
+static ink_array *scan_queries(ink_graph *g)
+{
+    return scan_of(g, (size_t[]){4, 2, 5, 6}, 0, 3);
+}
+static ink_array *scan_rates(ink_graph *g)
+{
+    return scan_of(g, (size_t[]){4, 2, 5, 5}, 2, 3);
+}
+static ink_array *scan_sequences(ink_graph *g)
+{
+    return scan_of(g, (size_t[]){4, 2, 5, 5}, 4, 2);
+}
 static ink_array *top_k_of_fewer(ink_graph *g)
 {
     return ink_top_k(floats(g, 3, 8, 0), 9);
@@ -261,6 +312,14 @@ static const mistake mistakes[] = {
     {"rope_pairs", rope_pairs, INK_BAD_ARGUMENT, "ROPE"},
     {"store_width", store_width, INK_BAD_ARGUMENT, "STORE"},
     {"attend_heads", attend_heads, INK_BAD_ARGUMENT, "ATTEND"},
+    {"convolve_channels", convolve_channels, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"convolve_bias", convolve_bias, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"convolve_sequences", convolve_sequences, INK_BAD_ARGUMENT, "CONVOLVE"},
+    {"scan_decays", scan_decays, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_groups", scan_groups, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_queries", scan_queries, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_rates", scan_rates, INK_BAD_ARGUMENT, "SCAN"},
+    {"scan_sequences", scan_sequences, INK_BAD_ARGUMENT, "SCAN"},
     {"top_k_of_fewer", top_k_of_fewer, INK_BAD_ARGUMENT, "TOP_K"},
     {"gather_rows", gather_rows, INK_BAD_ARGUMENT, "GATHER"},
     {"combine_slots", combine_slots, INK_BAD_ARGUMENT, "COMBINE"},

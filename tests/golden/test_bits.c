@@ -144,6 +144,15 @@ static void list_tests(const ink_golden *golden, ink_test_list *list)
         {"bert-Q8_0", "f16", 40},
         {"phi3-longrope-Q4_K_M", "f16", 20},
         {"gemma-embedding-Q4_0", "f32", 70},
+        {"lfm2-Q8_0", "f16", 70},
+        {"lfm2moe-Q8_0", "f32", 20},
+        {"gemma4-Q4_0", "f16", 70},
+        {"mamba2-Q4_K_M", "f16", 70},
+        {"granitehybrid-Q8_0", "q8_0", 70},
+        {"falcon-h1-Q4_K_M", "f16", 40},
+        {"qwen35-Q4_K_M", "f16", 70},
+        {"qwen35moe-Q4_0", "f32", 20},
+        {"gemma4-moe-Q4_0", "q8_0", 20},
     };
     for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++)
         add(ink_golden_find(golden, chosen[i].id), list, chosen[i].cache, chosen[i].n_tokens, true);

@@ -13,6 +13,11 @@
 #define ROPED "llama32-Q8_0"     /* two layers, rotation factors */
 #define EXPERTS "llama-moe-Q4_K_M"
 #define WINDOWS "gemma2-Q4_K_M"
+#define CONVOLVED "lfm2-Q8_0"    /* four layers, the third attends */
+#define SCANNED "mamba2-Q4_K_M"  /* 8 heads of 64 in 2 groups, states of 32 */
+#define DELTAS "qwen35moe-Q4_0"  /* four layers, the last attends; a shared expert */
+#define SHARING "gemma4-Q4_0"    /* eight layers, the last three share keys and values */
+#define BESIDE "gemma4-moe-Q4_0" /* experts beside the dense part, no values in layer 2 */
 #define LONG "phi3-longrope-Q4_K_M"
 #define LATENT "deepseek2-Q8_0"
 #define BIASED "gpt2-Q8_0"

@@ -13,6 +13,7 @@
 #include "runtime/state.h"
 
 #define MAX_POSITIONS 300
+#define RECURRENT "golden/models/lfm2-Q8_0.gguf"  /* one layer of four attends */
 #define WINDOWED "golden/models/gemma3-Q4_0.gguf" /* windows of 16 in most layers */
 
 static char folder[64], path[128], other_path[128];
@@ -327,7 +328,7 @@ static void lies_with_a_right_checksum(void **state)
     const uint64_t numbers[] = {0, 1, 2, 63, 64, 127, 128, UINT32_MAX, UINT64_MAX / 64, UINT64_MAX};
     bench b = open_bench(STORIES, 70);
     const size_t tokens = layers + b.model->hparams.n_layers * INK_STATE_LAYER_BYTES;
-    lie(&b, field_at(INK_STATE_FIELD_version), 2, INK_UNSUPPORTED, "version 2");
+    lie(&b, field_at(INK_STATE_FIELD_version), 1, INK_UNSUPPORTED, "version 1");
     lie(&b, field_at(INK_STATE_FIELD_page_positions), 32, INK_CORRUPT, "counts");
     lie(&b, field_at(INK_STATE_FIELD_position), 129, INK_LIMIT, "129 positions");
     lie(&b, field_at(INK_STATE_FIELD_position), UINT64_MAX, INK_LIMIT, NULL);
@@ -340,6 +341,8 @@ static void lies_with_a_right_checksum(void **state)
         if (numbers[i] > 0)
             lie(&b, layers, numbers[i], INK_CORRUPT, "layer 0");
         lie(&b, layers + INK_STATE_LAYER_BYTES + 8, numbers[i], INK_CORRUPT, "layer 1");
+        if (numbers[i] > 0)
+            lie(&b, layers + INK_STATE_LAYER_BYTES + 16, numbers[i], INK_CORRUPT, "layer 1");
     }
     lie(&b, tokens, 512, INK_CORRUPT, "token 0 is 512");
     lie(&b, tokens, UINT32_MAX, INK_CORRUPT, "token 0 is -1");
@@ -347,11 +350,9 @@ static void lies_with_a_right_checksum(void **state)
 }
 
 /* Nothing to expect of bytes at random but that they do no harm; the sanitizers watch. */
-static void random_lies_do_no_harm(void **state)
+static void tell_random_lies(const char *model)
 {
-    (void)state;
-    ink_require_shared();
-    bench b = open_bench(WINDOWED, 100);
+    bench b = open_bench(model, 100);
     uint64_t random = 23;
     size_t n_table = INK_STATE_HEADER_BYTES + b.model->hparams.n_layers * INK_STATE_LAYER_BYTES;
     char *copy = malloc(b.n_bytes);
@@ -372,6 +373,33 @@ static void random_lies_do_no_harm(void **state)
         memcpy(b.bytes, copy, b.n_bytes);
     }
     free(copy);
+    close_bench(&b);
+}
+
+static void random_lies_do_no_harm(void **state)
+{
+    (void)state;
+    ink_require_shared();
+    tell_random_lies(WINDOWED);
+    tell_random_lies(RECURRENT);
+}
+
+/* A layer that does not attend has a state and no pages, whatever a file says. */
+static void lies_about_a_state(void **state)
+{
+    const size_t layer = INK_STATE_HEADER_BYTES;
+    const uint64_t numbers[] = {0, 1, 255, 257, UINT32_MAX, UINT64_MAX / 4, UINT64_MAX};
+    (void)state;
+    ink_require_shared();
+    bench b = open_bench(RECURRENT, 70);
+    assert_int_equal(b.session->cache.layers[0].n_state, 2 * 128);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (numbers[i] > 0) {
+            lie(&b, layer, numbers[i], INK_CORRUPT, "layer 0");
+            lie(&b, layer + 8, numbers[i], INK_CORRUPT, "layer 0");
+        }
+        lie(&b, layer + 16, numbers[i], INK_CORRUPT, "layer 0");
+    }
     close_bench(&b);
 }
 
@@ -527,6 +555,7 @@ int main(void)
         IN_FOLDER(one_bit_flipped_anywhere),
         IN_FOLDER(lies_with_a_right_checksum),
         IN_FOLDER(random_lies_do_no_harm),
+        IN_FOLDER(lies_about_a_state),
         IN_FOLDER(another_cache_format),
         IN_FOLDER(a_smaller_context),
         IN_FOLDER(another_model),
