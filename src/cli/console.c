@@ -209,7 +209,7 @@ static void greet(const console *c)
             ink_format_count(info.n_parameters, parameters),
             ink_format_bytes(info.weight_bytes, memory),
             c->run->raw ? "; no chat template, so texts are continued" : "");
-    if (!ink_line_edits)
+    if (!ink_line_library)
         fprintf(stderr, "Built without libedit: lines cannot be edited or brought back.\n");
 }
 

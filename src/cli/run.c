@@ -19,6 +19,7 @@ static const char notes[] =
 static bool write_text(void *context, const char *text, size_t n_bytes)
 {
     ink_run *run = context;
+    ink_bar_end(&run->bar);
     errno = 0;
     if (!ink_terminal_write(stdout, text, n_bytes) || fflush(stdout) != 0) {
         run->write_errno = errno ? errno : EIO;
@@ -29,11 +30,10 @@ static bool write_text(void *context, const char *text, size_t n_bytes)
 
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
 {
-    ink_bar bar;
-    ink_bar_init(&bar, "Reading");
+    ink_bar_init(&run->bar, "Reading");
     run->generation.write = write_text;
     run->generation.context = run;
-    run->generation.progress = &bar.progress;
+    run->generation.progress = &run->bar.progress;
     run->generation.stop_strings = run->stops.texts;
     run->generation.n_stop_strings = run->stops.n_texts;
     ink_status status;
@@ -48,7 +48,7 @@ ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_er
         if (status != INK_OK) /* what could not be answered was not said */
             ink_chat_truncate(&run->chat, before);
     }
-    ink_bar_end(&bar);
+    ink_bar_end(&run->bar);
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cli/chat.h"
 #include "cli/setup.h"
+#include "cli/terminal.h"
 
 typedef struct ink_run {
     const char *path, *prompt; /* prompt: NULL when it is to be read */
@@ -18,6 +19,7 @@ typedef struct ink_run {
     ink_generation generation;
     ink_model *model;
     ink_chat chat;
+    ink_bar bar;          /* while a prompt is read; gone before the first text is written */
     ink_generated result; /* of the last answer */
     int write_errno;      /* of standard output; 0: all was written */
 } ink_run;

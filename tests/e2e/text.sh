@@ -31,6 +31,9 @@ equal "an id that is none" "1 inkling: word 2 of the token ids is 'x1', which is
 echo '1 99999' | ink detokenize "$stories" 2>"$scratch/err"
 equal "an id beyond the vocabulary" "1" "$?"
 
+ink tokenize "$stories" <&- >"$scratch/out" 2>"$scratch/err"
+equal "a closed standard input is not the model" "1 inkling: standard input: Bad file descriptor" "$? $(cat "$scratch/err")"
+
 # ---- Templates.
 echo '[{"role": "user", "content": "Hi"}]' >"$scratch/messages.json"
 templates=$shared/golden/chat/templates
