@@ -315,7 +315,10 @@ INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const in
                                                   size_t n_tokens, bool pooled, float *out,
                                                   ink_error *error);
 
-/* The whole state in a file, and back into a new session of the same model; bit for bit. */
+/*
+ * The whole state in a file that only its owner may read (it holds every token), and back into a
+ * new session of the same model; bit for bit.
+ */
 INK_MUST_USE INK_API ink_status ink_session_save(const ink_session *session, const char *path,
                                                  ink_error *error);
 INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const char *path,
