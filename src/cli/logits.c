@@ -149,6 +149,7 @@ ink_exit ink_cmd_logits(const ink_call *call)
     request r = {0};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&r.session);
+    ink_setup_model_defaults(&r.open);
     const ink_option options[] = {
         INK_OPTION_WORD("tokens", &r.ids, "IDS", "\"1 403 407\"; from standard input unless given"),
         INK_OPTION_WORD("out", &r.out, "FILE", "where to; - is standard output"),
@@ -158,10 +159,6 @@ ink_exit ink_cmd_logits(const ink_call *call)
         INK_OPTION_WEIGHTS(&r.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
-    if (!r.out) {
-        ink_say("logits: --out FILE is missing");
-        return INK_EXIT_USAGE;
-    }
     r.path = arguments[0];
     ink_error error = {0};
     ink_status status = take_ids(&r, &error);

@@ -168,6 +168,7 @@ ink_exit ink_cmd_run(const ink_call *call)
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_generation_init(&run.generation);
     ink_setup_session_defaults(&run.session);
+    ink_setup_model_defaults(&run.open);
     const ink_option options[] = {
         INK_OPTION_FLAG("raw", &run.raw, "continue the text, without the model's chat template"),
         {.name = "special",

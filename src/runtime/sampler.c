@@ -15,7 +15,7 @@
 void ink_sampling_init(ink_sampling *sampling)
 {
     *sampling = (ink_sampling){
-#define X(type, name, fallback, low, high, needs, help) .name = fallback,
+#define X(type, name, fallback, low, high, off, needs, help) .name = fallback,
         INK_SAMPLING_TABLE(X)
 #undef X
     };
@@ -61,7 +61,7 @@ static ink_status check_bias(const ink_logit_bias *bias, size_t index, size_t n_
 
 static ink_status check(const ink_sampling *options, size_t n_vocab, ink_error *error)
 {
-#define X(type, name, fallback, low, high, needs, help) \
+#define X(type, name, fallback, low, high, off, needs, help) \
     INK_TRY(check_##type(#name, options->name, low, high, error));
     INK_SAMPLING_TABLE(X)
 #undef X

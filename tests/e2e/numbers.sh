@@ -82,6 +82,9 @@ parses "perplexity of the reference" 'abs(d["mean_nll"] - 1.316119) < 1e-5 and d
     perplexity "$stories" "$story" --context 146 --all --cache f32 --json
 parses "second halves of windows" 'd["windows"] == 4 and d["tokens_scored"] == 4 * 15' \
     perplexity "$stories" "$story" --context 32 --json
+printf '' >"$scratch/empty"
+fails "perplexity of no text" 1 'empty: the text has 1 tokens; at least 4 are needed' \
+    perplexity "$stories" "$scratch/empty"
 ink perplexity "$stories" "$story" --context 64 2>"$scratch/err" | grep -Eq '^perplexity +[0-9.]+ \+/- [0-9.]+$'
 report "perplexity" $?
 equal "nothing on standard error" "" "$(cat "$scratch/err")"
