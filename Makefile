@@ -31,7 +31,7 @@ run: ## Tell a story: make run MODEL=file.gguf PROMPT="Once upon a time" [ARGS=.
 	@scripts/setup.sh build
 	@test -x build/release/inkling || echo 'Building Inkling, once...' >&2
 	@log=$$($(call build,release,inkling) 2>&1) || { echo "$$log" >&2; exit 1; }
-	@build/release/inkling run "$$MODEL" $${PROMPT:+"$$PROMPT"} $(ARGS)
+	@build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}
 
 test: ## Build, run every test, and end with "N passed, N failed"
 	@scripts/setup.sh build

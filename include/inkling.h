@@ -316,7 +316,10 @@ INK_MUST_USE INK_API ink_status ink_session_embed(ink_session *session, const in
                                                   size_t n_tokens, bool pooled, float *out,
                                                   ink_error *error);
 
-/* The whole state in a file, and back into a new session of the same model; bit for bit. */
+/*
+ * The whole state in a file that only its owner may read (it holds every token), and back into a
+ * new session of the same model; bit for bit.
+ */
 INK_MUST_USE INK_API ink_status ink_session_save(const ink_session *session, const char *path,
                                                  ink_error *error);
 INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const char *path,
@@ -326,26 +329,30 @@ INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const 
 
 /*
  * How the next token is chosen: type, C field and JSON key (the flag has '-' for '_'), default,
- * lowest, highest, the field at whose 0 it has no effect or NULL, help. The penalties come first,
- * then temperature 0 takes the best token; otherwise top_k, typical_p, top_p, min_p, temperature,
- * and a draw.
+ * lowest, highest, the value that changes nothing, the fields ("a|b") without which it has no
+ * effect, as all of them change nothing, or NULL, and help. The penalties come first, then
+ * temperature 0 takes the best token; otherwise top_k, typical_p, top_p, min_p, temperature, and a
+ * draw.
  */
-#define INK_SAMPLING_TABLE(X)                                                                   \
-    X(float, temperature, 0.8f, 0, 100, NULL,                                                   \
-      "randomness of the choice; 0 always takes the best token")                                \
-    X(int32_t, top_k, 40, 0, 10000000, "temperature", "choose among the K best tokens; 0: all") \
-    X(float, top_p, 0.95f, 0, 1, "temperature",                                                 \
-      "choose among the best tokens that have probability P together; 1: all")                  \
-    X(float, min_p, 0.05f, 0, 1, "temperature",                                                 \
-      "drop tokens less than P times as likely as the best; 0: none")                           \
-    X(float, typical_p, 1, 0, 1, "temperature",                                                 \
-      "keep the P most typical probability mass; 1: all")                                       \
-    X(float, repeat_penalty, 1, 0.01f, 100, NULL, "divide the logits of recent tokens; 1: off") \
-    X(int32_t, repeat_last_n, 64, 0, 1000000, NULL,                                             \
-      "how many recent tokens the penalties look at")                                           \
-    X(float, frequency_penalty, 0, -100, 100, NULL, "lower a token for each time it occurred")  \
-    X(float, presence_penalty, 0, -100, 100, NULL, "lower a token that occurred")               \
-    X(int64_t, seed, -1, -1, INT64_MAX, NULL, "of the random numbers; -1: a new one each time")
+#define INK_SAMPLING_TABLE(X)                                                                      \
+    X(float, temperature, 0.8f, 0, 100, 0, NULL,                                                   \
+      "randomness of the choice; 0 always takes the best token")                                   \
+    X(int32_t, top_k, 40, 0, 10000000, 0, "temperature", "choose among the K best tokens; 0: all") \
+    X(float, top_p, 0.95f, 0, 1, 1, "temperature",                                                 \
+      "choose among the best tokens that have probability P together; 1: all")                     \
+    X(float, min_p, 0.05f, 0, 1, 0, "temperature",                                                 \
+      "drop tokens less than P times as likely as the best; 0: none")                              \
+    X(float, typical_p, 1, 0, 1, 1, "temperature",                                                 \
+      "keep the P most typical probability mass; 1: all")                                          \
+    X(float, repeat_penalty, 1, 0.01f, 100, 1, "repeat_last_n",                                    \
+      "divide the logits of recent tokens; 1: off")                                                \
+    X(int32_t, repeat_last_n, 64, 0, 1000000, 0,                                                   \
+      "repeat_penalty|frequency_penalty|presence_penalty",                                         \
+      "how many recent tokens the penalties look at")                                              \
+    X(float, frequency_penalty, 0, -100, 100, 0, "repeat_last_n",                                  \
+      "lower a token for each time it occurred")                                                   \
+    X(float, presence_penalty, 0, -100, 100, 0, "repeat_last_n", "lower a token that occurred")    \
+    X(int64_t, seed, -1, -1, INT64_MAX, -1, NULL, "of the random numbers; -1: a new one each time")
 
 typedef struct ink_logit_bias {
     int32_t token;
@@ -353,7 +360,7 @@ typedef struct ink_logit_bias {
 } ink_logit_bias;
 
 typedef struct ink_sampling {
-#define X(type, name, fallback, low, high, needs, help) type name;
+#define X(type, name, fallback, low, high, off, needs, help) type name;
     INK_SAMPLING_TABLE(X)
 #undef X
     const ink_logit_bias *biases; /* [n_biases] */

@@ -56,14 +56,20 @@ static ink_file_writer *new_writer(const char *path, const ink_allocator *alloca
     return writer;
 }
 
-/* O_EXCL neither follows links nor opens what another made; the kernel applies the umask. */
-static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
+/* A device or a folder is not what a rename should put an end to. */
+static ink_status check_replaced(const ink_file_writer *writer, ink_error *error)
 {
     struct stat status;
-    size_t capacity = strlen(writer->path) + TEMPORARY_SUFFIX_BYTES;
     if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
         return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
                         writer->name);
+    return INK_OK;
+}
+
+/* O_EXCL neither follows links nor opens what another made; the kernel applies the umask. */
+static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
+{
+    size_t capacity = strlen(writer->path) + TEMPORARY_SUFFIX_BYTES;
     for (int try = 0; try < MAX_TEMPORARY_TRIES; try++) {
         (void)snprintf(writer->temporary, capacity, "%s.%ld-%d.tmp", writer->path, (long)getpid(),
                        try);
@@ -129,7 +135,9 @@ static ink_status open_writer(ink_file_writer **out, const char *path, const uin
     if (!writer)
         return ink_fail_memory(error, path);
     writer->private = n_private != NULL;
-    ink_status status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
+    ink_status status = check_replaced(writer, error);
+    if (status == INK_OK)
+        status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
     if (status == INK_OK && n_private)
         status = check_room(writer, *n_private, error);
     if (status != INK_OK) {

@@ -159,6 +159,7 @@ ink_exit ink_cmd_bench(const ink_call *call)
         .n_prompt = DEFAULT_PROMPT, .n_generate = DEFAULT_GENERATE, .n_repeat = DEFAULT_REPEAT};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&b.session);
+    ink_setup_model_defaults(&b.open);
     const ink_option options[] = {
         INK_OPTION_COUNT("prompt", &b.n_prompt, "N", "tokens of the prompt"),
         INK_OPTION_COUNT("generate", &b.n_generate, "N", "tokens to generate"),

@@ -28,7 +28,7 @@ struct ink_command {
     const char *name;
     ink_exit (*run)(const ink_call *call);
     const char *summary;
-    const char *arguments; /* words separated by blanks; those in brackets may be left out */
+    const char *arguments; /* see commands.def */
 };
 
 #define COMMAND(name, function, summary, arguments) ink_exit function(const ink_call *call);

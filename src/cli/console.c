@@ -191,6 +191,7 @@ static void answer(console *c)
     else if (!is_command) {
         printf("%s\n", ink_interrupted() ? " (stopped)" : "");
         fflush(stdout);
+        ink_run_print_stop(c->run);
         if (c->run->stats)
             ink_run_print_stats(c->run);
     }
@@ -209,7 +210,7 @@ static void greet(const console *c)
             ink_format_count(info.n_parameters, parameters),
             ink_format_bytes(info.weight_bytes, memory),
             c->run->raw ? "; no chat template, so texts are continued" : "");
-    if (!ink_line_edits)
+    if (!ink_line_library)
         fprintf(stderr, "Built without libedit: lines cannot be edited or brought back.\n");
 }
 

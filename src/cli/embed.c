@@ -101,6 +101,7 @@ ink_exit ink_cmd_embed(const ink_call *call)
     request r = {0};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&r.session);
+    ink_setup_model_defaults(&r.open);
     const ink_option options[] = {
         INK_OPTION_WORD("tokens", &r.ids, "IDS", "token ids instead of a text: \"101 7592 102\""),
         INK_OPTION_FLAG("each", &r.each, "a vector for each token, not one for the text"),

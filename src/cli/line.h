@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-extern const bool ink_line_edits;
+extern const char *const ink_line_library; /* the version of libedit; NULL: without it */
 
 typedef struct ink_line ink_line;
 
@@ -19,8 +19,8 @@ ink_line *ink_line_open(void);
 void ink_line_close(ink_line *line);
 
 /*
- * The next line without its end, valid until the next call. NULL at the end of input, or on Ctrl-C
- * (ink_interrupted() then says so).
+ * The next line without its end, valid until the next call; a remembered text of several lines may
+ * be brought back as one. NULL at the end of input, or on Ctrl-C (ink_interrupted() then says so).
  */
 const char *ink_line_read(ink_line *line, const char *prompt);
 

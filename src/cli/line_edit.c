@@ -16,7 +16,10 @@
 
 enum { HISTORY_LINES = 1000, PROMPT_BYTES = 80 };
 
-const bool ink_line_edits = true;
+#define TEXT(number) #number
+#define VERSION(major, minor) TEXT(major) "." TEXT(minor)
+
+const char *const ink_line_library = VERSION(LIBEDIT_MAJOR, LIBEDIT_MINOR);
 
 struct ink_line {
     EditLine *editor;
@@ -75,13 +78,17 @@ void ink_line_close(ink_line *line)
     free(line);
 }
 
-/* Color changes stand between \1 so that libedit does not count them as columns. */
+/*
+ * Color changes stand between \1 so that libedit does not count them as columns. It sends one only
+ * along with a character that follows, so the change back stands before the last one, a blank.
+ */
 static void set_prompt(ink_line *line, const char *prompt)
 {
     const char *color = ink_terminal_style(stderr, INK_STYLE_PROMPT);
-    if (*color)
-        snprintf(line->prompt, sizeof line->prompt, "\1%s\1%s\1%s\1", color, prompt,
-                 ink_terminal_style(stderr, INK_STYLE_PLAIN));
+    size_t n_bytes = strlen(prompt);
+    if (*color && n_bytes)
+        snprintf(line->prompt, sizeof line->prompt, "\1%s\1%.*s\1%s\1%s", color, (int)(n_bytes - 1),
+                 prompt, ink_terminal_style(stderr, INK_STYLE_PLAIN), prompt + n_bytes - 1);
     else
         snprintf(line->prompt, sizeof line->prompt, "%s", prompt);
 }
@@ -95,8 +102,9 @@ const char *ink_line_read(ink_line *line, const char *prompt)
         return NULL;
     free(line->text);
     line->text = strdup(typed);
-    if (line->text)
-        line->text[strcspn(line->text, "\r\n")] = '\0';
+    for (size_t end = line->text ? strlen(line->text) : 0;
+         end && strchr("\r\n", line->text[end - 1]); end--)
+        line->text[end - 1] = '\0';
     return line->text;
 }
 

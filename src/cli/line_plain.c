@@ -9,7 +9,7 @@
 #include <string.h>
 #include "cli/terminal.h"
 
-const bool ink_line_edits = false;
+const char *const ink_line_library = NULL;
 
 struct ink_line {
     char *text;

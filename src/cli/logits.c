@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/status.h"
 #include "cli/input.h"
 #include "cli/setup.h"
@@ -26,9 +27,19 @@ typedef struct request {
     ink_session *state;
     ink_tokens tokens;
     size_t n_vocab, n_piece;
-    float *logits; /* [n_piece][n_vocab] */
-    FILE *file;
+    float *logits;           /* [n_piece][n_vocab] */
+    ink_file_writer *writer; /* NULL: standard output */
 } request;
+
+/* The first n of the logits. */
+static ink_status put(request *r, size_t n, ink_error *error)
+{
+    if (r->writer)
+        return ink_file_writer_write(r->writer, r->logits, n * sizeof *r->logits, error);
+    if (fwrite(r->logits, sizeof *r->logits, n, stdout) != n)
+        return ink_fail(error, INK_IO, 0, "standard output: %s", strerror(errno));
+    return INK_OK;
+}
 
 /* Tokens [begin, end), one piece after the other. */
 static ink_status write_range(request *r, size_t begin, size_t end, ink_error *error)
@@ -39,9 +50,8 @@ static ink_status write_range(request *r, size_t begin, size_t end, ink_error *e
         n = end - at < r->n_piece ? end - at : r->n_piece;
         ink_status status =
             ink_session_evaluate(r->state, r->tokens.ids + at, n, r->logits, &bar.progress, error);
-        if (status == INK_OK &&
-            fwrite(r->logits, sizeof *r->logits, n * r->n_vocab, r->file) != n * r->n_vocab)
-            status = ink_fail(error, INK_IO, 0, "%s: %s", r->out, strerror(errno));
+        if (status == INK_OK)
+            status = put(r, n * r->n_vocab, error);
         if (status != INK_OK) {
             ink_bar_end(&bar);
             return status;
@@ -82,11 +92,6 @@ static ink_status exchange_session(request *r, ink_error *error)
 
 static ink_status check(const request *r, ink_error *error)
 {
-    if (r->tokens.n_tokens == 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "no token ids were given");
-    if (r->split >= r->tokens.n_tokens)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "--split %zu, but there are %zu tokens",
-                        r->split, r->tokens.n_tokens);
     size_t n_context = ink_session_n_context(r->state);
     if (r->tokens.n_tokens > n_context)
         return ink_fail(error, INK_LIMIT, 0,
@@ -98,7 +103,7 @@ static ink_status check(const request *r, ink_error *error)
 static ink_status prepare(request *r, ink_error *error)
 {
     ink_model_info info;
-    INK_TRY(ink_session_new(&r->state, r->model, &r->session, error));
+    INK_TRY(ink_setup_session(&r->state, r->model, &r->session, error));
     INK_TRY(check(r, error));
     ink_model_get_info(r->model, &info);
     r->n_vocab = info.n_vocab;
@@ -108,27 +113,27 @@ static ink_status prepare(request *r, ink_error *error)
     r->logits = ink_setup_rows(r->n_piece, r->n_vocab);
     if (!r->logits)
         return ink_fail_memory(error, "the logits");
-    r->file = strcmp(r->out, "-") == 0 ? stdout : fopen(r->out, "wb");
-    if (!r->file)
-        return ink_fail(error, INK_IO, 0, "%s: %s", r->out, strerror(errno));
-    return INK_OK;
+    return strcmp(r->out, "-") == 0 ? INK_OK
+                                    : ink_file_writer_open(&r->writer, r->out, NULL, error);
 }
 
 static ink_status take_ids(request *r, ink_error *error)
 {
     ink_buffer text = {0};
-    if (r->ids)
-        return ink_input_parse_ids(r->ids, strlen(r->ids), &r->tokens, error);
-    ink_status status = ink_input_read("-", &text, error);
+    ink_status status = INK_OK;
+    if (!r->ids)
+        status = ink_input_read("-", &text, error);
     if (status == INK_OK)
-        status = ink_input_parse_ids(text.data, text.n_bytes, &r->tokens, error);
+        status = ink_input_parse_ids(r->ids ? r->ids : text.data,
+                                     r->ids ? strlen(r->ids) : text.n_bytes, &r->tokens, error);
+    if (status == INK_OK && r->tokens.n_tokens == 0)
+        status = ink_fail(error, INK_BAD_ARGUMENT, 0, "no token ids were given");
     ink_buffer_deinit(&text);
     return status;
 }
 
 static ink_status write_logits(request *r, ink_error *error)
 {
-    INK_TRY(take_ids(r, error));
     r->open.n_threads = r->session.n_threads;
     INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(prepare(r, error));
@@ -136,11 +141,7 @@ static ink_status write_logits(request *r, ink_error *error)
     if (r->split)
         INK_TRY(exchange_session(r, error));
     INK_TRY(write_range(r, r->split, r->tokens.n_tokens, error));
-    FILE *file = r->file;
-    r->file = NULL;
-    if (file != stdout && fclose(file) != 0)
-        return ink_fail(error, INK_IO, 0, "%s: %s", r->out, strerror(errno));
-    return INK_OK;
+    return r->writer ? ink_file_writer_commit(r->writer, error) : INK_OK;
 }
 
 ink_exit ink_cmd_logits(const ink_call *call)
@@ -148,6 +149,7 @@ ink_exit ink_cmd_logits(const ink_call *call)
     request r = {0};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&r.session);
+    ink_setup_model_defaults(&r.open);
     const ink_option options[] = {
         INK_OPTION_WORD("tokens", &r.ids, "IDS", "\"1 403 407\"; from standard input unless given"),
         INK_OPTION_WORD("out", &r.out, "FILE", "where to; - is standard output"),
@@ -157,15 +159,18 @@ ink_exit ink_cmd_logits(const ink_call *call)
         INK_OPTION_WEIGHTS(&r.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);
-    if (!r.out) {
-        ink_say("logits: --out FILE is missing");
-        return INK_EXIT_USAGE;
-    }
     r.path = arguments[0];
     ink_error error = {0};
-    ink_status status = write_logits(&r, &error);
-    if (r.file && r.file != stdout)
-        fclose(r.file);
+    ink_status status = take_ids(&r, &error);
+    if (status == INK_OK && r.split >= r.tokens.n_tokens) {
+        ink_say("logits: --split is '%zu', but must be less than the %zu tokens", r.split,
+                r.tokens.n_tokens);
+        ink_tokens_free(&r.tokens);
+        return INK_EXIT_USAGE;
+    }
+    if (status == INK_OK)
+        status = write_logits(&r, &error);
+    ink_file_writer_close(r.writer);
     ink_delete(NULL, r.logits);
     ink_tokens_free(&r.tokens);
     ink_session_free(r.state);

@@ -1,7 +1,10 @@
 /* The command line: finds the command in the table, runs it, and sees that its output arrived. */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -75,8 +78,20 @@ static ink_exit dispatch(int argc, char **argv)
     return command->run(&(ink_call){.command = command, .argc = argc - 2, .argv = argv + 2});
 }
 
+/*
+ * A standard stream that was closed would be the next file that is opened: a model would be read as
+ * standard input. In its place comes what can neither be read nor written: using it is an error.
+ */
+static void fill_closed_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    fill_closed_streams();
     ink_interrupt_guard_mappings();
     ink_exit code = dispatch(argc, argv);
     /* What was printed may still be on its way: a full disk shows only here. */

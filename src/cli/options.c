@@ -32,14 +32,47 @@ static bool wrong(const parser *p, const ink_option *option, const char *text, c
     return false;
 }
 
+double ink_option_number(const ink_option *option)
+{
+    switch (option->kind) {
+    case INK_OPTION_INT:
+        return *(const int32_t *)option->destination;
+    case INK_OPTION_INT64:
+        return (double)*(const int64_t *)option->destination;
+    case INK_OPTION_SIZE:
+        return (double)*(const size_t *)option->destination;
+    case INK_OPTION_FLOAT:
+        return (double)*(const float *)option->destination;
+    default:
+        return 0;
+    }
+}
+
+const char *ink_option_print_number(const ink_option *option, double value,
+                                    char out[INK_NUMBER_BYTES])
+{
+    if (option->kind != INK_OPTION_FLOAT || value == (double)(int64_t)value) {
+        snprintf(out, INK_NUMBER_BYTES, "%.0f", value);
+        return out;
+    }
+    for (int digits = 1; digits <= 9; digits++) { /* nine tell any float from its neighbors */
+        snprintf(out, INK_NUMBER_BYTES, "%.*g", digits, value);
+        if ((float)strtod(out, NULL) == (float)value)
+            break;
+    }
+    return out;
+}
+
 static bool out_of_range(const parser *p, const ink_option *option, const char *text,
                          const char *kind)
 {
-    char allowed[100];
+    char allowed[120], low[INK_NUMBER_BYTES], high[INK_NUMBER_BYTES];
+    ink_option_print_number(option, option->low, low);
+    ink_option_print_number(option, option->high, high);
     if (option->high >= 0x1p62)
-        snprintf(allowed, sizeof allowed, "%s, %.9g or more", kind, option->low);
+        snprintf(allowed, sizeof allowed, "%s, %s or more", kind, low);
     else
-        snprintf(allowed, sizeof allowed, "%s from %.9g to %.10g", kind, option->low, option->high);
+        snprintf(allowed, sizeof allowed, "%s from %s to %s", kind, low, high);
     return wrong(p, option, text, allowed);
 }
 
@@ -210,80 +243,153 @@ static bool parse_flag(parser *p, const char *word)
     return parse_value[option->kind](p, option, value);
 }
 
-/* The row of a name without dashes that is in the table. */
-static const ink_option *find_name(const parser *p, const char *name)
-{
-    char word[INK_FLAG_BYTES];
-    int n_bytes = snprintf(word, sizeof word, "--%s", name);
-    return find(p->options, word, (size_t)n_bytes);
-}
-
 static bool is_given(const parser *p, const ink_option *option)
 {
     return option && p->given[option - p->options];
 }
 
-/*
- * Why a flag that was given changes nothing: NULL, or words and *other, the flag that they end
- * with.
- */
-static const char *find_idle(const parser *p, const ink_option *option, const char **other)
+/* The row of a name without dashes, the first n_bytes of `name`, that is in the table. */
+static const ink_option *find_name(const parser *p, const char *name, size_t n_bytes)
 {
-    if ((*other = option->only_with) && !is_given(p, find_name(p, *other)))
-        return "without";
-    if ((*other = option->not_with) && is_given(p, find_name(p, *other)))
-        return "with";
-    const ink_option *number = option->not_at_zero ? find_name(p, option->not_at_zero) : NULL;
-    if ((*other = option->not_at_zero) && number && *(const float *)number->destination == 0)
-        return "at 0 of";
-    return NULL;
+    char word[INK_FLAG_BYTES];
+    int length = snprintf(word, sizeof word, "--%.*s", (int)n_bytes, name);
+    for (char *c = word; *c; c++)
+        if (*c == '_')
+            *c = '-';
+    return find(p->options, word, (size_t)length);
+}
+
+/* Whether its value makes a difference. */
+static bool is_on(const ink_option *option)
+{
+    if (option->kind == INK_OPTION_SWITCH)
+        return *(const bool *)option->destination;
+    if (option->kind == INK_OPTION_TEXT || option->kind == INK_OPTION_CHOICE) {
+        const char *text = *(const char *const *)option->destination;
+        return text && *text && strcmp(text, "off") != 0;
+    }
+    return ink_option_number(option) != option->off;
+}
+
+enum { REASON_BYTES = 200 };
+
+/* " at 0 of --a, 1 of --b" when all of the numbers that it needs are off. */
+static bool lacks_needed(const parser *p, const char *names, char reason[REASON_BYTES])
+{
+    size_t used = 0, length;
+    for (const char *name = names; *name; name += length, name += *name == '|') {
+        char flag[INK_FLAG_BYTES], number[INK_NUMBER_BYTES];
+        length = strcspn(name, "|");
+        const ink_option *option = find_name(p, name, length);
+        if (!option || is_on(option))
+            return false;
+        if (used < REASON_BYTES)
+            used += (size_t)snprintf(reason + used, REASON_BYTES - used, "%s%s of %s",
+                                     used ? ", " : "at ",
+                                     ink_option_print_number(option, option->off, number),
+                                     ink_option_flag(option, flag));
+    }
+    return true;
+}
+
+/* Whether another option, given by its name, is on; *flag is then how it is written. */
+static bool other_is_on(const parser *p, const char *name, char flag[INK_FLAG_BYTES])
+{
+    const ink_option *other = find_name(p, name, strlen(name));
+    ink_option_flag(other, flag);
+    return is_on(other);
+}
+
+/* Whether a flag that was given changes nothing, and why. */
+static bool is_idle(const parser *p, const ink_option *option, char reason[REASON_BYTES])
+{
+    char flag[INK_FLAG_BYTES];
+    if (option->only_with && !other_is_on(p, option->only_with, flag))
+        snprintf(reason, REASON_BYTES, "without %s", flag);
+    else if (option->not_with && other_is_on(p, option->not_with, flag))
+        snprintf(reason, REASON_BYTES, "with %s", flag);
+    else
+        return option->needs && lacks_needed(p, option->needs, reason);
+    return true;
 }
 
 /* A flag that would change nothing is an error: whoever wrote it believes that it does. */
 static bool check_effects(const parser *p)
 {
     for (const ink_option *option = p->options; option->kind != INK_OPTION_END; option++) {
-        char flag[INK_FLAG_BYTES];
-        const char *other, *idle = is_given(p, option) ? find_idle(p, option, &other) : NULL;
-        if (!idle)
+        char flag[INK_FLAG_BYTES], reason[REASON_BYTES];
+        if (!is_given(p, option) || !is_idle(p, option, reason))
             continue;
-        ink_say("%s: %s has no effect %s --%s", p->call->command->name,
-                ink_option_flag(option, flag), idle, other);
+        ink_say("%s: %s has no effect %s", p->call->command->name, ink_option_flag(option, flag),
+                reason);
         return false;
     }
     return true;
 }
 
-size_t ink_command_arguments(const ink_command *command, ink_argument arguments[INK_MAX_ARGUMENTS])
+/* ---- What a command's row names */
+
+typedef struct named {
+    const char *text; /* "MODEL", "[PROMPT]", "--out FILE" */
+    size_t n_bytes;
+    bool required, is_option;
+} named;
+
+/* The next thing that the row names, and *row behind it; false at the end. */
+static bool next_named(const char **row, named *out)
 {
+    const char *text = *row + strspn(*row, " ");
+    size_t n_bytes = strcspn(text, " ");
+    *out = (named){.text = text, .required = *text != '[', .is_option = *text == '-'};
+    if (out->is_option && text[n_bytes]) /* with its value */
+        n_bytes += 1 + strcspn(text + n_bytes + 1, " ");
+    out->n_bytes = n_bytes;
+    *row = text + n_bytes;
+    return n_bytes > 0;
+}
+
+static size_t count_arguments(const ink_command *command)
+{
+    named name;
     size_t n = 0;
-    for (const char *word = command->arguments; *word && n < INK_MAX_ARGUMENTS; n++) {
-        size_t length = strcspn(word, " ");
-        bool optional = *word == '[';
-        arguments[n] = (ink_argument){
-            .name = word + optional, .n_bytes = (int)length - 2 * optional, .required = !optional};
-        word += length;
-        word += strspn(word, " ");
-    }
+    for (const char *row = command->arguments; next_named(&row, &name);)
+        n += !name.is_option;
     return n;
 }
 
-static bool check_arguments(const parser *p, const ink_argument *named, size_t n_named, size_t n)
+/* All that is missing at once; n arguments were given. */
+static bool check_arguments(const parser *p, size_t n)
 {
-    const char *command = p->call->command->name;
-    if (n >= n_named || !named[n].required)
-        return true;
-    ink_say("%s: %.*s is missing (usage: inkling %s %s)", command, named[n].n_bytes, named[n].name,
-            command, p->call->command->arguments);
-    return false;
+    const ink_command *command = p->call->command;
+    char missing[200];
+    size_t used = 0, n_missing = 0, at = 0;
+    named name;
+    for (const char *row = command->arguments; next_named(&row, &name);) {
+        size_t length = strcspn(name.text, " ");
+        bool given = name.is_option ? is_given(p, find(p->options, name.text, length)) : at++ < n;
+        if (given || !name.required || used >= sizeof missing)
+            continue;
+        used += (size_t)snprintf(missing + used, sizeof missing - used, "%s%.*s",
+                                 n_missing++ ? ", " : "", (int)name.n_bytes, name.text);
+    }
+    if (n_missing)
+        ink_say("%s: %s %s missing (usage: inkling %s %s)", command->name, missing,
+                n_missing > 1 ? "are" : "is", command->name, command->arguments);
+    return n_missing == 0;
+}
+
+static void too_many(const parser *p, const char *word)
+{
+    const ink_command *command = p->call->command;
+    ink_say("%s: '%.100s' is one argument too many (usage: inkling %s%s%s)", command->name, word,
+            command->name, *command->arguments ? " " : "", command->arguments);
 }
 
 ink_parsed ink_options_parse(const ink_call *call, const ink_option *options, const char *notes,
                              const char **arguments)
 {
     parser p = {.call = call, .options = options};
-    ink_argument named[INK_MAX_ARGUMENTS];
-    size_t n_named = ink_command_arguments(call->command, named), n = 0;
+    size_t n_named = count_arguments(call->command), n = 0;
     bool flags_end = false;
     for (int i = 0; i < INK_MAX_ARGUMENTS; i++)
         arguments[i] = NULL;
@@ -291,8 +397,7 @@ ink_parsed ink_options_parse(const ink_call *call, const ink_option *options, co
         const char *word = call->argv[p.at++];
         if (flags_end || word[0] != '-' || word[1] == '\0') {
             if (n == n_named) {
-                ink_say("%s: '%.100s' is one argument too many (usage: inkling %s %s)",
-                        call->command->name, word, call->command->name, call->command->arguments);
+                too_many(&p, word);
                 return INK_PARSED_WRONG;
             }
             arguments[n++] = word;
@@ -305,6 +410,6 @@ ink_parsed ink_options_parse(const ink_call *call, const ink_option *options, co
             return INK_PARSED_WRONG;
         }
     }
-    bool right = check_arguments(&p, named, n_named, n) && check_effects(&p);
+    bool right = check_arguments(&p, n) && check_effects(&p);
     return right ? INK_PARSED : INK_PARSED_WRONG;
 }

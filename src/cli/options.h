@@ -43,10 +43,11 @@ typedef struct ink_option {
     void *destination;
     const char *value; /* what stands for it in the help: "N", "FILE" */
     const char *help;
-    double low, high;        /* of numbers: what is allowed */
-    const char *only_with;   /* a switch without which this one has no effect */
-    const char *not_with;    /* a switch with which this one has no effect */
-    const char *not_at_zero; /* a FLOAT at whose 0 this one has no effect */
+    double low, high;      /* of numbers: what is allowed */
+    double off;            /* of numbers: the value that changes nothing */
+    const char *only_with; /* a switch or text without which this one has no effect */
+    const char *not_with;  /* a switch or text with which this one has no effect */
+    const char *needs;     /* numbers, "a|b": at `off` of all of them this one has no effect */
 } ink_option;
 
 /* What parsing leads to: go on, or end with this exit code because help or an error was printed. */
@@ -71,15 +72,13 @@ ink_parsed ink_options_parse(const ink_call *call, const ink_option *options, co
 void ink_options_print_help(const ink_command *command, const ink_option *options,
                             const char *notes);
 
-/* The parsed form of a row's arguments. */
-typedef struct ink_argument {
-    const char *name;
-    int n_bytes;
-    bool required;
-} ink_argument;
+/* What a destination holds; 0 when it is no number. */
+double ink_option_number(const ink_option *option);
 
-/* How many arguments the row names, at most INK_MAX_ARGUMENTS. */
-size_t ink_command_arguments(const ink_command *command, ink_argument arguments[INK_MAX_ARGUMENTS]);
+/* As a person writes it: 0.01, 1000000. */
+enum { INK_NUMBER_BYTES = 40 };
+const char *ink_option_print_number(const ink_option *option, double value,
+                                    char out[INK_NUMBER_BYTES]);
 
 /* The name that a typing error would turn into `word`, or NULL when none is near. */
 const char *ink_option_nearest(const char *word, const char *const *names, size_t n_names);

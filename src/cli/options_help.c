@@ -32,37 +32,51 @@ static void print_wrapped(const char *text, size_t column)
  */
 static void format_default(const ink_option *option, char *out, size_t n_bytes)
 {
-    double value = 0;
+    char number[INK_NUMBER_BYTES];
+    double value = ink_option_number(option);
     const char *text = NULL;
-    if (option->kind == INK_OPTION_INT)
-        value = *(const int32_t *)option->destination;
-    else if (option->kind == INK_OPTION_INT64)
-        value = (double)*(const int64_t *)option->destination;
-    else if (option->kind == INK_OPTION_SIZE)
-        value = (double)*(const size_t *)option->destination;
-    else if (option->kind == INK_OPTION_FLOAT)
-        value = (double)*(const float *)option->destination;
-    else if (option->kind == INK_OPTION_CHOICE)
+    if (option->kind == INK_OPTION_CHOICE)
         text = *(const char *const *)option->destination;
+    else if (value != 0 && value >= option->low)
+        text = ink_option_print_number(option, value, number);
     out[0] = '\0';
     if (text)
         snprintf(out, n_bytes, " (default %s)", text);
-    else if (value != 0 && value >= option->low)
-        snprintf(out, n_bytes, " (default %.6g)", value);
+}
+
+/* "  --flag a|b|c", which goes on in the next line behind a bar; the column where it ends. */
+static size_t print_flag(const ink_option *option)
+{
+    char flag[INK_FLAG_BYTES];
+    ink_option_flag(option, flag);
+    printf("  %s", flag);
+    size_t indent = 2 + strlen(flag) + 1, column = indent - 1, length;
+    for (const char *word = option->value ? option->value : ""; *word; word += length) {
+        length = strcspn(word, "|");
+        length += word[length] == '|';
+        if (column + 1 + length > HELP_WIDTH) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (word == option->value) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)length, word);
+        column += length;
+    }
+    return column;
 }
 
 static void print_option(const ink_option *option)
 {
-    char flag[INK_FLAG_BYTES], left[80], fallback[60], help[400];
-    ink_option_flag(option, flag);
-    int width = snprintf(left, sizeof left, "  %s%s%s", flag, option->value ? " " : "",
-                         option->value ? option->value : "");
+    char fallback[60], help[400];
+    size_t column = print_flag(option);
     format_default(option, fallback, sizeof fallback);
     snprintf(help, sizeof help, "%s%s", option->help, fallback);
-    if (width + 2 > HELP_COLUMN)
-        printf("%s\n%*s", left, HELP_COLUMN, "");
+    if (column + 2 > HELP_COLUMN)
+        printf("\n%*s", HELP_COLUMN, "");
     else
-        printf("%-*s", HELP_COLUMN, left);
+        printf("%*s", (int)(HELP_COLUMN - column), "");
     print_wrapped(help, HELP_COLUMN);
 }
 

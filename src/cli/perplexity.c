@@ -9,7 +9,7 @@
 #include "cli/terminal.h"
 
 #define MAX_LOGITS_BYTES ((size_t)64 << 20)
-enum { DEFAULT_WINDOW = 512 };
+enum { DEFAULT_WINDOW = 512, MIN_WINDOW = 4 };
 
 static const char notes[] =
     "The text is cut into windows of N tokens that do not overlap; the first token of each is\n"
@@ -114,17 +114,17 @@ static ink_status prepare(measure *m, ink_error *error)
         m->all = true;
     }
     m->n_windows = m->n_window ? m->tokens.n_tokens / m->n_window : 0;
-    if (m->n_window < 4)
+    if (m->n_window < MIN_WINDOW)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: a window of %zu tokens is too small; it takes 4 at least",
-                        m->text_path, m->n_window);
+                        "%s: the text has %zu tokens; at least %d are needed", m->text_path,
+                        m->n_window, MIN_WINDOW);
     m->n_piece = MAX_LOGITS_BYTES / sizeof *m->logits / m->n_vocab + 1;
     if (m->n_piece > m->n_window)
         m->n_piece = m->n_window;
     m->logits = ink_setup_rows(m->n_piece, m->n_vocab);
     if (!m->logits)
         return ink_fail_memory(error, "the logits");
-    return ink_session_new(&m->state, m->model, &m->session, error);
+    return ink_setup_session(&m->state, m->model, &m->session, error);
 }
 
 static ink_status take_text(measure *m, ink_error *error)
@@ -184,9 +184,11 @@ ink_exit ink_cmd_perplexity(const ink_call *call)
     measure m = {0};
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(&m.session);
+    ink_setup_model_defaults(&m.open);
     m.session.n_context = DEFAULT_WINDOW;
     const ink_option options[] = {
-        INK_OPTION_COUNT("context", &m.session.n_context, "N", "tokens of a window"),
+        INK_OPTION_RANGE("context", &m.session.n_context, MIN_WINDOW, INT32_MAX,
+                         "tokens of a window"),
         INK_OPTION_FLAG("all", &m.all, "score whole windows, not their second half"),
         INK_OPTION_JSON(&m.json),
         INK_OPTION_CACHE(&m.session),

@@ -52,30 +52,31 @@
         INK_OPTION_THREADS(session)
 
 /* Of commands that load weights; `open` is an ink_model_options. */
-#define INK_OPTION_WEIGHTS(open)                                                                \
-    {.name = "pack_cache",                                                                      \
-     .kind = INK_OPTION_TEXT,                                                                   \
-     .destination = &(open)->pack_cache,                                                        \
-     .value = "DIR|off",                                                                        \
-     .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "     \
-             "says)"},                                                                          \
-    {                                                                                           \
-        .name = "verify", .kind = INK_OPTION_SWITCH, .destination = &(open)->verify_pack_cache, \
-        .help = "check all bytes of kept weights before they are used"                          \
+#define INK_OPTION_WEIGHTS(open)                                                                  \
+    {.name = "pack_cache",                                                                        \
+     .kind = INK_OPTION_TEXT,                                                                     \
+     .destination = &(open)->pack_cache,                                                          \
+     .value = "DIR|off",                                                                          \
+     .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "       \
+             "says)"},                                                                            \
+    {                                                                                             \
+        .name = "verify", .kind = INK_OPTION_SWITCH, .destination = &(open)->verify_pack_cache,   \
+        .help = "check all bytes of kept weights before they are used", .only_with = "pack_cache" \
     }
 
 /*
  * One row for a row of INK_SAMPLING_TABLE, as INK_SAMPLING_TABLE(INK_OPTION_SAMPLING) in a table,
  * where `sampling` is in scope.
  */
-#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, needs_, help_) \
-    {.name = #field,                                                           \
-     .kind = INK_OPTION_OF_##type,                                             \
-     .destination = &sampling->field,                                          \
-     .value = "N",                                                             \
-     .help = help_,                                                            \
-     .not_at_zero = needs_,                                                    \
-     .low = (double)(low_),                                                    \
+#define INK_OPTION_SAMPLING(type, field, fallback, low_, high_, off_, needs_, help_) \
+    {.name = #field,                                                                 \
+     .kind = INK_OPTION_OF_##type,                                                   \
+     .destination = &sampling->field,                                                \
+     .value = "N",                                                                   \
+     .help = help_,                                                                  \
+     .off = (double)(off_),                                                          \
+     .needs = needs_,                                                                \
+     .low = (double)(low_),                                                          \
      .high = (double)(high_)},
 #define INK_OPTION_OF_float INK_OPTION_FLOAT
 #define INK_OPTION_OF_int32_t INK_OPTION_INT
@@ -84,13 +85,19 @@
 /* The values the library uses when nothing is said, spelled out so that help can show them. */
 void ink_setup_session_defaults(ink_session_options *options);
 
+/* Before INK_OPTION_WEIGHTS: INK_PACK_CACHE names the folder of weights where no flag does. */
+void ink_setup_model_defaults(ink_model_options *options);
+
 /*
  * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log and
- * progress of `wanted` are filled in, and its folder of packed weights, which INK_PACK_CACHE names
- * where no flag does.
+ * progress of `wanted` are filled in.
  */
 ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
                            ink_error *error);
+
+/* Warns of a context beyond what the model was trained for. */
+ink_status ink_setup_session(ink_session **out, const ink_model *model,
+                             const ink_session_options *options, ink_error *error);
 
 /* Room for [n_rows][n_columns] floats, ended by ink_delete(NULL, ...); NULL when memory is out. */
 float *ink_setup_rows(size_t n_rows, size_t n_columns);

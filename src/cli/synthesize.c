@@ -73,10 +73,6 @@ static bool find_names(synthesis *s)
 {
     const ink_shape *shape;
     char names[NAMES_BYTES];
-    if (!s->shape_name || !s->type) {
-        ink_say("synthesize: --%s is missing", s->shape_name ? "type T" : "shape NAME");
-        return false;
-    }
     for (size_t i = 0; (shape = ink_shape_at(i)); i++)
         if (strcmp(shape->name, s->shape_name) == 0)
             s->shape = shape;

@@ -15,7 +15,7 @@
 void ink_sampling_init(ink_sampling *sampling)
 {
     *sampling = (ink_sampling){
-#define X(type, name, fallback, low, high, needs, help) .name = fallback,
+#define X(type, name, fallback, low, high, off, needs, help) .name = fallback,
         INK_SAMPLING_TABLE(X)
 #undef X
     };
@@ -50,18 +50,18 @@ static ink_status check_bias(const ink_logit_bias *bias, size_t index, size_t n_
     if (bias->token < 0 || (size_t)bias->token >= n_vocab)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "logit bias %zu is for token %" PRId32 "; the vocabulary has 0 to %zu",
-                        index, bias->token, n_vocab - 1);
+                        index + 1, bias->token, n_vocab - 1);
     if (!(bias->bias < INFINITY))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "logit bias %zu (token %" PRId32
                         ") is %g; it must be a number or -infinity",
-                        index, bias->token, (double)bias->bias);
+                        index + 1, bias->token, (double)bias->bias);
     return INK_OK;
 }
 
 static ink_status check(const ink_sampling *options, size_t n_vocab, ink_error *error)
 {
-#define X(type, name, fallback, low, high, needs, help) \
+#define X(type, name, fallback, low, high, off, needs, help) \
     INK_TRY(check_##type(#name, options->name, low, high, error));
     INK_SAMPLING_TABLE(X)
 #undef X

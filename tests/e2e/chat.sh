@@ -33,6 +33,10 @@ equal "an answer, with the template" "$first" \
     "$(ink run "$scratch/chat.gguf" 'Once upon a time' --temperature 0 --max-tokens 14)"
 ink run "$scratch/chat.gguf" 'upon a time' --system Once --temperature 0 --max-tokens 14 >"$scratch/out"
 equal "--system comes first" "$first" "$(cat "$scratch/out")"
+fails "a prompt that is no UTF-8" 1 'the prompt is not valid UTF-8 at byte 2' \
+    run "$scratch/chat.gguf" "$(printf 'ab\377')"
+fails "a system message that is no UTF-8" 1 '.-system is not valid UTF-8 at byte 0' \
+    run "$scratch/chat.gguf" x --system "$(printf '\377')"
 fails "--system without a template" 1 'no chat template' run "$stories" x --system y
 
 printf '%s\n' 'Once upon a time' '/stats' "/save $scratch/saved.json" '/clear' '/save' '/sav' '/exit' |
@@ -56,11 +60,57 @@ d = json.load(open(sys.argv[1]))
 assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
 report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
 
+echo '{}' >"$scratch/wrong.json"
+printf '%s\n' "/load $scratch/wrong.json" '/exit' | talk "$scratch/chat.gguf" >"$scratch/out"
+grep -q 'wrong.json: a saved conversation is an array' "$scratch/out"
+report "what cannot be loaded is named" $? "$(cat "$scratch/out")"
+
 printf '%s\n' 'Once upon a time' '/save x' '/clear' '/exit' |
     talk "$stories" --temperature 0 --max-tokens 14 >"$scratch/out"
 grep -qF "$first" "$scratch/out"
 report "without a template a text is continued" $? "$(cat "$scratch/out")"
 equal "and there is no conversation to save or clear" 2 "$(grep -c 'no conversation' "$scratch/out")"
+
+# A color terminal. What is typed is data here; escape sequences stay in the transcript.
+# color TYPED ARGUMENT...
+color() {
+    typed=$1
+    shift
+    printf '%s' "stty -echo; NO_COLOR= TERM=xterm INK_CPU=${cpu:-} ${INK_EMULATOR:-} '$INK_BIN' run" >"$scratch/command"
+    for word in "$@"; do
+        printf " '%s'" "$word" >>"$scratch/command"
+    done
+    # The keys are typed when the prompt is there: before that the terminal is not the editor's.
+    { sleep 1; printf '%b' "$typed"; sleep 1; } | script -qec ". '$scratch/command'" /dev/null 2>&1 | tr -d '\r'
+}
+cpu=
+escape=$(printf '\033')
+color '/help\n/exit\n' "$scratch/chat.gguf" >"$scratch/out"
+grep -q "$escape\[1;36m>$escape\[0m" "$scratch/out"
+report "the color of the prompt ends with it" $? "$(cat -v "$scratch/out")"
+
+if ink version | grep -Eq '^libedit +[0-9]'; then
+    up='\033[A'
+    color "One\\\\\nday\n$up\n/save $scratch/again.json\n/exit\n" "$scratch/chat.gguf" --temperature 0 \
+        --max-tokens 3 >"$scratch/out"
+    "$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert [m["content"] for m in d[::2]] == ["One\nday"] * 2, d' "$scratch/again.json"
+    report "a message of two lines comes back whole" $? "$(cat -v "$scratch/out")"
+fi
+
+# Reading takes long enough for a progress bar; it is gone before the answer comes.
+ink synthesize "$scratch/slow.gguf" --shape llama-3.2-1b --type Q4_K_M --layers 1 --vocabulary 2000 >/dev/null
+prompt=$(yes hi | head -1900)
+ink run "$scratch/slow.gguf" "$prompt" --max-tokens 4 --raw --temperature 0 >"$scratch/text"
+cpu=c color '' "$scratch/slow.gguf" "$prompt" --threads 1 --max-tokens 4 --raw --temperature 0 >"$scratch/out"
+"$python" - "$scratch/out" "$scratch/text" <<'EOT'
+import sys
+seen, text = open(sys.argv[1]).read(), open(sys.argv[2]).read()
+assert "Reading" in seen, seen[:300]
+assert text and seen.endswith(text + "\n"), seen[-300:]
+EOT
+report "the progress bar does not take the answer along" $? "$(tail -c 300 "$scratch/out" | cat -v)"
 
 # The whole conversation is what is read: in pieces as it grows, or at once when it is loaded.
 printf '%s\n' 'Once upon a time' 'She saw' "/save $scratch/grown.json" '/exit' |

@@ -65,11 +65,17 @@ ink logits "$llama" --tokens "$ids" --cache q4_0 --out "$scratch/again"
 report "another cache gives other bits" $?
 fails "no tokens" 1 'no token ids' logits "$llama" --tokens ' ' --out "$scratch/none"
 fails "a token beyond the vocabulary" 1 '544' logits "$llama" --tokens '1 544' --out "$scratch/none"
+fails "which of the tokens" 1 'token 2 is 544' logits "$llama" --tokens '1 544' --out "$scratch/none"
 fails "more tokens than the context" 1 '3 tokens .* 2 positions' \
     logits "$llama" --tokens '1 2 3' --context 2 --out "$scratch/none"
-fails "a full disk" 1 '/dev/full: No space left' logits "$llama" --tokens '1 2' --out /dev/full
-fails "a folder that is not there" 1 'No such file' logits "$llama" --tokens '1 2' --out "$scratch/no/file"
-fails "split behind the end" 1 'there are 2 tokens' logits "$llama" --tokens '1 2' --split 2 --out "$scratch/none"
+fails "a device is not replaced" 1 '/dev/full: cannot be replaced' logits "$llama" --tokens '1 2' --out /dev/full
+ink logits "$llama" --tokens '1 2' --out - >/dev/full 2>"$scratch/err"
+equal "a full disk is a failure" 1 "$?"
+echo kept >"$scratch/kept"
+fails "a failure" 1 '544' logits "$llama" --tokens '1 544' --out "$scratch/kept"
+equal "leaves an existing file as it was" kept "$(cat "$scratch/kept")"
+fails "a folder that is not there" 1 'no such file' logits "$llama" --tokens '1 2' --out "$scratch/no/file"
+fails "split behind the end" 2 "--split is '2', but must be less than the 2 tokens" logits "$llama" --tokens '1 2' --split 2 --out "$scratch/none"
 
 # The reference: mean nll 1.316119 over the 145 tokens behind BOS, in float32.
 parses "perplexity of the reference" 'abs(d["mean_nll"] - 1.316119) < 1e-5 and d["tokens_scored"] == 145
@@ -77,6 +83,9 @@ parses "perplexity of the reference" 'abs(d["mean_nll"] - 1.316119) < 1e-5 and d
     perplexity "$stories" "$story" --context 146 --all --cache f32 --json
 parses "second halves of windows" 'd["windows"] == 4 and d["tokens_scored"] == 4 * 15' \
     perplexity "$stories" "$story" --context 32 --json
+printf '' >"$scratch/empty"
+fails "perplexity of no text" 1 'empty: the text has 1 tokens; at least 4 are needed' \
+    perplexity "$stories" "$scratch/empty"
 ink perplexity "$stories" "$story" --context 64 2>"$scratch/err" | grep -Eq '^perplexity +[0-9.]+ \+/- [0-9.]+$'
 report "perplexity" $?
 equal "nothing on standard error" "" "$(cat "$scratch/err")"

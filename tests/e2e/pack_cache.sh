@@ -49,7 +49,7 @@ equal "a folder that cannot be made is no failure" 0 "$?"
 same "of the text" "$scratch/plain" "$scratch/out"
 grep -q '^inkling: packed weights are not kept: /nowhere/at/all' "$scratch/err"
 report "but is said so" $? "$(cat "$scratch/err")"
-fails "--verify without a folder" 1 '--verify has no effect without --pack-cache' run "$stories" x --verify
+fails "--verify without a folder" 2 '--verify has no effect without --pack-cache' run "$stories" x --verify
 
 # A reader stops in the middle of a story while the file is cut to nothing.
 if [ -z "${INK_EMULATOR:-}" ]; then

@@ -47,6 +47,22 @@ fails "empty stop string" 2 "--stop is ''" run m --stop ''
 fails "no effect with" 2 '--system has no effect with --raw' run m --raw --system x
 fails "no effect at zero" 2 '--top-k has no effect at 0 of --temperature' run m x --top-k 3 --temperature 0
 fails "no effect without" 2 '--special has no effect without --raw' run m --special
+fails "no effect without a penalty" 2 \
+    '--repeat-last-n has no effect at 1 of --repeat-penalty, 0 of --frequency-penalty, 0 of --presence-penalty' \
+    run m --repeat-last-n 5
+fails "no effect of a penalty" 2 '--presence-penalty has no effect at 0 of --repeat-last-n' \
+    run m --presence-penalty 1 --repeat-last-n 0
+fails "nothing to verify" 2 '--verify has no effect without --pack-cache' run m --verify
+fails "nothing to verify either" 2 '--verify has no effect without --pack-cache' run m --verify --pack-cache off
+INK_PACK_CACHE=$scratch ink run m --verify >"$scratch/out" 2>"$scratch/err"
+equal "something to verify, by the environment" 1 "$?"
+fails "numbers as a person writes them" 2 'must be a number from 0.01 to 100$' run m --repeat-penalty 0
+fails "and large ones" 2 'must be a whole number from 0 to 253402300799$' template m --now x
+fails "a window too small" 2 "--context is '1', but must be a whole number from 4" perplexity m t --context 1
+fails "all that is missing" 2 'OUT.gguf, --shape NAME, --type T are missing' synthesize
+fails "no arguments, no blank" 2 '\(usage: inkling version\)' version x
+ink synthesize --help | tr -d ' \n' | grep -q -- '|phi-3-mini'
+report "the list of shapes is whole" $?
 fails "flag of another command" 2 'unknown option --temperature' logits m --temperature 0
 fails "logits without --out" 2 '--out FILE is missing' logits m --tokens 1
 fails "text and tokens" 2 'TEXT has no effect' embed m text --tokens 1

@@ -492,7 +492,7 @@ static void options_out_of_range_are_named(void **state)
 {
     (void)state;
     ink_error error;
-#define X(type, name, fallback, low, high, needs, help)                                  \
+#define X(type, name, fallback, low, high, off, needs, help)                             \
     for (int side = 0; side < 2; side++) {                                               \
         ink_sampling options = plain();                                                  \
         options.name = (type)(side ? high : low);                                        \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include "runtime/state.h"
 
 #define MAX_POSITIONS 300
@@ -170,7 +171,7 @@ static void an_empty_or_rewound_session_survives(void **state)
 
 /*
  * What was rewound, or stood in memory before, is not written: the file depends on the tokens
- * alone.
+ * alone. They are for their owner, whatever the umask allows.
  */
 static void files_hold_nothing_but_the_session(void **state)
 {
@@ -185,9 +186,12 @@ static void files_hold_nothing_but_the_session(void **state)
     evaluate(two, tokens + 60, 40);
     assert_int_equal(ink_session_rewind(two, 36, NULL), INK_OK);
     evaluate(two, tokens + 36, 1);
+    struct stat status;
     save(one, path);
     save(two, other_path);
     assert_same_files(path, other_path);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
     ink_session_free(one);
     ink_session_free(two);
     ink_model_free(model);
@@ -344,8 +348,8 @@ static void lies_with_a_right_checksum(void **state)
         if (numbers[i] > 0)
             lie(&b, layers + INK_STATE_LAYER_BYTES + 16, numbers[i], INK_CORRUPT, "layer 1");
     }
-    lie(&b, tokens, 512, INK_CORRUPT, "token 0 is 512");
-    lie(&b, tokens, UINT32_MAX, INK_CORRUPT, "token 0 is -1");
+    lie(&b, tokens, 512, INK_CORRUPT, "token 1 is 512");
+    lie(&b, tokens, UINT32_MAX, INK_CORRUPT, "token 1 is -1");
     close_bench(&b);
 }
 
