@@ -30,8 +30,8 @@ typedef struct ink_plan {
 } ink_plan;
 
 /*
- * Plans what the graph's outputs and writes into sequences need. Fails with the graph's own error if recording failed. The
- * graph must outlive the plan.
+ * Plans what the graph's outputs and writes into sequences need. Fails with the graph's own error
+ * if recording failed. The graph must outlive the plan.
  */
 ink_status ink_plan_init(ink_plan *plan, ink_graph *graph, const ink_allocator *allocator,
                          ink_error *error);

@@ -1,7 +1,7 @@
 /*
- * Embeddings by layer (Gemma 3n): beside the embedding that the layers hand on, a token has a narrow
- * vector for each of them. It is looked up, joined by a projection of the embedding, and gates what
- * the layer adds at its end.
+ * Embeddings by layer (Gemma 3n): beside the embedding that the layers hand on, a token has a
+ * narrow vector for each of them. It is looked up, joined by a projection of the embedding, and
+ * gates what the layer adds at its end.
  */
 #include <math.h>
 
