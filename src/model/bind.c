@@ -213,7 +213,7 @@ static ink_status bind_part(binder *b, ink_role role, uint32_t layer, bool requi
     const ink_gguf_tensor *tensor = p->bias == INK_BIAS_ALONE ? NULL : claim(b, name);
     if (!tensor && p->bias != INK_BIAS_ALONE)
         tensor = claim(b, stem);
-    if (tensor && is_shared(b, role, layer))
+    if (is_shared(b, role, layer))
         return INK_OK;
     if (!tensor && required)
         return ink_fail(b->error, INK_CORRUPT, 0, "%s: tensor %s is missing, which %s needs",
@@ -327,12 +327,6 @@ static ink_status check_attention(const binder *b, uint32_t layer)
 {
     const ink_weight *weights = b->model->layers[layer];
     uint32_t n = b->model->hparams.layers[layer].n_kv_heads;
-    bool own = b->model->hparams.layers[layer].kv_layer == layer;
-    if (n > 0 && own && weights[INK_WEIGHT_KEY].n == 0 && weights[INK_WEIGHT_QKV].n == 0 &&
-        weights[INK_WEIGHT_KV_A].n == 0)
-        return ink_fail(b->error, INK_CORRUPT, 0,
-                        "%s: tensor blk.%u.attn_k.weight is missing, which %s needs",
-                        ink_gguf_name(b->model->gguf), layer, b->model->arch->name);
     if ((n > 0) == (weights[INK_WEIGHT_ATTENTION_OUTPUT].n > 0))
         return INK_OK;
     return ink_fail(b->error, INK_CORRUPT, 0,
