@@ -159,7 +159,7 @@ ink_status ink_chat_load(ink_chat *chat, const char *path, ink_error *error)
     ink_arena_init(&arena, NULL, MAX_CHAT_BYTES);
     ink_status status = ink_input_read(path, &text, error);
     if (status == INK_OK)
-        status = load_turns(&loaded, &arena, &text, error);
+        status = ink_input_blame(load_turns(&loaded, &arena, &text, error), path, error);
     if (status == INK_OK) {
         ink_chat old = *chat;
         chat->turns = loaded.turns;

@@ -191,6 +191,7 @@ static void answer(console *c)
     else if (!is_command) {
         printf("%s\n", ink_interrupted() ? " (stopped)" : "");
         fflush(stdout);
+        ink_run_print_stop(c->run);
         if (c->run->stats)
             ink_run_print_stats(c->run);
     }

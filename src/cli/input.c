@@ -12,9 +12,11 @@ static ink_status read_stream(FILE *stream, const char *name, ink_buffer *out, i
 {
     for (;;) {
         char *room = ink_buffer_reserve(out, PIECE_BYTES);
+        if (!room && out->n_bytes > INK_INPUT_MAX_BYTES)
+            return ink_fail(error, INK_LIMIT, 0, "%s: more than %zu MiB", name,
+                            INK_INPUT_MAX_BYTES >> 20);
         if (!room)
-            return ink_fail(error, INK_LIMIT, 0, "%s: more than %zu MiB, or out of memory", name,
-                            out->max_bytes >> 20);
+            return ink_fail_memory(error, name);
         size_t n = fread(room, 1, PIECE_BYTES, stream);
         out->n_bytes += n;
         room[n] = '\0';
@@ -26,11 +28,24 @@ static ink_status read_stream(FILE *stream, const char *name, ink_buffer *out, i
     }
 }
 
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+ink_status ink_input_blame(ink_status status, const char *path, ink_error *error)
+{
+    ink_error cause = *error;
+    return status == INK_OK
+               ? INK_OK
+               : ink_fail(error, status, cause.offset, "%s: %s", name_of(path), cause.message);
+}
+
 ink_status ink_input_read(const char *path, ink_buffer *out, ink_error *error)
 {
     ink_buffer_init(out, NULL, INK_INPUT_MAX_BYTES + PIECE_BYTES);
     if (strcmp(path, "-") == 0)
-        return read_stream(stdin, "standard input", out, error);
+        return read_stream(stdin, name_of(path), out, error);
     FILE *file = fopen(path, "rb");
     if (!file)
         return ink_fail(error, INK_IO, 0, "%s: %s", path, strerror(errno));

@@ -9,6 +9,12 @@
 /* All of `path`, or of standard input when it is "-"; appended to `out`, which this initializes. */
 ink_status ink_input_read(const char *path, ink_buffer *out, ink_error *error);
 
+/*
+ * Puts the file's name, or "standard input", before the message of what failed because of its
+ * content; `status` is returned.
+ */
+ink_status ink_input_blame(ink_status status, const char *path, ink_error *error);
+
 /* Decimal ids between blanks, commas or line ends. CORRUPT names the word that is none. */
 ink_status ink_input_parse_ids(const char *text, size_t n_bytes, ink_tokens *out, ink_error *error);
 

@@ -103,7 +103,7 @@ static ink_status check(const request *r, ink_error *error)
 static ink_status prepare(request *r, ink_error *error)
 {
     ink_model_info info;
-    INK_TRY(ink_session_new(&r->state, r->model, &r->session, error));
+    INK_TRY(ink_setup_session(&r->state, r->model, &r->session, error));
     INK_TRY(check(r, error));
     ink_model_get_info(r->model, &info);
     r->n_vocab = info.n_vocab;

@@ -124,7 +124,7 @@ static ink_status prepare(measure *m, ink_error *error)
     m->logits = ink_setup_rows(m->n_piece, m->n_vocab);
     if (!m->logits)
         return ink_fail_memory(error, "the logits");
-    return ink_session_new(&m->state, m->model, &m->session, error);
+    return ink_setup_session(&m->state, m->model, &m->session, error);
 }
 
 static ink_status take_text(measure *m, ink_error *error)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/status.h"
+#include "base/utf8.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
@@ -28,6 +29,16 @@ static bool write_text(void *context, const char *text, size_t n_bytes)
     return !ink_interrupted();
 }
 
+/* A text that a template puts into JSON, which has room for UTF-8 only. */
+static ink_status check_utf8(const char *what, const char *text, size_t n_bytes, ink_error *error)
+{
+    uint32_t code_point;
+    for (size_t at = 0, length; at < n_bytes; at += length)
+        if ((length = ink_utf8_decode(text + at, n_bytes - at, &code_point)) == 0)
+            return ink_fail(error, INK_CORRUPT, at, "%s is not valid UTF-8 at byte %zu", what, at);
+    return INK_OK;
+}
+
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
 {
     ink_bar_init(&run->bar, "Reading");
@@ -42,7 +53,9 @@ ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_er
                                    &run->result, error);
     } else {
         size_t before = run->chat.n_turns;
-        status = ink_chat_add(&run->chat, "user", text, n_bytes, error);
+        status = check_utf8("the prompt", text, n_bytes, error);
+        if (status == INK_OK)
+            status = ink_chat_add(&run->chat, "user", text, n_bytes, error);
         if (status == INK_OK)
             status = ink_chat_answer(&run->chat, &run->generation, &run->result, error);
         if (status != INK_OK) /* what could not be answered was not said */
@@ -80,6 +93,13 @@ void ink_run_print_stats(const ink_run *run)
             ink_format_bytes(ink_peak_memory(), peak));
 }
 
+void ink_run_print_stop(const ink_run *run)
+{
+    if (run->result.stop == INK_STOP_CONTEXT)
+        ink_say("the context of %zu positions is full; --context makes it larger",
+                ink_session_n_context(run->chat.session));
+}
+
 /* The prompt from the command line, or from standard input into `text`. */
 static ink_status take_prompt(const ink_run *run, ink_buffer *text, const char **prompt,
                               size_t *n_bytes, ink_error *error)
@@ -104,6 +124,8 @@ static ink_exit answer_once(ink_run *run)
     const char *prompt = NULL;
     size_t n_bytes = 0;
     ink_status status = take_prompt(run, &text, &prompt, &n_bytes, &error);
+    if (status == INK_OK && n_bytes == 0 && !run->may_be_empty)
+        status = ink_fail(&error, INK_BAD_ARGUMENT, 0, "the prompt is empty");
     if (status == INK_OK)
         status = ink_run_answer(run, prompt, n_bytes, &error);
     ink_buffer_deinit(&text);
@@ -111,6 +133,7 @@ static ink_exit answer_once(ink_run *run)
         return ink_finish(status, &error);
     if (ink_terminal_is(stdout))
         putchar('\n');
+    ink_run_print_stop(run);
     if (run->stats) {
         fflush(stdout);
         ink_run_print_stats(run);
@@ -135,10 +158,13 @@ static ink_status prepare(ink_run *run, ink_error *error)
             error, INK_BAD_ARGUMENT, 0,
             "the chat template of %s cannot switch thinking, so --thinking has no effect",
             run->path);
+    run->may_be_empty = run->raw;
     run->raw = run->raw || !info.has_chat_template;
     if (run->system)
+        INK_TRY(check_utf8("--system", run->system, strlen(run->system), error));
+    if (run->system)
         INK_TRY(ink_chat_add(&run->chat, "system", run->system, strlen(run->system), error));
-    return ink_session_new(&run->chat.session, run->model, &run->session, error);
+    return ink_setup_session(&run->chat.session, run->model, &run->session, error);
 }
 
 static ink_exit run_model(ink_run *run)

@@ -13,6 +13,7 @@ typedef struct ink_run {
     const char *path, *prompt; /* prompt: NULL when it is to be read */
     const char *system;
     bool raw, special, stats;
+    bool may_be_empty; /* raw was asked for: no prompt then means what may open a text */
     ink_texts stops;
     ink_model_options open;
     ink_session_options session;
@@ -29,6 +30,9 @@ typedef struct ink_run {
  * is continued.
  */
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error);
+
+/* Says on standard error that the last answer ended because the context is full, if it did. */
+void ink_run_print_stop(const ink_run *run);
 
 /* Speed and memory of the last answer, on standard error. */
 void ink_run_print_stats(const ink_run *run);

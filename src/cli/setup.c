@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/status.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 
@@ -38,6 +39,18 @@ ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_op
     ink_status status = ink_model_open(out, path, &options, error);
     ink_bar_end(&bar);
     return status;
+}
+
+ink_status ink_setup_session(ink_session **out, const ink_model *model,
+                             const ink_session_options *options, ink_error *error)
+{
+    ink_model_info info;
+    ink_model_get_info(model, &info);
+    if (info.n_context && options->n_context > info.n_context)
+        ink_say("a context of %zu positions, but %s was trained for %" PRIu32
+                "; what comes behind them may make no sense",
+                options->n_context, info.path, info.n_context);
+    return ink_session_new(out, model, options, error);
 }
 
 float *ink_setup_rows(size_t n_rows, size_t n_columns)

@@ -95,6 +95,10 @@ void ink_setup_model_defaults(ink_model_options *options);
 ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
                            ink_error *error);
 
+/* Warns of a context beyond what the model was trained for. */
+ink_status ink_setup_session(ink_session **out, const ink_model *model,
+                             const ink_session_options *options, ink_error *error);
+
 /* Room for [n_rows][n_columns] floats, ended by ink_delete(NULL, ...); NULL when memory is out. */
 float *ink_setup_rows(size_t n_rows, size_t n_columns);
 

@@ -25,37 +25,38 @@ typedef struct request {
     int64_t now;
 } request;
 
-/* Whether `path` is a model file; one that cannot be read is left to whoever opens it next. */
+/*
+ * Whether `path` is a model file, by its name or by what it begins with; one that cannot be read is
+ * left to whoever opens it next.
+ */
 static bool is_model(const char *path)
 {
+    static const char ending[] = ".gguf";
     char magic[4] = {0};
+    size_t length = strlen(path), n_ending = sizeof ending - 1;
+    if (length >= n_ending && strcmp(path + length - n_ending, ending) == 0)
+        return true;
     FILE *file = fopen(path, "rb");
     if (!file)
         return true;
     size_t n = fread(magic, 1, sizeof magic, file);
     fclose(file);
-    return n < sizeof magic || memcmp(magic, "GGUF", sizeof magic) == 0;
+    return n == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
 }
 
-static ink_status render_file(const request *wanted, const ink_buffer *json, ink_arena *arena,
-                              ink_buffer *out, ink_error *error)
+static ink_status render_file(const request *wanted, ink_value variables, ink_buffer *out,
+                              ink_error *error)
 {
     ink_buffer source = {0};
     ink_template *program = NULL;
-    ink_value variables = {0};
-    ink_chat_options chat = {.add_generation_prompt = !wanted->no_generation_prompt};
     ink_template_options options = {.unix_seconds = wanted->now};
-    ink_status status = ink_input_read(wanted->source, &source, error);
-    if (status == INK_OK)
-        status = ink_template_new(&program, source.data, source.n_bytes, NULL, error);
-    if (status == INK_OK)
-        status = ink_chat_variables_from_json(arena, json->data, json->n_bytes, &chat, &variables,
-                                              error);
+    INK_TRY(ink_input_read(wanted->source, &source, error));
+    ink_status status = ink_template_new(&program, source.data, source.n_bytes, NULL, error);
     if (status == INK_OK)
         status = ink_template_render(program, variables, &options, out, error);
     ink_template_free(program);
     ink_buffer_deinit(&source);
-    return status;
+    return ink_input_blame(status, wanted->source, error);
 }
 
 /* The variables again, with add_generation_prompt set to false. */
@@ -95,16 +96,28 @@ static ink_status render_model(const request *wanted, ink_buffer *json, ink_aren
     return status;
 }
 
+/* The messages, checked before anything else is looked at: their errors name their file. */
+static ink_status read_messages(const request *wanted, ink_buffer *json, ink_arena *arena,
+                                ink_value *variables, ink_error *error)
+{
+    ink_chat_options chat = {.add_generation_prompt = !wanted->no_generation_prompt};
+    INK_TRY(ink_input_read(wanted->messages, json, error));
+    return ink_input_blame(
+        ink_chat_variables_from_json(arena, json->data, json->n_bytes, &chat, variables, error),
+        wanted->messages, error);
+}
+
 static ink_status render(const request *wanted, ink_error *error)
 {
     ink_buffer json = {0}, out;
     ink_arena arena;
+    ink_value variables = {0};
     ink_buffer_init(&out, NULL, MAX_VARIABLES_BYTES);
     ink_arena_init(&arena, NULL, MAX_VARIABLES_BYTES);
-    ink_status status = ink_input_read(wanted->messages, &json, error);
+    ink_status status = read_messages(wanted, &json, &arena, &variables, error);
     if (status == INK_OK)
         status = is_model(wanted->source) ? render_model(wanted, &json, &arena, &out, error)
-                                          : render_file(wanted, &json, &arena, &out, error);
+                                          : render_file(wanted, variables, &out, error);
     if (status == INK_OK && out.n_bytes)
         fwrite(out.data, 1, out.n_bytes, stdout);
     ink_arena_deinit(&arena);

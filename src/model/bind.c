@@ -317,6 +317,9 @@ ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink
 {
     const ink_gguf_tensor *embedding = ink_gguf_find_tensor(model->gguf, "token_embd.weight");
     size_t n = ink_gguf_n_tensors(model->gguf);
+    if (n == 0)
+        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights",
+                        ink_gguf_name(model->gguf));
     if (!embedding || embedding->n_dims != 2 || embedding->shape[1] > UINT32_MAX)
         return ink_fail(error, INK_CORRUPT, 0,
                         "%s: tensor token_embd.weight is missing or has no two dimensions",

@@ -50,12 +50,12 @@ static ink_status check_bias(const ink_logit_bias *bias, size_t index, size_t n_
     if (bias->token < 0 || (size_t)bias->token >= n_vocab)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "logit bias %zu is for token %" PRId32 "; the vocabulary has 0 to %zu",
-                        index, bias->token, n_vocab - 1);
+                        index + 1, bias->token, n_vocab - 1);
     if (!(bias->bias < INFINITY))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "logit bias %zu (token %" PRId32
                         ") is %g; it must be a number or -infinity",
-                        index, bias->token, (double)bias->bias);
+                        index + 1, bias->token, (double)bias->bias);
     return INK_OK;
 }
 

@@ -235,7 +235,7 @@ static ink_status check_tokens(const ink_session *session, const int32_t *tokens
     for (size_t i = 0; i < n_tokens; i++)
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= n_vocab)
             return ink_fail(error, INK_BAD_ARGUMENT, i,
-                            "token %zu is %d; the vocabulary has 0 to %u", i, tokens[i],
+                            "token %zu is %d; the vocabulary has 0 to %u", i + 1, tokens[i],
                             n_vocab - 1);
     if (n_tokens > session->n_context - session->position)
         return ink_fail(error, INK_LIMIT, 0,

@@ -211,7 +211,7 @@ static ink_status get_table(restoring *r, ink_error *error)
         if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= r->session->model->hparams.n_vocab)
             return ink_fail(error, INK_CORRUPT, 0,
                             "%s: token %zu is %" PRId32 "; the vocabulary has 0 to %" PRIu32,
-                            ink_file_name(r->file), i, r->tokens[i],
+                            ink_file_name(r->file), i + 1, r->tokens[i],
                             r->session->model->hparams.n_vocab - 1);
     return INK_OK;
 }

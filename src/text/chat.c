@@ -80,13 +80,15 @@ static ink_status check_messages(ink_value messages, ink_error *error)
     if (messages.kind != INK_VALUE_LIST)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the messages of a chat are an array of objects");
+    if (messages.as.list->n_items == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "the array of messages is empty");
     for (size_t i = 0; i < messages.as.list->n_items; i++) {
         ink_value message = messages.as.list->items[i];
         ink_value *role =
             message.kind == INK_VALUE_DICT ? ink_value_find_name(message, "role") : NULL;
         if (!role || !ink_value_is_string(*role))
             return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                            "message %zu of a chat is not an object with a \"role\"", i);
+                            "message %zu of a chat is not an object with a \"role\"", i + 1);
         *role = role_value(*role);
     }
     return INK_OK;

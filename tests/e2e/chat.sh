@@ -33,6 +33,10 @@ equal "an answer, with the template" "$first" \
     "$(ink run "$scratch/chat.gguf" 'Once upon a time' --temperature 0 --max-tokens 14)"
 ink run "$scratch/chat.gguf" 'upon a time' --system Once --temperature 0 --max-tokens 14 >"$scratch/out"
 equal "--system comes first" "$first" "$(cat "$scratch/out")"
+fails "a prompt that is no UTF-8" 1 'the prompt is not valid UTF-8 at byte 2' \
+    run "$scratch/chat.gguf" "$(printf 'ab\377')"
+fails "a system message that is no UTF-8" 1 '.-system is not valid UTF-8 at byte 0' \
+    run "$scratch/chat.gguf" x --system "$(printf '\377')"
 fails "--system without a template" 1 'no chat template' run "$stories" x --system y
 
 printf '%s\n' 'Once upon a time' '/stats' "/save $scratch/saved.json" '/clear' '/save' '/sav' '/exit' |
@@ -55,6 +59,11 @@ printf '%s\n' "/load $scratch/saved.json" 'One\' 'day' "/save $scratch/more.json
 d = json.load(open(sys.argv[1]))
 assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
 report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
+
+echo '{}' >"$scratch/wrong.json"
+printf '%s\n' "/load $scratch/wrong.json" '/exit' | talk "$scratch/chat.gguf" >"$scratch/out"
+grep -q 'wrong.json: a saved conversation is an array' "$scratch/out"
+report "what cannot be loaded is named" $? "$(cat "$scratch/out")"
 
 printf '%s\n' 'Once upon a time' '/save x' '/clear' '/exit' |
     talk "$stories" --temperature 0 --max-tokens 14 >"$scratch/out"

@@ -65,6 +65,7 @@ ink logits "$llama" --tokens "$ids" --cache q4_0 --out "$scratch/again"
 report "another cache gives other bits" $?
 fails "no tokens" 1 'no token ids' logits "$llama" --tokens ' ' --out "$scratch/none"
 fails "a token beyond the vocabulary" 1 '544' logits "$llama" --tokens '1 544' --out "$scratch/none"
+fails "which of the tokens" 1 'token 2 is 544' logits "$llama" --tokens '1 544' --out "$scratch/none"
 fails "more tokens than the context" 1 '3 tokens .* 2 positions' \
     logits "$llama" --tokens '1 2 3' --context 2 --out "$scratch/none"
 fails "a device is not replaced" 1 '/dev/full: cannot be replaced' logits "$llama" --tokens '1 2' --out /dev/full

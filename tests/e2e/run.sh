@@ -44,6 +44,18 @@ report "statistics on standard error" $? "$(cat "$scratch/err")"
 
 fails "a prompt that does not fit names both counts" 1 '7 tokens.* 4 ' \
     run "$stories" 'Once upon a time there was' --raw --context 4
+fails "an empty prompt" 1 'the prompt is empty' run "$stories" ''
+fails "an empty standard input" 1 'the prompt is empty' run "$stories"
+[ -n "$(greedy '' --max-tokens 5)" ]
+report "a story out of nothing, when it is asked for" $?
+greedy Once --context 8 >"$scratch/out" 2>"$scratch/err"
+equal "a full context is said" "0 inkling: the context of 8 positions is full; --context makes it larger" \
+    "$? $(cat "$scratch/err")"
+greedy Once --context 3000 --max-tokens 2 >"$scratch/out" 2>"$scratch/err"
+grep -q 'a context of 3000 positions, but .*stories260K.gguf was trained for 2048' "$scratch/err"
+report "a context beyond the model's is said" $? "$(cat "$scratch/err")"
+fails "a vocabulary does not run" 1 'has a vocabulary only, no weights' \
+    run "$shared/vocab/ggml-vocab-llama-spm.gguf" x
 fails "an empty file is refused" 1 '/dev/null' run /dev/null x
 ink run "$stories" Once --raw --max-tokens 9 >/dev/full 2>"$scratch/err"
 equal "a full disk is a failure" "1 inkling: standard output could not be written: No space left on device" \

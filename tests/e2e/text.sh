@@ -63,6 +63,18 @@ equal "template --now" "15 Jan 2026" \
     "$(ink template "$scratch/date.jinja" --messages "$scratch/messages.json" --now 1768478400)"
 fails "a model without a template" 1 'no chat template' template "$stories" --messages "$scratch/messages.json"
 echo '[{"role": "system", "content": "Hi"}]' >"$scratch/system.json"
+echo "{{ messages }}" >"$scratch/broken.gguf"
+fails "a file named like a model is one" 1 'broken.gguf' template "$scratch/broken.gguf" \
+    --messages "$scratch/messages.json"
+echo '{% if %}' >"$scratch/bad.jinja"
+fails "a template's error names its file" 1 'bad.jinja: template line 1' template "$scratch/bad.jinja" \
+    --messages "$scratch/messages.json"
+echo '[{"role": "user"' >"$scratch/cut.json"
+fails "an error of the messages names their file" 1 'cut.json: JSON at byte' template "$qwen" \
+    --messages "$scratch/cut.json"
+fails "also with a model" 1 'cut.json: JSON at byte' template "$phi" --messages "$scratch/cut.json"
+echo '[]' >"$scratch/none.json"
+fails "no messages" 1 'none.json: the array of messages is empty' template "$qwen" --messages "$scratch/none.json"
 fails "a template that refuses" 1 'System role not supported' template "$templates/google-gemma-2-2b-it.jinja" \
     --messages "$scratch/system.json"
 finish

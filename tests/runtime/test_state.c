@@ -345,8 +345,8 @@ static void lies_with_a_right_checksum(void **state)
             lie(&b, layers, numbers[i], INK_CORRUPT, "layer 0");
         lie(&b, layers + INK_STATE_LAYER_BYTES + 8, numbers[i], INK_CORRUPT, "layer 1");
     }
-    lie(&b, tokens, 512, INK_CORRUPT, "token 0 is 512");
-    lie(&b, tokens, UINT32_MAX, INK_CORRUPT, "token 0 is -1");
+    lie(&b, tokens, 512, INK_CORRUPT, "token 1 is 512");
+    lie(&b, tokens, UINT32_MAX, INK_CORRUPT, "token 1 is -1");
     close_bench(&b);
 }
 

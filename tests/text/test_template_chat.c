@@ -80,9 +80,10 @@ static void test_refuses_what_is_no_chat(void **state)
         {"1", INK_BAD_ARGUMENT, "array of objects"},
         {"{}", INK_BAD_ARGUMENT, "array of objects"},
         {"{\"messages\": {}}", INK_BAD_ARGUMENT, "array of objects"},
-        {"[1]", INK_BAD_ARGUMENT, "message 0"},
-        {"[{\"role\": \"user\"}, {\"content\": \"x\"}]", INK_BAD_ARGUMENT, "message 1"},
-        {"[{\"role\": 1}]", INK_BAD_ARGUMENT, "message 0"},
+        {"[]", INK_BAD_ARGUMENT, "array of messages is empty"},
+        {"[1]", INK_BAD_ARGUMENT, "message 1"},
+        {"[{\"role\": \"user\"}, {\"content\": \"x\"}]", INK_BAD_ARGUMENT, "message 2"},
+        {"[{\"role\": 1}]", INK_BAD_ARGUMENT, "message 1"},
         {"[{\"role\": \"user\", \"role\": \"system\"}]", INK_CORRUPT, "same key twice"},
     };
     const ink_chat_options options = {0};
