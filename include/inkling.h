@@ -177,8 +177,8 @@ typedef struct ink_model_info {
 INK_API void ink_model_get_info(const ink_model *model, ink_model_info *info);
 
 /*
- * The i-th hyperparameter that is not zero: its metadata key without the architecture, its value.
- * False at the end.
+ * The i-th hyperparameter that the model uses and that is not zero: its metadata key without the
+ * architecture, its value. False at the end.
  */
 INK_API bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
                                           char value[48]);

@@ -54,18 +54,21 @@ ink_status ink_file_read(const ink_file *file, uint64_t offset, size_t n_bytes, 
 
 typedef struct ink_file_writer ink_file_writer;
 
+/* Who may read the file: all whom the umask allows, or its owner alone, from its first byte on. */
+typedef enum ink_file_access { INK_FILE_FOR_ALL, INK_FILE_FOR_OWNER } ink_file_access;
+
 /*
  * An existing `path` must be a regular file; commit replaces it (a symbolic link itself, not what
  * it names).
  */
-ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
+ink_status ink_file_writer_open(ink_file_writer **out, const char *path, ink_file_access access,
                                 const ink_allocator *allocator, ink_error *error);
 
 /*
- * The same for a file of n_bytes that only its owner may read. Its temporary file has one name,
- * locked while it is written: two processes do not write the same file at once (the second gets
- * INK_IO), and what a killed one left behind is written over. Fails at once when the disk has no
- * room for n_bytes.
+ * The same for a file of n_bytes for its owner alone, in a folder of ours. Its temporary file has
+ * one name, locked while it is written: two processes do not write the same file at once (the
+ * second gets INK_IO), and what a killed one left behind is written over. Fails at once when the
+ * disk has no room for n_bytes.
  */
 ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
                                         const ink_allocator *allocator, ink_error *error);

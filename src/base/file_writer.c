@@ -28,6 +28,7 @@ struct ink_file_writer {
     int descriptor;                          /* -1 once sealed; a private file's holds its lock */
     bool created, failed, sealed, committed; /* created: the temporary file exists */
     bool private;
+    ink_file_access access; /* of a file that is not private */
     uint64_t offset;
     uint8_t *buffer; /* [WRITE_BUFFER_BYTES] until sealed */
     size_t n_buffered;
@@ -56,25 +57,20 @@ static ink_file_writer *new_writer(const char *path, const ink_allocator *alloca
     return writer;
 }
 
-/* A device or a folder is not what a rename should put an end to. */
-static ink_status check_replaced(const ink_file_writer *writer, ink_error *error)
-{
-    struct stat status;
-    if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
-        return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
-                        writer->name);
-    return INK_OK;
-}
-
 /* O_EXCL neither follows links nor opens what another made; the kernel applies the umask. */
 static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
 {
+    struct stat status;
     size_t capacity = strlen(writer->path) + TEMPORARY_SUFFIX_BYTES;
+    if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
+        return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
+                        writer->name);
     for (int try = 0; try < MAX_TEMPORARY_TRIES; try++) {
         (void)snprintf(writer->temporary, capacity, "%s.%ld-%d.tmp", writer->path, (long)getpid(),
                        try);
         int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-        writer->descriptor = open(writer->temporary, flags, (mode_t)0666);
+        mode_t mode = writer->access == INK_FILE_FOR_OWNER ? 0600 : 0666;
+        writer->descriptor = open(writer->temporary, flags, mode);
         if (writer->descriptor >= 0 || errno != EEXIST)
             break;
     }
@@ -128,16 +124,16 @@ static ink_status lock_temporary(ink_file_writer *writer, ink_error *error)
     return INK_OK;
 }
 
-static ink_status open_writer(ink_file_writer **out, const char *path, const uint64_t *n_private,
-                              const ink_allocator *allocator, ink_error *error)
+static ink_status open_writer(ink_file_writer **out, const char *path, ink_file_access access,
+                              const uint64_t *n_private, const ink_allocator *allocator,
+                              ink_error *error)
 {
     ink_file_writer *writer = new_writer(path, allocator);
     if (!writer)
         return ink_fail_memory(error, path);
+    writer->access = access;
     writer->private = n_private != NULL;
-    ink_status status = check_replaced(writer, error);
-    if (status == INK_OK)
-        status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
+    ink_status status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
     if (status == INK_OK && n_private)
         status = check_room(writer, *n_private, error);
     if (status != INK_OK) {
@@ -148,16 +144,16 @@ static ink_status open_writer(ink_file_writer **out, const char *path, const uin
     return INK_OK;
 }
 
-ink_status ink_file_writer_open(ink_file_writer **out, const char *path,
+ink_status ink_file_writer_open(ink_file_writer **out, const char *path, ink_file_access access,
                                 const ink_allocator *allocator, ink_error *error)
 {
-    return open_writer(out, path, NULL, allocator, error);
+    return open_writer(out, path, access, NULL, allocator, error);
 }
 
 ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
                                         const ink_allocator *allocator, ink_error *error)
 {
-    return open_writer(out, path, &n_bytes, allocator, error);
+    return open_writer(out, path, INK_FILE_FOR_OWNER, &n_bytes, allocator, error);
 }
 
 static ink_status write_out(ink_file_writer *writer, const uint8_t *bytes, size_t n_bytes,

@@ -93,7 +93,7 @@ static ink_status write_variables(const ink_chat *chat, ink_buffer *out, ink_err
 static ink_status write_file(const char *path, const ink_buffer *text, ink_error *error)
 {
     ink_file_writer *writer = NULL;
-    INK_TRY(ink_file_writer_open(&writer, path, NULL, error));
+    INK_TRY(ink_file_writer_open(&writer, path, INK_FILE_FOR_ALL, NULL, error));
     ink_status status = ink_file_writer_write(writer, text->data, text->n_bytes, error);
     if (status == INK_OK)
         status = ink_file_writer_commit(writer, error);

@@ -113,8 +113,9 @@ static ink_status prepare(request *r, ink_error *error)
     r->logits = ink_setup_rows(r->n_piece, r->n_vocab);
     if (!r->logits)
         return ink_fail_memory(error, "the logits");
-    return strcmp(r->out, "-") == 0 ? INK_OK
-                                    : ink_file_writer_open(&r->writer, r->out, NULL, error);
+    return strcmp(r->out, "-") == 0
+               ? INK_OK
+               : ink_file_writer_open(&r->writer, r->out, INK_FILE_FOR_ALL, NULL, error);
 }
 
 static ink_status take_ids(request *r, ink_error *error)

@@ -49,24 +49,18 @@ double ink_option_number(const ink_option *option)
 }
 
 const char *ink_option_print_number(const ink_option *option, double value,
-                                    char out[INK_NUMBER_BYTES])
+                                    char out[INK_FLOAT_BYTES])
 {
-    if (option->kind != INK_OPTION_FLOAT || value == (double)(int64_t)value) {
-        snprintf(out, INK_NUMBER_BYTES, "%.0f", value);
-        return out;
-    }
-    for (int digits = 1; digits <= 9; digits++) { /* nine tell any float from its neighbors */
-        snprintf(out, INK_NUMBER_BYTES, "%.*g", digits, value);
-        if ((float)strtod(out, NULL) == (float)value)
-            break;
-    }
+    if (option->kind == INK_OPTION_FLOAT)
+        return ink_print_float((float)value, out);
+    snprintf(out, INK_FLOAT_BYTES, "%.0f", value);
     return out;
 }
 
 static bool out_of_range(const parser *p, const ink_option *option, const char *text,
                          const char *kind)
 {
-    char allowed[120], low[INK_NUMBER_BYTES], high[INK_NUMBER_BYTES];
+    char allowed[120], low[INK_FLOAT_BYTES], high[INK_FLOAT_BYTES];
     ink_option_print_number(option, option->low, low);
     ink_option_print_number(option, option->high, high);
     if (option->high >= 0x1p62)
@@ -278,7 +272,7 @@ static bool lacks_needed(const parser *p, const char *names, char reason[REASON_
 {
     size_t used = 0, length;
     for (const char *name = names; *name; name += length, name += *name == '|') {
-        char flag[INK_FLAG_BYTES], number[INK_NUMBER_BYTES];
+        char flag[INK_FLAG_BYTES], number[INK_FLOAT_BYTES];
         length = strcspn(name, "|");
         const ink_option *option = find_name(p, name, length);
         if (!option || is_on(option))

@@ -32,7 +32,7 @@ static void print_wrapped(const char *text, size_t column)
  */
 static void format_default(const ink_option *option, char *out, size_t n_bytes)
 {
-    char number[INK_NUMBER_BYTES];
+    char number[INK_FLOAT_BYTES];
     double value = ink_option_number(option);
     const char *text = NULL;
     if (option->kind == INK_OPTION_CHOICE)

@@ -18,6 +18,28 @@ typedef struct facts {
     const char *cache;
 } facts;
 
+/* The shape of the first layer; `label` is for people, `name` for programs. */
+enum { N_SHAPE_ROWS = 9 };
+
+typedef struct shape_row {
+    const char *name, *label;
+    uint32_t count;
+} shape_row;
+
+static void list_shape(const ink_model_info *info, shape_row rows[N_SHAPE_ROWS])
+{
+    const shape_row listed[N_SHAPE_ROWS] = {{"layers", "layers", info->n_layers},
+                                            {"embedding", "embedding", info->n_embedding},
+                                            {"heads", "heads", info->n_heads},
+                                            {"kv_heads", "KV heads", info->n_kv_heads},
+                                            {"k_dim", "key width", info->k_dim},
+                                            {"v_dim", "value width", info->v_dim},
+                                            {"feed_forward", "feed-forward", info->n_ff},
+                                            {"experts", "experts", info->n_experts},
+                                            {"experts_used", "experts used", info->n_experts_used}};
+    memcpy(rows, listed, sizeof listed);
+}
+
 /* ---- For people. */
 
 static void print_text(const char *label, const char *text)
@@ -25,6 +47,15 @@ static void print_text(const char *label, const char *text)
     printf("%-15s", label);
     ink_terminal_write(stdout, text, strlen(text));
     putchar('\n');
+}
+
+static void print_shape(const facts *f)
+{
+    shape_row rows[N_SHAPE_ROWS];
+    list_shape(&f->info, rows);
+    for (size_t i = 0; i < N_SHAPE_ROWS; i++)
+        if (rows[i].count)
+            printf("%-15s%" PRIu32 "\n", rows[i].label, rows[i].count);
 }
 
 static void print_vocabulary(const facts *f)
@@ -82,6 +113,8 @@ static void print_plain(const facts *f)
     print_text("file size", ink_format_bytes(f->info.file_bytes, bytes));
     if (f->has_weights)
         printf("%-15s%" PRIu32 " positions\n", "trained for", f->info.n_context);
+    if (f->has_weights)
+        print_shape(f);
     print_vocabulary(f);
     print_text("chat template", f->info.has_chat_template ? "yes" : "no");
     if (!f->has_weights)
@@ -104,21 +137,10 @@ static void report_hyperparameters(const facts *f, ink_report *report)
 
 static void report_shape(const facts *f, ink_report *report)
 {
-    const ink_model_info *info = &f->info;
-    const struct {
-        const char *name;
-        uint32_t count;
-    } rows[] = {{"layers", info->n_layers},
-                {"embedding", info->n_embedding},
-                {"heads", info->n_heads},
-                {"kv_heads", info->n_kv_heads},
-                {"k_dim", info->k_dim},
-                {"v_dim", info->v_dim},
-                {"feed_forward", info->n_ff},
-                {"experts", info->n_experts},
-                {"experts_used", info->n_experts_used}};
+    shape_row rows[N_SHAPE_ROWS];
+    list_shape(&f->info, rows);
     ink_value dict = ink_report_dict(report, report->root, "shape");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < N_SHAPE_ROWS; i++)
         ink_report_count(report, dict, rows[i].name, rows[i].count);
 }
 

@@ -188,7 +188,8 @@ static ink_status open_part(ink_gguf_writer *writer, ink_error *error)
         if (!path)
             return ink_fail_memory(error, "the path of a part");
     }
-    ink_status status = ink_file_writer_open(&writer->files[part], path, writer->allocator, error);
+    ink_status status = ink_file_writer_open(&writer->files[part], path, INK_FILE_FOR_ALL,
+                                             writer->allocator, error);
     if (part)
         ink_delete(writer->allocator, path);
     if (status != INK_OK)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "model/decoder.h"
 #include "text/vocab.h"
 
@@ -63,12 +64,30 @@ static void print_u32(char value[48], uint32_t number)
 
 static void print_f32(char value[48], float number)
 {
-    (void)snprintf(value, 48, "%.9g", (double)number);
+    (void)ink_print_float(number, value);
 }
 
 static void print_bool(char value[48], bool flag)
 {
     (void)snprintf(value, 48, "%s", flag ? "true" : "false");
+}
+
+/* Of what a model does not have, the defaults that fill the table in say nothing about it. */
+static bool is_used(const ink_hparams *h, const char *key)
+{
+    const struct {
+        const char *prefix;
+        bool used;
+    } rows[] = {
+        {"expert_", h->n_experts > 0},
+        {"rope.freq_base_swa", h->window > 0},
+        {"rope.scaling.yarn_", h->scaling == INK_SCALING_YARN},
+        {"rope.scaling.", h->scaling != INK_SCALING_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!rows[i].used && strncmp(key, rows[i].prefix, strlen(rows[i].prefix)) == 0)
+            return false;
+    return true;
 }
 
 bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
@@ -78,11 +97,11 @@ bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const ch
     size_t i = 0;
     if (!model->arch)
         return false;
-#define HPARAM(type, field, name, fallback) \
-    if (h->field != 0 && i++ == index) {    \
-        *key = name;                        \
-        print_##type(value, h->field);      \
-        return true;                        \
+#define HPARAM(type, field, name, fallback)                  \
+    if (h->field != 0 && is_used(h, name) && i++ == index) { \
+        *key = name;                                         \
+        print_##type(value, h->field);                       \
+        return true;                                         \
     }
 #include "model/hparams.def"
 #undef HPARAM

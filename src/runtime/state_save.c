@@ -121,8 +121,8 @@ static ink_status save(saving *s, const char *path, ink_error *error)
     uint8_t digest[INK_SHA256_BYTES];
     INK_TRY(take_memory(s, error));
     INK_TRY(describe(s->session, &header, error));
-    INK_TRY(ink_file_writer_open_private(&s->writer, path, header.file_bytes, s->session->allocator,
-                                         error));
+    INK_TRY(
+        ink_file_writer_open(&s->writer, path, INK_FILE_FOR_OWNER, s->session->allocator, error));
     ink_sha256_init(&s->sum);
     INK_TRY(put_table(s, &header, error));
     for (size_t i = 0; i < s->session->cache.n_layers; i++)

@@ -99,18 +99,20 @@ assert [m["content"] for m in d[::2]] == ["One\nday"] * 2, d' "$scratch/again.js
     report "a message of two lines comes back whole" $? "$(cat -v "$scratch/out")"
 fi
 
-# Reading takes long enough for a progress bar; it is gone before the answer comes.
-ink synthesize "$scratch/slow.gguf" --shape llama-3.2-1b --type Q4_K_M --layers 1 --vocabulary 2000 >/dev/null
-prompt=$(yes hi | head -1900)
-ink run "$scratch/slow.gguf" "$prompt" --max-tokens 4 --raw --temperature 0 >"$scratch/text"
-cpu=c color '' "$scratch/slow.gguf" "$prompt" --threads 1 --max-tokens 4 --raw --temperature 0 >"$scratch/out"
-"$python" - "$scratch/out" "$scratch/text" <<'EOT'
+# Reading takes long enough for a progress bar (under an emulator far too long); it is gone before the answer comes.
+if [ -z "${INK_EMULATOR:-}" ]; then
+    ink synthesize "$scratch/slow.gguf" --shape llama-3.2-1b --type Q4_K_M --layers 1 --vocabulary 2000 >/dev/null
+    prompt=$(yes hi | head -400)
+    ink run "$scratch/slow.gguf" "$prompt" --max-tokens 4 --raw --temperature 0 >"$scratch/text"
+    cpu=c color '' "$scratch/slow.gguf" "$prompt" --threads 1 --batch 25 --max-tokens 4 --raw --temperature 0 >"$scratch/out"
+    "$python" - "$scratch/out" "$scratch/text" <<'EOT'
 import sys
 seen, text = open(sys.argv[1]).read(), open(sys.argv[2]).read()
 assert "Reading" in seen, seen[:300]
 assert text and seen.endswith(text + "\n"), seen[-300:]
 EOT
-report "the progress bar does not take the answer along" $? "$(tail -c 300 "$scratch/out" | cat -v)"
+    report "the progress bar does not take the answer along" $? "$(tail -c 300 "$scratch/out" | cat -v)"
+fi
 
 # The whole conversation is what is read: in pieces as it grows, or at once when it is loaded.
 printf '%s\n' 'Once upon a time' 'She saw' "/save $scratch/grown.json" '/exit' |

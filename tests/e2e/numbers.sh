@@ -26,6 +26,16 @@ parses "planned memory" 'd["memory"]["context"] == 100 and d["memory"]["cache"] 
     + d["memory"]["work_bytes"]' show "$llama" --json --context 100 --cache q8_0
 ink show "$llama" | grep -q '^architecture  *llama$'
 report "show" $?
+ink show "$stories" >"$scratch/shown"
+for line in 'heads  *8' 'KV heads  *4' 'key width  *8' 'feed-forward  *172' \
+    'attention.layer_norm_rms_epsilon  *1e-05' 'rope.freq_base  *10000'; do
+    grep -Eq "^$line\$" "$scratch/shown"
+    report "show: $line" $? "$(cat "$scratch/shown")"
+done
+equal "nothing of experts, windows and YaRN, which it does not have" 0 \
+    "$(grep -Ec '^(expert_|rope.freq_base_swa|rope.scaling)' "$scratch/shown")"
+ink show "$shared/golden/models/gemma3-Q4_0.gguf" | grep -q '^rope.freq_base_swa'
+report "but of the windows of one that has them" $?
 sed 's/llama/zebra/g' "$stories" >"$scratch/zebra.gguf"
 fails "an unsupported architecture is named" 1 'architecture "zebra" is not supported' show "$scratch/zebra.gguf"
 fails "and not run" 1 'architecture "zebra" is not supported' run "$scratch/zebra.gguf" x

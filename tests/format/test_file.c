@@ -165,7 +165,7 @@ static void threads_share_a_file(void **state)
 static ink_file_writer *open_writer(void)
 {
     ink_file_writer *writer = NULL;
-    if (ink_file_writer_open(&writer, path, NULL, &error) != INK_OK)
+    if (ink_file_writer_open(&writer, path, INK_FILE_FOR_ALL, NULL, &error) != INK_OK)
         fail_msg("%s", error.message);
     return writer;
 }
@@ -260,10 +260,12 @@ static void only_regular_files_are_replaced(void **state)
 {
     (void)state;
     ink_file_writer *writer = NULL;
-    assert_int_equal(ink_file_writer_open(&writer, folder, NULL, &error), INK_IO);
-    assert_int_equal(ink_file_writer_open(&writer, "/dev/null", NULL, &error), INK_IO);
+    assert_int_equal(ink_file_writer_open(&writer, folder, INK_FILE_FOR_ALL, NULL, &error), INK_IO);
+    assert_int_equal(ink_file_writer_open(&writer, "/dev/null", INK_FILE_FOR_ALL, NULL, &error),
+                     INK_IO);
     assert_non_null(strstr(error.message, "/dev/null: cannot be replaced"));
-    assert_int_equal(ink_file_writer_open(&writer, "/nowhere/at/all", NULL, &error), INK_IO);
+    assert_int_equal(
+        ink_file_writer_open(&writer, "/nowhere/at/all", INK_FILE_FOR_ALL, NULL, &error), INK_IO);
     assert_null(writer);
 }
 
@@ -346,7 +348,7 @@ static ink_status open_and_write(const ink_allocator *allocator, void *context)
     (void)context;
     ink_file_writer *writer = NULL;
     ink_file *file = NULL;
-    INK_TRY(ink_file_writer_open(&writer, path, allocator, NULL));
+    INK_TRY(ink_file_writer_open(&writer, path, INK_FILE_FOR_ALL, allocator, NULL));
     ink_status status = ink_file_writer_write(writer, "x", 1, NULL);
     if (status == INK_OK)
         status = ink_file_writer_commit(writer, NULL);
