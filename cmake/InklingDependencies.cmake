@@ -23,25 +23,21 @@ endfunction()
 
 ink_find(pcre2 HEADER pcre2.h LIBRARY pcre2-8 PACKAGE libpcre2-dev)
 ink_find(utf8proc HEADER utf8proc.h LIBRARY utf8proc PACKAGE libutf8proc-dev)
-ink_find(jansson HEADER jansson.h LIBRARY jansson PACKAGE libjansson-dev
-    FOR "no commands and no tests that read JSON")
 ink_find(edit HEADER histedit.h LIBRARY edit PACKAGE libedit-dev
     FOR "the interactive prompt has no history and no line editing")
 if(INK_BUILD_TESTS)
     ink_find(cmocka HEADER cmocka.h LIBRARY cmocka PACKAGE libcmocka-dev FOR "no unit tests")
+    ink_find(jansson HEADER jansson.h LIBRARY jansson PACKAGE libjansson-dev) # expected results are JSON
 endif()
 
 add_library(ink_core_dependencies INTERFACE)
 target_link_libraries(ink_core_dependencies INTERFACE ink::pcre2 ink::utf8proc Threads::Threads m)
 
 add_library(ink_cli_dependencies INTERFACE)
-foreach(name jansson edit)
-    if(TARGET ink::${name})
-        string(TOUPPER ${name} upper)
-        target_link_libraries(ink_cli_dependencies INTERFACE ink::${name})
-        target_compile_definitions(ink_cli_dependencies INTERFACE INK_HAVE_${upper}=1)
-    endif()
-endforeach()
+if(TARGET ink::edit)
+    target_link_libraries(ink_cli_dependencies INTERFACE ink::edit)
+    target_compile_definitions(ink_cli_dependencies INTERFACE INK_HAVE_EDIT=1)
+endif()
 # libedit's terminal layer; a dynamic libedit brings it along, a static one does not.
 if(TARGET ink::edit AND INK_edit_LIBRARY MATCHES "\\.a$")
     find_library(INK_tinfo_LIBRARY NAMES tinfo ncurses)

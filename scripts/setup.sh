@@ -33,7 +33,7 @@ for purpose in "${@:-build}"; do
         need ninja ninja-build 'runs the build'
         need pcre2.h libpcre2-dev 'patterns that split text before tokenizing (required)'
         need utf8proc.h libutf8proc-dev 'Unicode normalization (required)'
-        need jansson.h libjansson-dev 'commands and tests that read JSON'
+        need jansson.h libjansson-dev 'tests, whose expected results are JSON'
         need histedit.h libedit-dev 'history and line editing in the chat'
         need cmocka.h libcmocka-dev 'unit tests'
         need /usr/bin/python3 python3 'tests that type into a chat, and bench/compare'
