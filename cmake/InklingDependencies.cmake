@@ -27,7 +27,8 @@ ink_find(edit HEADER histedit.h LIBRARY edit PACKAGE libedit-dev
     FOR "the interactive prompt has no history and no line editing")
 if(INK_BUILD_TESTS)
     ink_find(cmocka HEADER cmocka.h LIBRARY cmocka PACKAGE libcmocka-dev FOR "no unit tests")
-    ink_find(jansson HEADER jansson.h LIBRARY jansson PACKAGE libjansson-dev) # expected results are JSON
+    ink_find(jansson HEADER jansson.h LIBRARY jansson PACKAGE libjansson-dev
+        FOR "no unit tests, whose expected results are JSON")
 endif()
 
 add_library(ink_core_dependencies INTERFACE)
