@@ -5,6 +5,10 @@ if ! command -v script >/dev/null || [ ! -x "$python" ]; then
     echo "script(1) or $python is missing"
     exit 77
 fi
+if ! script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+    echo "there are no pseudo-terminals here"
+    exit 77
+fi
 
 # A model with a chat template: the stories model with one key more. The alignment of what follows is kept.
 "$python" - "$stories" "$scratch/chat.gguf" <<'EOT'
