@@ -24,10 +24,12 @@ typedef struct panel_half {
     } more;
 } panel_half;
 
-_Static_assert(2 * sizeof(panel_half) <= INK_PANEL_TILES * INK_PANEL_GROUP_BYTES, "scratch");
-
 /* Elements of a panel: 20 KiB, so that it and a few columns fit 32 KiB of L1 cache. */
 #define PANEL_K 768
+
+_Static_assert(PANEL_K <= INK_PANEL_GROUPS * INK_Q8_GROUP &&
+                   2 * sizeof(panel_half) <= INK_PANEL_TILES * INK_PANEL_GROUP_BYTES,
+               "a panel fits the scratch that callers give");
 
 /* Kinds of panels: largest code, is_scaled, what is added. */
 #define PANEL_KINDS(X)          \

@@ -37,10 +37,12 @@ typedef struct panel_group {
     int16_t scale[INK_TILE_ROWS][2];
 } panel_group;
 
-_Static_assert(sizeof(panel_group) <= INK_PANEL_TILES * INK_PANEL_GROUP_BYTES, "scratch");
-
 /* Elements of a panel: 18 KiB, so that it and a few columns fit 32 KiB of L1 cache. */
 #define PANEL_K 768
+
+_Static_assert(PANEL_K <= INK_PANEL_GROUPS * INK_Q8_GROUP &&
+                   sizeof(panel_group) <= INK_PANEL_TILES * INK_PANEL_GROUP_BYTES,
+               "a panel fits the scratch that callers give");
 
 /* By columns - 1. A stretch's blocks are panel_groups. */
 typedef product_fn *panel_products[MAX_COLS];
