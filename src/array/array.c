@@ -294,6 +294,31 @@ ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array 
     return y;
 }
 
+ink_array *ink_matmul_arrays(ink_array *a, bool transpose_a, ink_array *b, bool transpose_b,
+                             ink_precision precision)
+{
+    if (!a || !b)
+        return NULL;
+    const size_t k = a->shape[transpose_a ? 0 : 1], n = b->shape[transpose_b ? 0 : 1];
+    if (a->n_dims != 2 || b->n_dims != 2 || a->type != INK_F32 || b->type != INK_F32)
+        return mismatch(a, INK_OP_MATMUL);
+    if (k != b->shape[transpose_b ? 1 : 0]) {
+        FAIL(a->graph, INK_BAD_ARGUMENT, "MATMUL: [%zu, %zu]%s does not go with [%zu, %zu]%s",
+             a->shape[0], a->shape[1], transpose_a ? " transposed" : "", b->shape[0], b->shape[1],
+             transpose_b ? " transposed" : "");
+        return NULL;
+    }
+    const size_t shape[2] = {a->shape[transpose_a ? 1 : 0], n};
+    ink_array *y = derive(INK_OP_MATMUL, INK_F32, 2, shape, a);
+    if (y) {
+        y->inputs[1] = b;
+        y->parameters.matmul.transpose_a = transpose_a;
+        y->parameters.matmul.transpose_b = transpose_b;
+        y->parameters.matmul.precision = precision;
+    }
+    return y;
+}
+
 ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias,
                     float epsilon)
 {

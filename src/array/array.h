@@ -56,6 +56,12 @@ typedef enum ink_activation {
 typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 
 /*
+ * What a product of arrays is computed in: F32 by fused multiply-adds; BF16 rounds its inputs and
+ * sums up in F32 (kernel.h, gemm_bf16): faster where the processor has it, slow where only C runs.
+ */
+typedef enum ink_precision { INK_PRECISION_F32, INK_PRECISION_BF16 } ink_precision;
+
+/*
  * A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
  * expert.
  */
@@ -91,6 +97,10 @@ typedef struct ink_scan_layout {
 typedef union ink_parameters {
     const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
     size_t offset;            /* VIEW, in elements */
+    struct {
+        bool transpose_a, transpose_b;
+        ink_precision precision;
+    } matmul; /* MATMUL */
     struct {
         ink_norm_kind kind;
         float epsilon;
@@ -175,6 +185,13 @@ ink_array *ink_linear(const ink_matrix *matrix, ink_array *x);
  * n_rows].
  */
 ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array *ids);
+
+/*
+ * a[m, k] or, transposed, [k, m]; b[k, n] or, transposed, [n, k] -> [m, n]. In F32 each element is
+ * one sum in increasing k, the same bits as ink_linear's with an F32 matrix.
+ */
+ink_array *ink_matmul_arrays(ink_array *a, bool transpose_a, ink_array *b, bool transpose_b,
+                             ink_precision precision);
 
 /* Over the last dimension; weight and bias [last] or NULL. */
 ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias,

@@ -60,6 +60,34 @@ typedef struct ink_values {
     size_t acc_stride;
 } ink_values;
 
+/*
+ * A product of float arrays: c[i][j] = (add ? c[i][j] : +0), and then
+ *
+ *     c[i][j] = fma(a[i][l], b[l][j], c[i][j])        in increasing l
+ *
+ * where a[i][l] stands at a[i * a_row + l * a_col], so that either operand may be transposed: of
+ * each pair of strides one is 1. m, n and k are at least 1.
+ *
+ * gemm_bf16 takes a and b rounded to BF16, to nearest and ties to even, in pairs of l = 2p, 2p + 1
+ * (zeros stand in for what an odd k lacks) of which the second goes first:
+ *
+ *     c = flush(fma(a[2p + 1], b[2p + 1], c))         then the same for 2p
+ *
+ * where subnormal numbers count as zeros of their sign, before (of a, b and c) and after. That is
+ * VDPBF16PS of AVX512_BF16 (Intel SDM, volume 2).
+ */
+typedef struct ink_gemm {
+    size_t m, n, k;
+    const float *a, *b;
+    size_t a_row, a_col, b_row, b_col;
+    float *c;
+    size_t c_row;
+    bool add;
+    void *scratch; /* INK_GEMM_SCRATCH_BYTES, aligned to 64 */
+} ink_gemm;
+
+#define INK_GEMM_SCRATCH_BYTES ((size_t)640 << 10)
+
 /* What an online softmax has seen so far; begin with {-INFINITY, 0}. */
 typedef struct ink_softmax_state {
     float max, sum;
@@ -112,6 +140,8 @@ typedef struct ink_softmax_state {
     X(values_f16, void, (const ink_values *v))                                                     \
     X(values_q8_0, void, (const ink_values *v))                                                    \
     X(values_q4_0, void, (const ink_values *v))                                                    \
+    X(gemm_f32, void, (const ink_gemm *g))                                                         \
+    X(gemm_bf16, void, (const ink_gemm *g))                                                        \
     X(add, void, (float *y, const float *a, const float *b, size_t n))                             \
     X(multiply, void, (float *y, const float *a, const float *b, size_t n))                        \
     X(scale, void, (float *y, const float *x, float factor, size_t n))                             \

@@ -61,6 +61,7 @@ typedef struct trial {
     bool no_weight, no_bias; /* a norm may be without: NULL */
     ink_matmul matmul;       /* pointers are filled by the call */
     ink_values values;
+    ink_gemm gemm;
     const char *inputs[3]; /* names of the kinds of input, for the report */
     double bytes, steps;   /* read and written once; multiply-adds: for rates */
 } trial;
@@ -86,7 +87,7 @@ struct family {
 
 extern const family family_matmul, family_values, family_quantize, family_rms_norm,
     family_layer_norm, family_softmax, family_softmax_page, family_unary, family_binary,
-    family_pack, family_scale, family_rope;
+    family_pack, family_scale, family_rope, family_gemm;
 
 /* ---- Verdicts */
 

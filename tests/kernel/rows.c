@@ -8,7 +8,8 @@
     _Generic((fn), ink_matmul_fn *                       \
              : &family_matmul, ink_values_f32_fn *       \
              : &family_values, ink_quantize_q8_fn *      \
-             : &family_quantize, ink_rms_norm_fn *       \
+             : &family_quantize, ink_gemm_f32_fn *       \
+             : &family_gemm, ink_rms_norm_fn *           \
              : &family_rms_norm, ink_layer_norm_fn *     \
              : &family_layer_norm, ink_softmax_page_fn * \
              : &family_softmax_page, ink_scale_fn *      \

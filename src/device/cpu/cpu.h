@@ -54,12 +54,15 @@ void ink_cpu_combine(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 size_t ink_cpu_embed_scratch(const ink_array *node);
 size_t ink_cpu_store_scratch(const ink_array *node);
 
-/* Functions with tasks of their own: linear.c, attend.c, convolve.c, scan.c, rows.c */
+/* Functions with tasks of their own: linear.c, matmul.c, attend.c, convolve.c, scan.c, rows.c */
 size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_linear(const ink_cpu_call *call, size_t task);
 size_t ink_cpu_linear_scratch(const ink_array *node);
 size_t ink_cpu_linear_experts_tasks(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_linear_experts(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_matmul_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_matmul(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_matmul_scratch(const ink_array *node);
 size_t ink_cpu_attend_tasks(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_attend(const ink_cpu_call *call, size_t task);
 size_t ink_cpu_attend_scratch(const ink_array *node);

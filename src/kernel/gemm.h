@@ -1,0 +1,42 @@
+/*
+ * Products of float arrays in blocks: what the rows of gemm_f32 and gemm_bf16 share.
+ *
+ * A block of each operand is packed into panels, k by k as a register tile reads them, so that the
+ * tile's loop has no strides and its data stay in the caches: a panel of b in the first, the block
+ * of a in the second (Van Zee & van de Geijn, ACM TOMS 41(3), 2015). An instruction set gives the
+ * size of its tile and three functions. Partial sums wait in c between blocks of k: a float stored
+ * and loaded is the same float, so blocks change no bit.
+ */
+#ifndef INK_KERNEL_GEMM_H
+#define INK_KERNEL_GEMM_H
+
+#include "kernel/kernel.h"
+
+/* A part of an operand: `wide` along m or n, `deep` along k. One of the strides is 1. */
+typedef struct ink_gemm_panel {
+    const float *from;
+    size_t wide, deep, wide_stride, deep_stride;
+} ink_gemm_panel;
+
+/* c[rows][columns] of one tile; `add` as in ink_gemm. */
+typedef struct ink_gemm_tile {
+    const void *a, *b; /* packed panels */
+    size_t k;
+    float *c;
+    size_t c_row, rows, columns;
+    bool add;
+} ink_gemm_tile;
+
+typedef void ink_gemm_pack_fn(void *out, const ink_gemm_panel *panel);
+
+typedef struct ink_gemm_kernels {
+    size_t rows, columns; /* of a tile at most; in a multiple of `rows` and `columns` fit blocks */
+    size_t a_bytes;       /* of a packed panel of a, for each k */
+    size_t b_bytes;       /* of a packed panel of b, for each k */
+    ink_gemm_pack_fn *pack_a, *pack_b;
+    void (*tile)(const ink_gemm_tile *tile);
+} ink_gemm_kernels;
+
+void ink_gemm_run(const ink_gemm *gemm, const ink_gemm_kernels *kernels);
+
+#endif

@@ -1,0 +1,21 @@
+/* Products of float arrays: fused multiply-adds in increasing k. */
+#include "kernel/x86/gemm_float_avx512.h"
+
+static void pack(void *out, const ink_gemm_panel *panel)
+{
+    pack_panel(out, panel);
+}
+
+void ink_gemm_f32_avx512(const ink_gemm *g)
+{
+    static const ink_gemm_kernels kernels = {
+        .rows = TILE_ROWS,
+        .columns = TILE_VECTORS * LANES,
+        .a_bytes = LANES * sizeof(float),
+        .b_bytes = TILE_VECTORS * LANES * sizeof(float),
+        .pack_a = pack,
+        .pack_b = pack,
+        .tile = multiply_tile,
+    };
+    ink_gemm_run(g, &kernels);
+}
