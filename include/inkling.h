@@ -119,6 +119,11 @@ typedef enum ink_load {
      * file that holds no weights at all is opened as by INK_LOAD_VOCABULARY.
      */
     INK_LOAD_METADATA,
+    /*
+     * All weights as plain floats, whatever the file's formats: a model to be trained. Sessions run
+     * it too, slower.
+     */
+    INK_LOAD_TRAINABLE,
     /* only what turns text into tokens and back; the file needs no weights at all */
     INK_LOAD_VOCABULARY
 } ink_load;
@@ -411,6 +416,84 @@ INK_API void ink_generation_init(ink_generation *generation);
 INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t *prompt,
                                              size_t n_prompt, const ink_generation *generation,
                                              ink_generated *result, ink_error *error);
+
+/* ---- Learning -------------------------------------------------------------------------------- */
+
+/*
+ * How a model is trained: type, C field (the flag has '-' for '_'), default, lowest, highest, help.
+ */
+#define INK_TRAINING_TABLE(X)                                                                     \
+    X(int64_t, steps, 1000, 1, 1000000000, "how often the weights are changed")                   \
+    X(int32_t, batch, 12, 1, 65536, "sequences that are learned from together")                   \
+    X(int32_t, context, 0, 0, 1048576, "tokens of a sequence at most; 0: as the model says")      \
+    X(int32_t, accumulate, 1, 1, 65536, "batches of a step, one behind the other")                \
+    X(float, rate, 1e-3f, 1e-9f, 1, "learning rate, once warmed up")                              \
+    X(float, end_rate, 0.1f, 0, 1, "part of the rate that the cosine ends with")                  \
+    X(int32_t, warmup, 100, 0, 1000000000, "steps in which the rate rises to what it is")         \
+    X(float, decay, 0.1f, 0, 10, "weight decay of matrices")                                      \
+    X(float, beta1, 0.9f, 0, 0.999999f, "AdamW: how slowly the first moment follows")             \
+    X(float, beta2, 0.99f, 0, 0.999999f, "AdamW: how slowly the second moment follows")           \
+    X(float, clip, 1, 0, 1e9f, "norm that gradients are brought down to; 0: they are left")       \
+    X(float, dropout, 0, 0, 0.9f, "part that is dropped of what each layer adds")                 \
+    X(float, validation, 0.1f, 0, 0.9f, "part of the tokens that is kept apart to measure")       \
+    X(int32_t, evaluate_every, 250, 1, 1000000000, "steps between two measurements")              \
+    X(int32_t, evaluate_batches, 20, 0, 1000000000, "batches of a measurement; 0: all there are") \
+    X(int32_t, save_every, 250, 1, 1000000000, "steps between two checkpoints")                   \
+    X(int32_t, patience, 0, 0, 1000000, "measurements without progress that end it; 0: none do")  \
+    X(int32_t, recompute, 0, 0, 1, "compute activations again instead of keeping them")           \
+    X(int64_t, seed, 0, 0, INT64_MAX, "of all that is random")
+
+typedef struct ink_training_report {
+    int64_t step, steps;         /* how many are done, of how many */
+    double loss;                 /* of the last step, in nats a token */
+    double validation_loss;      /* NAN where none was measured at this step */
+    double best_validation_loss; /* INFINITY before the first */
+    double rate, gradient_norm;  /* of the last step */
+    double tokens_per_second, seconds_left;
+    uint64_t n_tokens; /* learned from so far */
+} ink_training_report;
+
+typedef struct ink_training {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_TRAINING_TABLE(X)
+#undef X
+    /* [n_texts] files: plain text; names that end with ".jsonl": one JSON object a line */
+    const char *const *texts;
+    size_t n_texts;
+    /*
+     * Where the state is kept, to go on from when it is there: the same bits as without a break.
+     * NULL: it is not.
+     */
+    const char *checkpoint;
+    int n_threads; /* at most 256; 0: as many as there are processors */
+    const ink_allocator *allocator;
+    ink_log log;
+    /* After each step; false ends it with CANCELLED, once the checkpoint is written. */
+    bool (*report)(void *context, const ink_training_report *report);
+    void *report_context;
+} ink_training;
+
+/* All defaults, nothing to learn from. */
+INK_API void ink_training_init(ink_training *training);
+
+typedef struct ink_training_result {
+    ink_training_report last;
+    int64_t first_step; /* 0, or that of the checkpoint that it went on from */
+    bool stopped_early; /* patience ran out */
+    uint64_t n_parameters;
+    size_t n_training_tokens, n_validation_tokens; /* of the texts */
+    size_t memory_bytes;                           /* beside the weights */
+} ink_training_result;
+
+/*
+ * Trains the weights of the GGUF file `in`, in any format, and writes them to `out`, in floats, with
+ * all of its metadata. With patience, `out` has the weights that were measured best, else the last.
+ * UNSUPPORTED names the part of a model that cannot be trained; a checkpoint of other texts or
+ * options is BAD_ARGUMENT. `result` may be NULL.
+ */
+INK_MUST_USE INK_API ink_status ink_train(const char *in, const char *out,
+                                          const ink_training *training, ink_training_result *result,
+                                          ink_error *error);
 
 #ifdef __cplusplus
 }

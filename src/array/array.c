@@ -1,4 +1,4 @@
-#include "array/array.h"
+#include "array/record.h"
 
 #include <string.h>
 #include "base/size.h"
@@ -95,8 +95,8 @@ static bool set_shape(ink_array *array, int n_dims, const size_t *shape)
     return ink_size_mul(stride, ink_type_bytes(array->type), &bytes);
 }
 
-static ink_array *record(ink_graph *graph, ink_op op, ink_type type, int n_dims,
-                         const size_t *shape)
+ink_array *ink_record_array(ink_graph *graph, ink_op op, ink_type type, int n_dims,
+                            const size_t *shape)
 {
     if (graph->error.status != INK_OK)
         return NULL;
@@ -120,15 +120,15 @@ static ink_array *record(ink_graph *graph, ink_op op, ink_type type, int n_dims,
 }
 
 /* The result of an op on x, in x's graph. */
-static ink_array *derive(ink_op op, ink_type type, int n_dims, const size_t *shape, ink_array *x)
+ink_array *ink_derive(ink_op op, ink_type type, int n_dims, const size_t *shape, ink_array *x)
 {
-    ink_array *y = record(x->graph, op, type, n_dims, shape);
+    ink_array *y = ink_record_array(x->graph, op, type, n_dims, shape);
     if (y)
         y->inputs[0] = x;
     return y;
 }
 
-static void *mismatch(const ink_array *x, ink_op op)
+void *ink_mismatch(const ink_array *x, ink_op op)
 {
     FAIL(x->graph, INK_BAD_ARGUMENT,
          "%s: the shapes do not fit (first input: %d dimensions, %zu x ... x %zu)",
@@ -136,27 +136,33 @@ static void *mismatch(const ink_array *x, ink_op op)
     return NULL;
 }
 
-/* Row by row: a vector alone has no rows. */
-static ink_array *derive_alike(ink_op op, ink_array *x)
+ink_array *ink_derive_alike(ink_op op, ink_array *x)
 {
     if (!x)
         return NULL;
-    return x->n_dims < 2 ? mismatch(x, op) : derive(op, INK_F32, x->n_dims, x->shape, x);
-}
-
-static size_t last(const ink_array *x)
-{
-    return x->shape[x->n_dims - 1];
+    return x->n_dims < 2 ? ink_mismatch(x, op) : ink_derive(op, INK_F32, x->n_dims, x->shape, x);
 }
 
 ink_array *ink_input(ink_graph *graph, ink_type type, int n_dims, const size_t *shape)
 {
-    return record(graph, INK_OP_INPUT, type, n_dims, shape);
+    return ink_record_array(graph, INK_OP_INPUT, type, n_dims, shape);
+}
+
+ink_array *ink_find_constant(const ink_graph *graph, const float *data)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        if (graph->nodes[i]->op == INK_OP_CONSTANT && graph->nodes[i]->data == data)
+            return graph->nodes[i];
+    return NULL;
 }
 
 ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const size_t *shape)
 {
-    ink_array *array = record(graph, INK_OP_CONSTANT, INK_F32, n_dims, shape);
+    ink_array *known = ink_find_constant(graph, data);
+    if (known && known->n_dims == n_dims &&
+        memcmp(known->shape, shape, (size_t)n_dims * sizeof *shape) == 0)
+        return known;
+    ink_array *array = ink_record_array(graph, INK_OP_CONSTANT, INK_F32, n_dims, shape);
     if (array)
         array->data = (void *)(uintptr_t)data; /* never written: CONSTANT is only ever an input */
     return array;
@@ -164,7 +170,7 @@ ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const s
 
 ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n)
 {
-    ink_array *array = record(graph, INK_OP_CONSTANT, INK_I32, 2, (size_t[]){n_rows, n});
+    ink_array *array = ink_record_array(graph, INK_OP_CONSTANT, INK_I32, 2, (size_t[]){n_rows, n});
     int32_t *data = array ? ink_arena_take(&graph->arena, ink_elements(array), sizeof *data) : NULL;
     if (!data) {
         FAIL(graph, INK_NO_MEMORY, "out of memory for a graph of %zu arrays", graph->n_nodes);
@@ -187,11 +193,11 @@ ink_array *ink_reshape(ink_array *x, int n_dims, const size_t *shape)
 {
     if (!x)
         return NULL;
-    ink_array *y = derive(INK_OP_VIEW, x->type, n_dims, shape, x);
+    ink_array *y = ink_derive(INK_OP_VIEW, x->type, n_dims, shape, x);
     if (!y)
         return NULL;
     if (ink_elements(x) != ink_elements(y))
-        return mismatch(x, INK_OP_VIEW);
+        return ink_mismatch(x, INK_OP_VIEW);
     bool contiguous = true;
     for (int d = 0; d + 1 < x->n_dims; d++)
         contiguous = contiguous && x->stride[d] == x->stride[d + 1] * x->shape[d + 1];
@@ -199,7 +205,7 @@ ink_array *ink_reshape(ink_array *x, int n_dims, const size_t *shape)
         return y;
     /* Rows further apart than they are long: only what follows the first dimension may change. */
     if (x->n_dims != 2 || n_dims < 2 || shape[0] != x->shape[0])
-        return mismatch(x, INK_OP_VIEW);
+        return ink_mismatch(x, INK_OP_VIEW);
     y->stride[0] = x->stride[0];
     return y;
 }
@@ -208,12 +214,12 @@ ink_array *ink_slice(ink_array *x, size_t begin, size_t n)
 {
     if (!x)
         return NULL;
-    if (begin > last(x) || n > last(x) - begin)
-        return mismatch(x, INK_OP_VIEW);
+    if (begin > ink_last(x) || n > ink_last(x) - begin)
+        return ink_mismatch(x, INK_OP_VIEW);
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->n_dims - 1] = n;
-    ink_array *y = derive(INK_OP_VIEW, x->type, x->n_dims, shape, x);
+    ink_array *y = ink_derive(INK_OP_VIEW, x->type, x->n_dims, shape, x);
     if (!y)
         return NULL;
     memcpy(y->stride, x->stride, sizeof y->stride);
@@ -223,12 +229,21 @@ ink_array *ink_slice(ink_array *x, size_t begin, size_t n)
 
 /* ---- Ops ------------------------------------------------------------------------------------- */
 
+/* The array that a trained matrix is; with it comes what it is multiplied by or looked up for. */
+static ink_array *trained(const ink_matrix *matrix, const ink_array *x)
+{
+    return ink_constant(x->graph, matrix->data, 2, (size_t[]){matrix->n_rows, matrix->k});
+}
+
 ink_array *ink_embed(const ink_matrix *matrix, ink_array *ids)
 {
     if (!ids)
         return NULL;
+    if (matrix->trained)
+        return ids->n_dims == 1 ? ink_pick(trained(matrix, ids), ids)
+                                : ink_mismatch(ids, INK_OP_EMBED);
     size_t shape[3] = {ids->shape[0], ids->n_dims == 2 ? ids->shape[1] : matrix->k, matrix->k};
-    ink_array *y = derive(INK_OP_EMBED, INK_F32, ids->n_dims + 1, shape, ids);
+    ink_array *y = ink_derive(INK_OP_EMBED, INK_F32, ids->n_dims + 1, shape, ids);
     if (y)
         y->parameters.matrix = matrix;
     return y;
@@ -241,7 +256,7 @@ ink_array *ink_pick(ink_array *x, ink_array *ids)
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[0] = ids->shape[0];
-    ink_array *y = derive(INK_OP_PICK, x->type, x->n_dims, shape, x);
+    ink_array *y = ink_derive(INK_OP_PICK, x->type, x->n_dims, shape, x);
     if (y)
         y->inputs[1] = ids;
     return y;
@@ -257,19 +272,22 @@ static ink_array *activations(const ink_matrix *matrix, ink_array *x)
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->n_dims - 1] /= INK_Q8_GROUP;
-    return x->quantized = derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
+    return x->quantized = ink_derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
 }
 
 ink_array *ink_linear(const ink_matrix *matrix, ink_array *x)
 {
     if (!x)
         return NULL;
-    if (x->n_dims != 2 || last(x) != matrix->k)
-        return mismatch(x, INK_OP_LINEAR);
+    if (x->n_dims != 2 || ink_last(x) != matrix->k)
+        return ink_mismatch(x, INK_OP_LINEAR);
+    if (matrix->trained)
+        return ink_matmul_arrays(x, false, trained(matrix, x), true, x->graph->precision);
     ink_array *from = activations(matrix, x);
     if (!from)
         return NULL;
-    ink_array *y = derive(INK_OP_LINEAR, INK_F32, 2, (size_t[]){x->shape[0], matrix->n_rows}, from);
+    ink_array *y =
+        ink_derive(INK_OP_LINEAR, INK_F32, 2, (size_t[]){x->shape[0], matrix->n_rows}, from);
     if (y)
         y->parameters.matrix = matrix;
     return y;
@@ -279,14 +297,14 @@ ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array 
 {
     if (!x || !ids)
         return NULL;
-    if (last(x) != matrix->k || ids->n_dims != 2 || ids->shape[0] != x->shape[0] ||
+    if (ink_last(x) != matrix->k || ids->n_dims != 2 || ids->shape[0] != x->shape[0] ||
         (x->n_dims == 3 && x->shape[1] != ids->shape[1]))
-        return mismatch(x, INK_OP_LINEAR_EXPERTS);
+        return ink_mismatch(x, INK_OP_LINEAR_EXPERTS);
     ink_array *from = activations(matrix, x);
     if (!from)
         return NULL;
     size_t shape[3] = {ids->shape[0], ids->shape[1], matrix->n_rows};
-    ink_array *y = derive(INK_OP_LINEAR_EXPERTS, INK_F32, 3, shape, from);
+    ink_array *y = ink_derive(INK_OP_LINEAR_EXPERTS, INK_F32, 3, shape, from);
     if (y) {
         y->inputs[1] = ids;
         y->parameters.matrix = matrix;
@@ -301,7 +319,7 @@ ink_array *ink_matmul_arrays(ink_array *a, bool transpose_a, ink_array *b, bool 
         return NULL;
     const size_t k = a->shape[transpose_a ? 0 : 1], n = b->shape[transpose_b ? 0 : 1];
     if (a->n_dims != 2 || b->n_dims != 2 || a->type != INK_F32 || b->type != INK_F32)
-        return mismatch(a, INK_OP_MATMUL);
+        return ink_mismatch(a, INK_OP_MATMUL);
     if (k != b->shape[transpose_b ? 1 : 0]) {
         FAIL(a->graph, INK_BAD_ARGUMENT, "MATMUL: [%zu, %zu]%s does not go with [%zu, %zu]%s",
              a->shape[0], a->shape[1], transpose_a ? " transposed" : "", b->shape[0], b->shape[1],
@@ -309,7 +327,7 @@ ink_array *ink_matmul_arrays(ink_array *a, bool transpose_a, ink_array *b, bool 
         return NULL;
     }
     const size_t shape[2] = {a->shape[transpose_a ? 1 : 0], n};
-    ink_array *y = derive(INK_OP_MATMUL, INK_F32, 2, shape, a);
+    ink_array *y = ink_derive(INK_OP_MATMUL, INK_F32, 2, shape, a);
     if (y) {
         y->inputs[1] = b;
         y->parameters.matmul.transpose_a = transpose_a;
@@ -324,9 +342,10 @@ ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_arr
 {
     if (!x)
         return NULL;
-    if ((weight && ink_elements(weight) != last(x)) || (bias && ink_elements(bias) != last(x)))
-        return mismatch(x, INK_OP_NORM);
-    ink_array *y = derive_alike(INK_OP_NORM, x);
+    if ((weight && ink_elements(weight) != ink_last(x)) ||
+        (bias && ink_elements(bias) != ink_last(x)))
+        return ink_mismatch(x, INK_OP_NORM);
+    ink_array *y = ink_derive_alike(INK_OP_NORM, x);
     if (y) {
         y->inputs[1] = weight;
         y->inputs[2] = bias;
@@ -342,19 +361,19 @@ ink_array *ink_concat(ink_array *a, ink_array *b)
         return NULL;
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, a->shape, sizeof shape);
-    shape[a->n_dims - 1] += last(b);
+    shape[a->n_dims - 1] += ink_last(b);
     if (a->n_dims < 2 || a->n_dims != b->n_dims ||
         memcmp(a->shape, b->shape, (size_t)(a->n_dims - 1) * sizeof *shape) != 0)
-        return mismatch(a, INK_OP_CONCAT);
-    ink_array *y = derive(INK_OP_CONCAT, INK_F32, a->n_dims, shape, a);
+        return ink_mismatch(a, INK_OP_CONCAT);
+    ink_array *y = ink_derive(INK_OP_CONCAT, INK_F32, a->n_dims, shape, a);
     if (y)
         y->inputs[1] = b;
     return y;
 }
 
-static bool broadcasts(const ink_array *a, const ink_array *b)
+bool ink_broadcasts(const ink_array *a, const ink_array *b)
 {
-    if (b->n_dims > a->n_dims || (last(b) != last(a) && last(b) != 1))
+    if (b->n_dims > a->n_dims || (ink_last(b) != ink_last(a) && ink_last(b) != 1))
         return false;
     for (int d = 1; d <= b->n_dims; d++) {
         size_t size = b->shape[b->n_dims - d];
@@ -368,9 +387,9 @@ static ink_array *elementwise(ink_op op, ink_array *a, ink_array *b)
 {
     if (!a || !b)
         return NULL;
-    if (!broadcasts(a, b))
-        return mismatch(a, op);
-    ink_array *y = derive_alike(op, a);
+    if (!ink_broadcasts(a, b))
+        return ink_mismatch(a, op);
+    ink_array *y = ink_derive_alike(op, a);
     if (y)
         y->inputs[1] = b;
     return y;
@@ -388,7 +407,7 @@ ink_array *ink_multiply(ink_array *a, ink_array *b)
 
 ink_array *ink_scale(ink_array *x, float factor)
 {
-    ink_array *y = derive_alike(INK_OP_SCALE, x);
+    ink_array *y = ink_derive_alike(INK_OP_SCALE, x);
     if (y)
         y->parameters.factor = factor;
     return y;
@@ -396,7 +415,7 @@ ink_array *ink_scale(ink_array *x, float factor)
 
 ink_array *ink_clamp(ink_array *x, float low, float high)
 {
-    ink_array *y = derive_alike(INK_OP_CLAMP, x);
+    ink_array *y = ink_derive_alike(INK_OP_CLAMP, x);
     if (y) {
         y->parameters.clamp.low = low;
         y->parameters.clamp.high = high;
@@ -406,7 +425,7 @@ ink_array *ink_clamp(ink_array *x, float low, float high)
 
 ink_array *ink_activate(ink_activation activation, ink_array *x)
 {
-    ink_array *y = derive_alike(INK_OP_ACTIVATE, x);
+    ink_array *y = ink_derive_alike(INK_OP_ACTIVATE, x);
     if (y)
         y->parameters.activation = activation;
     return y;
@@ -414,12 +433,12 @@ ink_array *ink_activate(ink_activation activation, ink_array *x)
 
 ink_array *ink_softmax(ink_array *x)
 {
-    return derive_alike(INK_OP_SOFTMAX, x);
+    return ink_derive_alike(INK_OP_SOFTMAX, x);
 }
 
 ink_array *ink_normalize(ink_array *x)
 {
-    return derive_alike(INK_OP_NORMALIZE, x);
+    return ink_derive_alike(INK_OP_NORMALIZE, x);
 }
 
 ink_array *ink_rope_table(ink_array *positions, ink_array *frequencies, float magnitude)
@@ -427,7 +446,7 @@ ink_array *ink_rope_table(ink_array *positions, ink_array *frequencies, float ma
     if (!positions || !frequencies)
         return NULL;
     size_t shape[3] = {positions->shape[0], 2, ink_elements(frequencies)};
-    ink_array *y = derive(INK_OP_ROPE_TABLE, INK_F32, 3, shape, positions);
+    ink_array *y = ink_derive(INK_OP_ROPE_TABLE, INK_F32, 3, shape, positions);
     if (y) {
         y->inputs[1] = frequencies;
         y->parameters.factor = magnitude;
@@ -439,12 +458,12 @@ ink_array *ink_rope(ink_array *x, ink_array *table, bool neighbors)
 {
     if (!x || !table)
         return NULL;
-    if (x->n_dims != 3 || table->shape[0] != x->shape[0] || last(table) > last(x) / 2)
-        return mismatch(x, INK_OP_ROPE);
-    ink_array *y = derive_alike(INK_OP_ROPE, x);
+    if (x->n_dims != 3 || table->shape[0] != x->shape[0] || ink_last(table) > ink_last(x) / 2)
+        return ink_mismatch(x, INK_OP_ROPE);
+    ink_array *y = ink_derive_alike(INK_OP_ROPE, x);
     if (y) {
         y->inputs[1] = table;
-        y->parameters.rope_pairs = neighbors;
+        y->parameters.rope.neighbors = neighbors;
     }
     return y;
 }
@@ -454,10 +473,10 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
 {
     if (!k || !v || !positions || !sequences)
         return NULL;
-    if (k->n_dims != 3 || v->n_dims != 3 || last(k) != attention->k_dim ||
-        last(v) != attention->v_dim)
-        return mismatch(k, INK_OP_STORE);
-    ink_array *y = derive(INK_OP_STORE, INK_I32, 1, (size_t[]){k->shape[0]}, k);
+    if (k->n_dims != 3 || v->n_dims != 3 || ink_last(k) != attention->k_dim ||
+        ink_last(v) != attention->v_dim)
+        return ink_mismatch(k, INK_OP_STORE);
+    ink_array *y = ink_derive(INK_OP_STORE, INK_I32, 1, (size_t[]){k->shape[0]}, k);
     if (y) {
         y->inputs[1] = v;
         y->inputs[2] = positions;
@@ -472,11 +491,11 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
 {
     if (!q || !stored || !positions || !sequences)
         return NULL;
-    if (q->n_dims != 3 || q->shape[1] != attention->n_heads || last(q) != attention->k_dim ||
+    if (q->n_dims != 3 || q->shape[1] != attention->n_heads || ink_last(q) != attention->k_dim ||
         attention->n_heads % attention->n_kv_heads != 0)
-        return mismatch(q, INK_OP_ATTEND);
+        return ink_mismatch(q, INK_OP_ATTEND);
     size_t shape[3] = {q->shape[0], attention->n_heads, attention->v_dim};
-    ink_array *y = derive(INK_OP_ATTEND, INK_F32, 3, shape, q);
+    ink_array *y = ink_derive(INK_OP_ATTEND, INK_F32, 3, shape, q);
     if (y) {
         y->inputs[1] = stored;
         y->inputs[2] = positions;
@@ -492,10 +511,10 @@ ink_array *ink_convolve(ink_array *x, ink_array *weight, ink_array *bias, ink_ar
 {
     if (!x || !weight || !sequences)
         return NULL;
-    if (x->n_dims != 2 || weight->n_dims != 2 || weight->shape[0] != last(x) ||
-        (bias && ink_elements(bias) != last(x)) || sequences->shape[0] != x->shape[0])
-        return mismatch(x, INK_OP_CONVOLVE);
-    ink_array *y = derive_alike(INK_OP_CONVOLVE, x);
+    if (x->n_dims != 2 || weight->n_dims != 2 || weight->shape[0] != ink_last(x) ||
+        (bias && ink_elements(bias) != ink_last(x)) || sequences->shape[0] != x->shape[0])
+        return ink_mismatch(x, INK_OP_CONVOLVE);
+    ink_array *y = ink_derive_alike(INK_OP_CONVOLVE, x);
     if (y) {
         y->inputs[1] = weight;
         y->inputs[2] = bias;
@@ -520,7 +539,8 @@ static bool fits_scan(const ink_scan_inputs *in)
            (!in->rates ||
             (fits_heads(in->rates, values, 2) && in->rates->shape[1] == values->shape[1])) &&
            fits_heads(in->keys, values, 3) && fits_heads(in->queries, values, 3) &&
-           in->queries->shape[1] == in->keys->shape[1] && last(in->queries) == last(in->keys);
+           in->queries->shape[1] == in->keys->shape[1] &&
+           ink_last(in->queries) == ink_last(in->keys);
 }
 
 ink_array *ink_scan(const ink_scan_inputs *in, ink_scan_layout layout)
@@ -528,8 +548,8 @@ ink_array *ink_scan(const ink_scan_inputs *in, ink_scan_layout layout)
     if (!in->values || !in->decays || !in->keys || !in->queries || !in->sequences)
         return NULL;
     if (!fits_scan(in))
-        return mismatch(in->values, INK_OP_SCAN);
-    ink_array *y = derive_alike(INK_OP_SCAN, in->values);
+        return ink_mismatch(in->values, INK_OP_SCAN);
+    ink_array *y = ink_derive_alike(INK_OP_SCAN, in->values);
     if (y) {
         y->inputs[1] = in->decays;
         y->inputs[2] = in->keys;
@@ -545,9 +565,9 @@ ink_array *ink_top_k(ink_array *x, size_t k)
 {
     if (!x)
         return NULL;
-    if (x->n_dims != 2 || k > last(x))
-        return mismatch(x, INK_OP_TOP_K);
-    return derive(INK_OP_TOP_K, INK_I32, 2, (size_t[]){x->shape[0], k}, x);
+    if (x->n_dims != 2 || k > ink_last(x))
+        return ink_mismatch(x, INK_OP_TOP_K);
+    return ink_derive(INK_OP_TOP_K, INK_I32, 2, (size_t[]){x->shape[0], k}, x);
 }
 
 ink_array *ink_gather(ink_array *x, ink_array *ids)
@@ -555,8 +575,8 @@ ink_array *ink_gather(ink_array *x, ink_array *ids)
     if (!x || !ids)
         return NULL;
     if (x->n_dims != 2 || ids->n_dims != 2 || x->shape[0] != ids->shape[0])
-        return mismatch(x, INK_OP_GATHER);
-    ink_array *y = derive(INK_OP_GATHER, INK_F32, 2, ids->shape, x);
+        return ink_mismatch(x, INK_OP_GATHER);
+    ink_array *y = ink_derive(INK_OP_GATHER, INK_F32, 2, ids->shape, x);
     if (y)
         y->inputs[1] = ids;
     return y;
@@ -567,8 +587,8 @@ ink_array *ink_combine(ink_array *x, ink_array *weights)
     if (!x || !weights)
         return NULL;
     if (x->n_dims != 3 || weights->n_dims != 2 || x->shape[1] != weights->shape[1])
-        return mismatch(x, INK_OP_COMBINE);
-    ink_array *y = derive(INK_OP_COMBINE, INK_F32, 2, (size_t[]){x->shape[0], x->shape[2]}, x);
+        return ink_mismatch(x, INK_OP_COMBINE);
+    ink_array *y = ink_derive(INK_OP_COMBINE, INK_F32, 2, (size_t[]){x->shape[0], x->shape[2]}, x);
     if (y)
         y->inputs[1] = weights;
     return y;
@@ -579,8 +599,8 @@ ink_array *ink_mean(ink_array *x)
     if (!x)
         return NULL;
     if (x->n_dims != 2)
-        return mismatch(x, INK_OP_MEAN);
-    return derive(INK_OP_MEAN, INK_F32, 2, (size_t[]){1, x->shape[1]}, x);
+        return ink_mismatch(x, INK_OP_MEAN);
+    return ink_derive(INK_OP_MEAN, INK_F32, 2, (size_t[]){1, x->shape[1]}, x);
 }
 
 ink_array *ink_output(ink_array *x)

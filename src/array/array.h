@@ -63,11 +63,12 @@ typedef enum ink_precision { INK_PRECISION_F32, INK_PRECISION_BF16 } ink_precisi
 
 /*
  * A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
- * expert.
+ * expert. One that is trained is F32 and not packed: ops on it are recorded as ops on the array
+ * that ink_constant makes of its data, which has a gradient.
  */
 typedef struct ink_matrix {
     ink_format format;
-    bool packed;
+    bool packed, trained;
     size_t n_rows, k, n_experts;
     const void *data;
     size_t expert_bytes;
@@ -110,10 +111,17 @@ typedef union ink_parameters {
         float low, high;
     } clamp;                   /* CLAMP */
     ink_activation activation; /* ACTIVATE */
-    bool rope_pairs;           /* ROPE: neighbors, else halves */
-    ink_attention attention;   /* STORE, ATTEND */
-    ink_state_place state;     /* CONVOLVE */
-    ink_scan_layout scan;      /* SCAN */
+    struct {
+        bool neighbors; /* else halves */
+        bool back;      /* the other way */
+    } rope;             /* ROPE */
+    struct {
+        float rate;
+        uint32_t salt;
+    } dropout;               /* DROPOUT */
+    ink_attention attention; /* STORE, ATTEND */
+    ink_state_place state;   /* CONVOLVE */
+    ink_scan_layout scan;    /* SCAN */
 } ink_parameters;
 
 typedef struct ink_graph ink_graph;
@@ -130,14 +138,16 @@ struct ink_array {
     void *data;           /* CONSTANT: the caller's; others: set when the plan is bound to memory */
     ink_array *quantized; /* the QUANTIZE of this array, once some matmul needed it */
     size_t index;         /* in graph->nodes */
-    bool output;
+    ink_array *after;     /* it is not to run before this one has; NULL: whenever it can */
+    bool output, checkpoint;
 };
 
 struct ink_graph {
     ink_arena arena;
     ink_array **nodes; /* in recording order, which is an order of execution */
     size_t n_nodes, capacity;
-    ink_error error; /* the first failure */
+    ink_error error;         /* the first failure */
+    ink_precision precision; /* of products with trained matrices */
 };
 
 void ink_graph_init(ink_graph *graph, const ink_allocator *allocator);
@@ -149,6 +159,9 @@ void ink_graph_reset(ink_graph *graph);
 /* ---- Leaves. shape: n_dims sizes, all at least 1. */
 ink_array *ink_input(ink_graph *graph, ink_type type, int n_dims, const size_t *shape);
 ink_array *ink_constant(ink_graph *graph, const float *data, int n_dims, const size_t *shape);
+
+/* The constant that was recorded for these floats, the same for each use of them; NULL: none. */
+ink_array *ink_find_constant(const ink_graph *graph, const float *data);
 
 /* [n_rows, n] int32: 0, 1, ... n - 1 in every row. */
 ink_array *ink_range(ink_graph *graph, size_t n_rows, size_t n);
@@ -201,6 +214,7 @@ ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_arr
 ink_array *ink_concat(ink_array *a, ink_array *b);
 
 /* b broadcasts to a: missing leading dimensions and sizes of one repeat. */
+bool ink_broadcasts(const ink_array *a, const ink_array *b);
 ink_array *ink_add(ink_array *a, ink_array *b);
 ink_array *ink_multiply(ink_array *a, ink_array *b);
 

@@ -37,6 +37,12 @@ static void mark_needed(const ink_graph *graph, note *notes)
 
 /* ---- Stages ---------------------------------------------------------------------------------- */
 
+/* Where x's values come from, or what the node is to wait for. */
+static size_t stage_of(const ink_array *x, const note *notes)
+{
+    return x ? notes[base_of(x)->index].stage : NO_STAGE;
+}
+
 /*
  * The first stage that `node` could be part of if it were of its kind and, by *row_wise, whether
  * joining the stage before that one is possible: its inputs there are the same rows. An input of
@@ -44,16 +50,15 @@ static void mark_needed(const ink_graph *graph, note *notes)
  */
 static size_t earliest_stage(const ink_array *node, const note *notes, bool *row_wise)
 {
-    size_t latest = NO_STAGE;
+    size_t latest = stage_of(node->after, notes);
     *row_wise = ink_ops[node->op].locality == INK_ROWS;
     for (int j = 0; j < INK_MAX_INPUTS; j++) {
-        const ink_array *input = node->inputs[j];
-        size_t stage = input ? notes[base_of(input)->index].stage : NO_STAGE;
-        if (stage == NO_STAGE)
-            continue;
-        if (latest == NO_STAGE || stage > latest)
+        size_t stage = stage_of(node->inputs[j], notes);
+        if (latest == NO_STAGE || (stage != NO_STAGE && stage > latest))
             latest = stage;
     }
+    if (latest != NO_STAGE && stage_of(node->after, notes) == latest)
+        *row_wise = false;
     for (int j = 0; latest != NO_STAGE && j < INK_MAX_INPUTS; j++) {
         const ink_array *input = node->inputs[j];
         if (input && notes[base_of(input)->index].stage == latest)

@@ -5,6 +5,7 @@
  * narrow vector; each head's own matrices are applied to its query and to its result instead, so
  * the cache holds the narrow vector alone.
  */
+#include "array/backward.h"
 #include "model/blocks.h"
 
 static ink_array *split_heads(ink_array *x, size_t n_heads, size_t dim)
@@ -84,33 +85,40 @@ static ink_array *rotate(ink_builder *b, ink_array *x)
     return layer->rotated ? ink_rope(x, table, b->model->arch->rope == INK_ROPE_NEIGHBORS) : x;
 }
 
-/* Puts the layer's keys and values into its cache; in a layer that has none, those it sees. */
-static ink_array *store(ink_builder *b, const qkv *y, const ink_attention *a)
+/* Puts the layer's keys and values where they are seen; in a layer that has none, those it sees. */
+static ink_seen show(ink_builder *b, const qkv *y, const ink_attention *a)
 {
     const ink_weight *w = b->weights;
-    ink_array **stored = &b->stored[a->layer], *k, *v = y->v;
-    if (a->layer != b->layer)
-        return *stored;
-    if (!y->k || !v)
-        return NULL;
-    k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k));
-    if (b->model->arch->norm_values)
-        v = ink_norm(b->model->arch->norm, v, NULL, NULL, b->h->epsilon);
-    return *stored = ink_store(k, v, b->step->positions, b->step->sequences, a);
+    const ink_step *step = b->step;
+    ink_seen *seen = &b->seen[a->layer];
+    if (a->layer != b->layer || !y->k || !y->v)
+        return *seen;
+    seen->k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k));
+    seen->v = b->model->arch->norm_values
+                  ? ink_norm(b->model->arch->norm, y->v, NULL, NULL, b->h->epsilon)
+                  : y->v;
+    seen->stored = ink_store(seen->k, seen->v, step->positions, step->sequences, a);
+    return *seen;
+}
+
+static ink_array *attend(ink_builder *b, ink_array *q, ink_seen seen, ink_array *sinks,
+                         const ink_attention *a)
+{
+    const ink_step *step = b->step;
+    return step->sequences ? ink_attend(q, seen.stored, step->positions, step->sequences, sinks, a)
+                           : ink_self_attend(q, seen.k, seen.v, step->positions, a);
 }
 
 static ink_array *plain_attention(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
-    const ink_step *step = b->step;
     ink_attention a = attention_of(b);
     qkv y = project(b, x, &a);
     if (!y.q)
         return NULL;
     y.q = rotate(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
-    ink_array *stored = store(b, &y, &a);
-    ink_array *seen = ink_attend(y.q, stored, step->positions, step->sequences, sinks, &a);
+    ink_array *seen = attend(b, y.q, show(b, &y, &a), sinks, &a);
     if (y.gate)
         seen = ink_multiply(seen, ink_activate(INK_ACTIVATION_SIGMOID, y.gate));
     seen = join_heads(seen);

@@ -10,7 +10,6 @@
 
 typedef struct binder {
     struct ink_model *model;
-    ink_bindings *bindings;
     bool *claimed; /* [n_tensors] */
     ink_error *error;
 } binder;
@@ -62,7 +61,7 @@ static ink_status check_shape(const binder *b, const ink_gguf_tensor *tensor, co
 
 static ink_status add_binding(binder *b, ink_binding binding)
 {
-    ink_bindings *bindings = b->bindings;
+    ink_bindings *bindings = b->model->bindings;
     size_t aligned;
     if (bindings->n == bindings->capacity)
         return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s stands for two parts",
@@ -110,10 +109,13 @@ static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool pac
                               ink_matrix *matrix)
 {
     uint64_t expert_bytes, n_bytes;
+    bool trained = b->model->load == INK_LOAD_TRAINABLE;
+    packed = packed && !trained;
     count_use(b, tensor);
     *matrix = (ink_matrix){
-        .format = tensor->format,
+        .format = trained ? INK_FORMAT_F32 : tensor->format,
         .packed = packed,
+        .trained = trained,
         .k = (size_t)tensor->shape[0],
         .n_rows = (size_t)tensor->shape[1],
         .n_experts = (size_t)tensor->shape[2],
@@ -385,7 +387,7 @@ static ink_status check_claims(const binder *b)
     return INK_OK;
 }
 
-ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink_error *error)
+ink_status ink_weights_bind(struct ink_model *model, ink_error *error)
 {
     const ink_gguf_tensor *embedding = ink_gguf_find_tensor(model->gguf, "token_embd.weight");
     size_t n = ink_gguf_n_tensors(model->gguf);
@@ -397,13 +399,14 @@ ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink
                         "%s: tensor token_embd.weight is missing or has no two dimensions",
                         ink_gguf_name(model->gguf));
     model->hparams.n_vocab = (uint32_t)embedding->shape[1];
-    binder b = {.model = model, .bindings = bindings, .error = error};
-    *bindings =
-        (ink_bindings){.all = ink_arena_take(&model->arena, n, sizeof(ink_binding)), .capacity = n};
+    binder b = {.model = model, .error = error};
+    model->bindings = ink_arena_take(&model->arena, 1, sizeof *model->bindings);
+    ink_binding *all = ink_arena_take(&model->arena, n, sizeof *all);
     b.claimed = ink_arena_take(&model->arena, n, sizeof *b.claimed);
     model->layers = ink_arena_take(&model->arena, model->hparams.n_layers, sizeof *model->layers);
-    if (!bindings->all || !b.claimed || !model->layers)
+    if (!model->bindings || !all || !b.claimed || !model->layers)
         return ink_fail_memory(error, "the table of weights");
+    *model->bindings = (ink_bindings){.all = all, .capacity = n};
     INK_TRY(bind_all(&b));
     return check_claims(&b);
 }

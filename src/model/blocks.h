@@ -8,6 +8,12 @@
 
 #include "model/decoder.h"
 
+/* What the tokens of a layer put there to be seen: into its cache, or in the step alone. */
+typedef struct ink_seen {
+    ink_array *stored; /* NULL in a step without a cache, which has these: */
+    ink_array *k, *v;  /* [n, n_kv_heads, dim] */
+} ink_seen;
+
 typedef struct ink_builder {
     const ink_model *model;
     const ink_hparams *h;
@@ -16,7 +22,8 @@ typedef struct ink_builder {
     ink_step *step;
     ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
     uint32_t layer;
-    ink_array **stored;   /* [n_layers]: what was put into a layer's cache; NULL: nothing yet */
+    ink_seen *seen; /* [n_layers] */
+    float dropout;
     ink_array *per_layer; /* [n, n_layers * n_per_layer]; NULL where the model has none */
 } ink_builder;
 

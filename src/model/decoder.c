@@ -2,6 +2,8 @@
 #include "model/decoder.h"
 
 #include <math.h>
+#include "array/backward.h"
+#include "array/grad.h"
 #include "model/blocks.h"
 #include "model/rope.h"
 
@@ -14,6 +16,7 @@ static ink_array *residual(ink_builder *b, ink_array *x, ink_array *part, ink_ro
     if (!part)
         return NULL;
     part = ink_block_scale(ink_block_norm(b, &b->weights[post_norm], part), b->h->residual_scale);
+    part = ink_dropout(part, b->step->seed, b->dropout);
     ink_array *y = ink_add(x, part);
     return y ? ink_block_norm(b, &b->weights[out_norm], y) : NULL;
 }
@@ -49,8 +52,9 @@ static ink_array *parallel_layer(ink_builder *b, ink_array *x)
                                    : normed;
     ink_array *for_ff =
         w[INK_WEIGHT_FFN_NORM].vector ? ink_block_norm(b, &w[INK_WEIGHT_FFN_NORM], x) : normed;
-    return ink_add(ink_add(x, ink_block_attention(b, for_attention)),
-                   ink_block_feed_forward(b, for_ff));
+    ink_array *seen = ink_dropout(ink_block_attention(b, for_attention), b->step->seed, b->dropout);
+    ink_array *fed = ink_dropout(ink_block_feed_forward(b, for_ff), b->step->seed, b->dropout);
+    return ink_add(ink_add(x, seen), fed);
 }
 
 static ink_array *record_layer(ink_builder *b, ink_array *x)
@@ -135,8 +139,11 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
     *step = (ink_step){
         .tokens = ink_input(b->graph, INK_I32, 1, n),
         .positions = ink_input(b->graph, INK_I32, 1, n),
-        .sequences = ink_input(b->graph, INK_POINTER, 1, n),
     };
+    if (!shape.training)
+        step->sequences = ink_input(b->graph, INK_POINTER, 1, n);
+    if (shape.dropout > 0)
+        step->seed = ink_input(b->graph, INK_I32, 2, (size_t[]){1, 2});
     if (shape.n_outputs > 0 && shape.n_outputs < shape.n_tokens)
         step->chosen = ink_input(b->graph, INK_I32, 1, &shape.n_outputs);
     if (b->model->weights[INK_WEIGHT_TOKEN_TYPES].matrix.n_rows > 0)
@@ -153,15 +160,18 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
 {
     ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
     record_inputs(&b, shape);
-    b.stored = ink_arena_take(&graph->arena, b.h->n_layers, sizeof(ink_array *));
-    if (!b.stored) {
+    b.dropout = shape.dropout;
+    b.seen = ink_arena_take(&graph->arena, b.h->n_layers, sizeof *b.seen);
+    if (!b.seen) {
         ink_fail_memory(&graph->error, "the layers of a step");
         return;
     }
-    ink_array *x = embed(&b);
+    ink_array *x = ink_dropout(embed(&b), step->seed, b.dropout);
     ink_block_per_layer_inputs(&b, x);
     for (b.layer = 0; x && b.layer < b.h->n_layers; b.layer++) {
         b.weights = model->layers[b.layer];
+        if (shape.recompute)
+            ink_checkpoint(x);
         x = record_layer(&b, x);
     }
     if (shape.n_outputs == 0) /* filling the cache is all that is wanted */
@@ -172,6 +182,23 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
         model->arch->output_norm ? (ink_role)model->arch->output_norm : INK_WEIGHT_OUTPUT_NORM;
     x = x ? ink_block_norm(&b, &model->weights[norm], x) : NULL;
     step->result = ink_output(model->arch->kind == INK_KIND_EMBEDDING ? x : logits(&b, x));
+}
+
+const char *ink_model_untrainable(const ink_model *model)
+{
+    static const struct {
+        ink_role role;
+        const char *name;
+    } parts[] = {
+        {INK_WEIGHT_ROUTER, "experts"},        {INK_WEIGHT_CONV, "a convolution"},
+        {INK_WEIGHT_SCAN_OUT, "a recurrence"}, {INK_WEIGHT_KV_A, "latent attention"},
+        {INK_WEIGHT_SINKS, "attention sinks"},
+    };
+    for (size_t layer = 0; layer < model->hparams.n_layers; layer++)
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            if (ink_weight_present(&model->layers[layer][parts[i].role]))
+                return parts[i].name;
+    return NULL;
 }
 
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout)

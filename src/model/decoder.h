@@ -10,10 +10,11 @@
 /* What a step reads and gives; the arrays belong to its graph. */
 typedef struct ink_step {
     ink_array *tokens, *positions; /* [n_tokens] int32 */
-    ink_array *sequences;          /* [n_tokens] pointers to ink_kv_sequence */
+    ink_array *sequences;          /* [n_tokens] pointers to ink_kv_sequence; NULL: no cache */
     /* [n_outputs] int32: the tokens whose results are wanted; NULL: all or none */
     ink_array *chosen;
     ink_array *token_types; /* [n_tokens] int32, all 0; NULL where the model has none */
+    ink_array *seed;        /* [1, 2] int32, of what is dropped out; NULL: nothing is */
     ink_array *result; /* [n_outputs, n_vocab] logits or [n_outputs, n_embedding]; NULL for none */
 } ink_step;
 
@@ -21,6 +22,12 @@ typedef struct ink_step {
 typedef struct ink_step_shape {
     size_t n_tokens, n_outputs;
     size_t n_context; /* of the session: some models rotate otherwise in long ones */
+    /*
+     * A step of training: its tokens see each other alone, and nothing is kept. The first position
+     * of each sequence is 0. Each part that a layer adds is dropped out by this rate.
+     */
+    bool training, recompute; /* recompute: layers are checkpoints (array/grad.h) */
+    float dropout;
 } ink_step_shape;
 
 /*
@@ -29,6 +36,9 @@ typedef struct ink_step_shape {
  */
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
                       ink_step *step);
+
+/* NULL, or the part of the model that cannot be recorded for training. */
+const char *ink_model_untrainable(const ink_model *model);
 
 /* The cache of one layer, without formats and sizes; no heads: it has none. */
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout);

@@ -32,6 +32,12 @@ static size_t row_bytes_of(const ink_binding *binding)
     return (size_t)binding->tensor->shape[0] / format->block_elements * format->block_bytes;
 }
 
+/* The same in memory. */
+static size_t loaded_row_bytes(const ink_binding *binding)
+{
+    return binding->matrix->trained ? binding->matrix->k * sizeof(float) : row_bytes_of(binding);
+}
+
 /* Rows over all experts, each expert's padded to whole tiles. */
 static size_t padded_rows(const ink_binding *binding)
 {
@@ -77,16 +83,21 @@ static ink_status load_stripe(const loader *l, const ink_binding *binding, size_
     size_t expert = task / n_stripes, first = task % n_stripes * rows;
     size_t n_rows = ink_size_min(rows, matrix->n_rows - ink_size_min(first, matrix->n_rows));
     char *out = (char *)l->model->memory + binding->offset + expert * matrix->expert_bytes +
-                first * row_bytes;
+                first * loaded_row_bytes(binding);
     uint64_t offset = ((uint64_t)expert * matrix->n_rows + first) * row_bytes;
-    if (!matrix->packed)
+    if (!matrix->packed && !matrix->trained)
         return ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, out,
                              error);
     INK_TRY(
         ink_gguf_read(l->model->gguf, binding->tensor, offset, n_rows * row_bytes, buffer, error));
-    size_t n_blocks = matrix->k / ink_formats[matrix->format].block_elements;
+    ink_format format = binding->tensor->format;
+    size_t n_blocks = matrix->k / ink_formats[format].block_elements;
+    if (matrix->trained) {
+        ink_decode(format, (float *)(void *)out, buffer, n_rows * n_blocks);
+        return INK_OK;
+    }
     for (size_t row = 0; row < n_rows; row += INK_TILE_ROWS)
-        l->pack(matrix->format, out + row * row_bytes, buffer + row * row_bytes,
+        l->pack(format, out + row * row_bytes, buffer + row * row_bytes,
                 ink_size_min(INK_TILE_ROWS, n_rows - row), n_blocks);
     return INK_OK;
 }

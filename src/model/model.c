@@ -93,14 +93,13 @@ static ink_status open_vocabulary(ink_model *model, ink_error *error)
 static ink_status open_weights(ink_model *model, const ink_model_options *options, int n_threads,
                                ink_error *error)
 {
-    ink_bindings bindings;
     INK_TRY(find_arch(model, error));
     INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
-    INK_TRY(ink_weights_bind(model, &bindings, error));
-    model->weight_bytes = bindings.memory_bytes;
+    INK_TRY(ink_weights_bind(model, error));
+    model->weight_bytes = model->bindings->memory_bytes;
     if (options->load == INK_LOAD_METADATA)
-        ink_bindings_keep_vectors(&bindings);
-    INK_TRY(load_weights(model, &bindings, options, n_threads, error));
+        ink_bindings_keep_vectors(model->bindings);
+    INK_TRY(load_weights(model, model->bindings, options, n_threads, error));
     return check_factors(model, error);
 }
 

@@ -35,6 +35,7 @@ struct ink_model {
     size_t weight_bytes;                    /* of all weights in memory, loaded or not */
     ink_weight weights[INK_N_WEIGHT_ROLES]; /* of the model */
     ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
+    struct ink_bindings *bindings;            /* what is where; from the arena */
     ink_vocab *vocab;                         /* NULL when the file has none */
     struct ink_template *chat;                /* NULL when the file has none */
     ink_format_use uses[INK_N_FORMATS];

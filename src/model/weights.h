@@ -25,10 +25,10 @@ typedef struct ink_bindings {
 } ink_bindings;
 
 /*
- * Fills the tables of `model` (shapes, no data yet) and the list of what to read. From the model's
- * arena.
+ * Fills the tables of `model` (shapes, no data yet) and model->bindings, the list of what to read.
+ * All of it comes from the model's arena.
  */
-ink_status ink_weights_bind(struct ink_model *model, ink_bindings *bindings, ink_error *error);
+ink_status ink_weights_bind(struct ink_model *model, ink_error *error);
 
 /*
  * Leaves only vectors to read: what recording a step needs to know, without the weights that take
@@ -39,7 +39,10 @@ void ink_bindings_keep_vectors(ink_bindings *bindings);
 /* Points matrices and vectors at their places in `memory`. */
 void ink_weights_place(const ink_bindings *bindings, const void *memory);
 
-/* Reads all of it into model->memory, matrices packed into tiles, by all threads of the pool. */
+/*
+ * Reads all of it into model->memory, matrices packed into tiles or, to be trained, decoded, by all
+ * threads of the pool.
+ */
 ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
                             struct ink_pool *pool, const ink_progress *progress, ink_error *error);
 

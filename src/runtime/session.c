@@ -110,8 +110,11 @@ static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n
                            size_t n_outputs, const float **results, ink_error *error)
 {
     ink_recorded_step *step;
-    INK_TRY(
-        get_step(session, (ink_step_shape){n_tokens, n_outputs, session->n_context}, &step, error));
+    INK_TRY(get_step(session,
+                     (ink_step_shape){.n_tokens = n_tokens,
+                                      .n_outputs = n_outputs,
+                                      .n_context = session->n_context},
+                     &step, error));
     const ink_step *arrays = &step->arrays;
     ink_kv_cache_extend(&session->cache, session->position, n_tokens);
     step->last_used = ++session->n_runs;
@@ -316,7 +319,10 @@ static ink_status plan_step(const ink_model *model, const settings *chosen, size
     ink_plan plan;
     ink_step step;
     ink_graph_init(&graph, model->allocator);
-    ink_model_record(model, &graph, (ink_step_shape){chosen->n_batch, n_outputs, chosen->n_context},
+    ink_model_record(model, &graph,
+                     (ink_step_shape){.n_tokens = chosen->n_batch,
+                                      .n_outputs = n_outputs,
+                                      .n_context = chosen->n_context},
                      &step);
     ink_status status = ink_plan_init(&plan, &graph, model->allocator, error);
     if (status == INK_OK) {

@@ -65,7 +65,13 @@ ink_matrix ink_test_matrix(ink_format format, bool packed, size_t n_experts, siz
         }
     }
     free(rows);
-    return (ink_matrix){format, packed, n_rows, k, n_experts, data, expert_bytes};
+    return (ink_matrix){.format = format,
+                        .packed = packed,
+                        .n_rows = n_rows,
+                        .k = k,
+                        .n_experts = n_experts,
+                        .data = data,
+                        .expert_bytes = expert_bytes};
 }
 
 void ink_fill_random(float *x, size_t n, uint64_t *seed)

@@ -51,8 +51,22 @@ void ink_cpu_store(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_top_k(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_gather(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_combine(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+size_t ink_cpu_rope_scratch(const ink_array *node);
 size_t ink_cpu_embed_scratch(const ink_array *node);
 size_t ink_cpu_store_scratch(const ink_array *node);
+
+/* Row functions of training: gradient.c */
+void ink_cpu_insert(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_repeat(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_norm_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_clamp_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_activate_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_softmax_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_dropout(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_cross_entropy(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_cross_entropy_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+size_t ink_cpu_two_lines_scratch(const ink_array *node);
+size_t ink_cpu_cross_entropy_scratch(const ink_array *node);
 
 /* Functions with tasks of their own: linear.c, matmul.c, attend.c, convolve.c, scan.c, rows.c */
 size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node);
@@ -75,6 +89,19 @@ size_t ink_cpu_scan_scratch(const ink_array *node);
 size_t ink_cpu_one_task(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_pick(const ink_cpu_call *call, size_t task);
 void ink_cpu_mean(const ink_cpu_call *call, size_t task);
+
+/* The same of training: reduce.c, linear_transposed.c, self_attend.c */
+size_t ink_cpu_reduce_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_reduce(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_scatter_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_scatter(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_linear_transposed_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_linear_transposed(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_linear_transposed_scratch(const ink_array *node);
+size_t ink_cpu_self_attend_tasks(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_self_attend(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_self_attend_scratch(const ink_array *node);
+void ink_cpu_self_attend_gradient(const ink_cpu_call *call, size_t task);
 
 /*
  * Vectors along the last dimension: how many a row of the first dimension holds, and where the j-th
@@ -102,5 +129,26 @@ static inline size_t ink_line_length(const ink_array *x)
 {
     return x->shape[x->n_dims - 1];
 }
+
+/* Where b's values for one line of a begin. */
+static inline const float *ink_broadcast_line(const ink_array *b, const ink_array *a, size_t row,
+                                              size_t line)
+{
+    size_t index[INK_MAX_DIMS] = {row}, at = 0;
+    for (int d = a->n_dims - 2; d >= 1; d--) {
+        index[d] = line % a->shape[d];
+        line /= a->shape[d];
+    }
+    int missing = a->n_dims - b->n_dims;
+    for (int d = 0; d + 1 < b->n_dims; d++)
+        at += b->shape[d] == 1 ? 0 : index[d + missing] * b->stride[d];
+    return (const float *)b->data + at;
+}
+
+/* Calls body with `row` and `line` for every line of the rows. */
+#define INK_FOR_LINES(node, first_row, n_rows)                                                \
+    for (size_t row = (first_row), n_ = ink_lines_of_row(node); row < (first_row) + (n_rows); \
+         row++)                                                                               \
+        for (size_t line = 0; line < n_; line++)
 
 #endif

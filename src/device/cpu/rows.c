@@ -4,12 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* Calls body with `row` and `line` for every line of the rows. */
-#define FOR_LINES(node, first_row, n_rows)                                                    \
-    for (size_t row = (first_row), n_ = ink_lines_of_row(node); row < (first_row) + (n_rows); \
-         row++)                                                                               \
-        for (size_t line = 0; line < n_; line++)
-
 /* The row that an index names. Indices come from the caller of the graph and were checked there. */
 static size_t index_of(const ink_array *ids, size_t row, size_t line)
 {
@@ -32,7 +26,7 @@ void ink_cpu_embed(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     const ink_format_info *format = &ink_formats[matrix->format];
     size_t n_blocks = matrix->k / format->block_elements,
            row_bytes = n_blocks * format->block_bytes;
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
         size_t id = index_of(node->inputs[0], row, line);
         const char *blocks = (const char *)matrix->data + id * row_bytes;
@@ -51,14 +45,14 @@ void ink_cpu_pick(const ink_cpu_call *call, size_t task)
     const ink_array *node = call->node, *x = node->inputs[0];
     size_t bytes = ink_line_length(x) * ink_type_bytes(x->type);
     (void)task;
-    FOR_LINES(node, 0, node->shape[0])
+    INK_FOR_LINES(node, 0, node->shape[0])
     memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row, 0), line), bytes);
 }
 
 void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     call->cpu->kernels.quantize_q8(ink_line(node, row, line), ink_line(x, row, line),
                                    ink_line_length(node));
 }
@@ -71,7 +65,7 @@ void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     const float *bias = node->inputs[2] ? node->inputs[2]->data : NULL;
     float epsilon = node->parameters.norm.epsilon;
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
         float *y = ink_line(node, row, line);
         if (node->parameters.norm.kind == INK_NORM_RMS)
@@ -81,27 +75,13 @@ void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     }
 }
 
-/* Where b's values for one line of a begin. */
-static const float *broadcast_line(const ink_array *b, const ink_array *a, size_t row, size_t line)
-{
-    size_t index[INK_MAX_DIMS] = {row}, at = 0;
-    for (int d = a->n_dims - 2; d >= 1; d--) {
-        index[d] = line % a->shape[d];
-        line /= a->shape[d];
-    }
-    int missing = a->n_dims - b->n_dims;
-    for (int d = 0; d + 1 < b->n_dims; d++)
-        at += b->shape[d] == 1 ? 0 : index[d + missing] * b->stride[d];
-    return (const float *)b->data + at;
-}
-
 void ink_cpu_add(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
-        const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
+        const float *x = ink_line(a, row, line), *z = ink_broadcast_line(b, a, row, line);
         float *y = ink_line(node, row, line);
         if (ink_line_length(b) == n) {
             call->cpu->kernels.add(y, x, z, n);
@@ -116,9 +96,9 @@ void ink_cpu_multiply(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(node);
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
-        const float *x = ink_line(a, row, line), *z = broadcast_line(b, a, row, line);
+        const float *x = ink_line(a, row, line), *z = ink_broadcast_line(b, a, row, line);
         float *y = ink_line(node, row, line);
         if (ink_line_length(b) == n)
             call->cpu->kernels.multiply(y, x, z, n);
@@ -131,7 +111,7 @@ void ink_cpu_concat(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *a = node->inputs[0], *b = node->inputs[1];
     size_t n = ink_line_length(a), m = ink_line_length(b);
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
         float *y = ink_line(node, row, line);
         memcpy(y, ink_line(a, row, line), n * sizeof *y);
@@ -142,7 +122,7 @@ void ink_cpu_concat(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 void ink_cpu_scale(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     call->cpu->kernels.scale(ink_line(node, row, line), ink_line(x, row, line),
                              node->parameters.factor, ink_line_length(node));
 }
@@ -151,7 +131,7 @@ void ink_cpu_clamp(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;
     float low = node->parameters.clamp.low, high = node->parameters.clamp.high;
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
         const float *x = ink_line(node->inputs[0], row, line);
         float *y = ink_line(node, row, line);
@@ -174,7 +154,7 @@ void ink_cpu_activate(const ink_cpu_call *call, size_t first_row, size_t n_rows)
         [INK_ACTIVATION_SOFTPLUS] = kernels->softplus,
         [INK_ACTIVATION_EXP] = kernels->exp,
     };
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     functions[node->parameters.activation](ink_line(node, row, line), ink_line(x, row, line),
                                            ink_line_length(node));
 }
@@ -182,7 +162,7 @@ void ink_cpu_activate(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 void ink_cpu_softmax(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     call->cpu->kernels.softmax(ink_line(node, row, line), ink_line(x, row, line),
                                ink_line_length(node));
 }
@@ -190,7 +170,7 @@ void ink_cpu_softmax(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 void ink_cpu_normalize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node;
-    FOR_LINES(node, first_row, n_rows)
+    INK_FOR_LINES(node, first_row, n_rows)
     {
         const float *x = ink_line(node->inputs[0], row, line);
         float sum = 0;

@@ -1,0 +1,201 @@
+#include "learn/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "format/gguf_writer.h"
+#include "model/weights.h"
+
+enum { NAME_BYTES = 128, F32 = 0 }; /* GGUF's number of the type */
+
+static const char *const moments[2] = {"first", "second"};
+
+/* ---- The state as metadata ------------------------------------------------------------------- */
+
+/* One row for each number of the state. */
+#define STATE_NUMBERS(X)       \
+    X(U64, uint64_t, step)     \
+    X(U64, uint64_t, epoch)    \
+    X(U64, uint64_t, next)     \
+    X(U64, uint64_t, n_tokens) \
+    X(F64, double, best_loss)  \
+    X(U64, uint64_t, n_worse)
+
+#define KEY(field) "inkling.training." field
+
+static void print_digest(const uint8_t digest[INK_SHA256_BYTES], char out[2 * INK_SHA256_BYTES + 1])
+{
+    for (size_t i = 0; i < INK_SHA256_BYTES; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static ink_status set_state(ink_gguf_writer *writer, const ink_learning_state *state,
+                            ink_error *error)
+{
+    char digest[2 * INK_SHA256_BYTES + 1];
+    print_digest(state->digest, digest);
+    INK_TRY(ink_gguf_writer_set_text(writer, KEY("digest"), digest, error));
+#define X(type, c_type, field) \
+    INK_TRY(ink_gguf_writer_set_number(writer, KEY(#field), INK_GGUF_##type, &state->field, error));
+    STATE_NUMBERS(X)
+#undef X
+    return INK_OK;
+}
+
+static ink_status get_number(const ink_gguf *gguf, const char *key, ink_gguf_type type, void *out,
+                             ink_error *error)
+{
+    const ink_gguf_value *value = ink_gguf_find(gguf, key);
+    if (!value || value->type != type)
+        return ink_fail(error, INK_CORRUPT, 0, "%s: has no %s: it is no checkpoint",
+                        ink_gguf_name(gguf), key);
+    memcpy(out, value->bytes, ink_gguf_type_bytes(type));
+    return INK_OK;
+}
+
+static ink_status get_state(const ink_gguf *gguf, ink_learning_state *state, ink_error *error)
+{
+    char wanted[2 * INK_SHA256_BYTES + 1];
+    ink_gguf_string digest = {NULL, 0};
+    print_digest(state->digest, wanted);
+    INK_TRY(ink_gguf_need(gguf, KEY("digest"), error));
+    INK_TRY(ink_gguf_get_string(gguf, KEY("digest"), &digest, error));
+    if (digest.n_bytes != strlen(wanted) || memcmp(digest.text, wanted, digest.n_bytes) != 0)
+        return ink_fail(
+            error, INK_BAD_ARGUMENT, 0,
+            "%s: was made with other texts, options or first weights; go on with those, "
+            "or remove it to begin anew",
+            ink_gguf_name(gguf));
+#define X(type, c_type, field) \
+    INK_TRY(get_number(gguf, KEY(#field), INK_GGUF_##type, &state->field, error));
+    STATE_NUMBERS(X)
+#undef X
+    return INK_OK;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static ink_status add_weights(ink_gguf_writer *writer, const ink_model *model, ink_error *error)
+{
+    for (size_t i = 0; i < model->bindings->n; i++) {
+        const ink_gguf_tensor *tensor = model->bindings->all[i].tensor;
+        INK_TRY(ink_gguf_writer_add_tensor(writer, tensor->name, F32, tensor->n_dims, tensor->shape,
+                                           error));
+    }
+    return INK_OK;
+}
+
+static ink_status add_moments(ink_gguf_writer *writer, const ink_optimizer *optimizer,
+                              ink_error *error)
+{
+    char name[NAME_BYTES];
+    for (size_t m = 0; m < 2; m++) {
+        for (size_t i = 0; i < optimizer->parameters->n; i++) {
+            const ink_parameter *p = &optimizer->parameters->all[i];
+            uint64_t n = p->n;
+            (void)snprintf(name, sizeof name, "%s.%s", moments[m], p->name);
+            INK_TRY(ink_gguf_writer_add_tensor(writer, name, F32, 1, &n, error));
+        }
+    }
+    return INK_OK;
+}
+
+static ink_status write_all(ink_gguf_writer *writer, const ink_model *model,
+                            const ink_optimizer *optimizer, const char *path, ink_error *error)
+{
+    INK_TRY(ink_gguf_writer_begin(writer, path, error));
+    for (size_t i = 0; i < model->bindings->n; i++) {
+        const ink_binding *binding = &model->bindings->all[i];
+        INK_TRY(ink_gguf_writer_write(writer, (const char *)model->memory + binding->offset,
+                                      binding->n_bytes, error));
+    }
+    if (optimizer) {
+        size_t n_bytes = optimizer->parameters->n_floats * sizeof(float);
+        INK_TRY(ink_gguf_writer_write(writer, optimizer->first, n_bytes, error));
+        INK_TRY(ink_gguf_writer_write(writer, optimizer->second, n_bytes, error));
+    }
+    return ink_gguf_writer_commit(writer, error);
+}
+
+static ink_status describe(ink_gguf_writer *writer, const ink_model *model,
+                           const ink_optimizer *optimizer, const ink_learning_state *state,
+                           ink_error *error)
+{
+    INK_TRY(ink_gguf_writer_set_all(writer, model->gguf, error));
+    INK_TRY(ink_gguf_writer_set_u32(writer, "general.file_type", F32, error));
+    INK_TRY(add_weights(writer, model, error));
+    if (!optimizer)
+        return INK_OK;
+    INK_TRY(set_state(writer, state, error));
+    return add_moments(writer, optimizer, error);
+}
+
+static ink_status save(const ink_model *model, const ink_optimizer *optimizer,
+                       const ink_learning_state *state, const char *path, ink_error *error)
+{
+    ink_gguf_writer *writer;
+    INK_TRY(ink_gguf_writer_new(&writer, 0, model->allocator, error));
+    ink_status status = describe(writer, model, optimizer, state, error);
+    if (status == INK_OK)
+        status = write_all(writer, model, optimizer, path, error);
+    ink_gguf_writer_free(writer);
+    return status;
+}
+
+ink_status ink_learned_save(const ink_model *model, const char *path, ink_error *error)
+{
+    return save(model, NULL, NULL, path, error);
+}
+
+ink_status ink_checkpoint_save(const ink_model *model, const ink_optimizer *optimizer,
+                               const ink_learning_state *state, const char *path, ink_error *error)
+{
+    return save(model, optimizer, state, path, error);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static ink_status read_floats(const ink_gguf *gguf, const char *name, float *out, size_t n,
+                              ink_error *error)
+{
+    const ink_gguf_tensor *tensor = ink_gguf_find_tensor(gguf, name);
+    if (!tensor || tensor->format != INK_FORMAT_F32 || tensor->n_bytes != n * sizeof *out)
+        return ink_fail(error, INK_CORRUPT, 0, "%s: tensor %s is missing or not %zu floats",
+                        ink_gguf_name(gguf), name, n);
+    return ink_gguf_read(gguf, tensor, 0, n * sizeof *out, out, error);
+}
+
+static ink_status read_all(const ink_gguf *gguf, ink_optimizer *optimizer,
+                           ink_learning_state *state, ink_error *error)
+{
+    const ink_parameter_list *parameters = optimizer->parameters;
+    float *first = optimizer->first, *second = optimizer->second;
+    INK_TRY(get_state(gguf, state, error));
+    for (size_t i = 0; i < parameters->n; i++) {
+        const ink_parameter *p = &parameters->all[i];
+        char name[NAME_BYTES];
+        INK_TRY(read_floats(gguf, p->name, p->data, p->n, error));
+        (void)snprintf(name, sizeof name, "%s.%s", moments[0], p->name);
+        INK_TRY(read_floats(gguf, name, first, p->n, error));
+        (void)snprintf(name, sizeof name, "%s.%s", moments[1], p->name);
+        INK_TRY(read_floats(gguf, name, second, p->n, error));
+        first += p->n;
+        second += p->n;
+    }
+    optimizer->n_steps = state->step;
+    return INK_OK;
+}
+
+ink_status ink_checkpoint_load(ink_model *model, ink_optimizer *optimizer,
+                               ink_learning_state *state, const char *path, bool *found,
+                               ink_error *error)
+{
+    ink_gguf *gguf;
+    *found = access(path, F_OK) == 0;
+    if (!*found)
+        return INK_OK;
+    INK_TRY(ink_gguf_open(&gguf, path, model->allocator, error));
+    ink_status status = read_all(gguf, optimizer, state, error);
+    ink_gguf_free(gguf);
+    return status;
+}
