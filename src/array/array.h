@@ -62,6 +62,15 @@ typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 typedef enum ink_precision { INK_PRECISION_F32, INK_PRECISION_BF16 } ink_precision;
 
 /*
+ * How far a distribution q is from another, p (backward.h). FORWARD: KL(p || (1 - skew) q + skew p);
+ * REVERSE: KL(q || (1 - skew) p + skew q).
+ */
+typedef enum ink_divergence_kind {
+    INK_DIVERGENCE_FORWARD,
+    INK_DIVERGENCE_REVERSE
+} ink_divergence_kind;
+
+/*
  * A weight matrix [n_experts][n_rows][k]; row-major rows of blocks, or packed into tiles per
  * expert. One that is trained is F32 and not packed: ops on it are recorded as ops on the array
  * that ink_constant makes of its data, which has a gradient.

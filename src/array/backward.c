@@ -75,6 +75,33 @@ ink_array *ink_cross_entropy(ink_array *logits, ink_array *targets)
     return y;
 }
 
+static bool fits_teacher(const ink_array *logits, const ink_array *teacher, const ink_array *ids)
+{
+    size_t n = logits->shape[0], width = ids ? ink_last(ids) : ink_last(logits);
+    return teacher->n_dims == 2 && teacher->shape[0] == n && ink_last(teacher) == width &&
+           (!ids || (ids->n_dims == 2 && ids->shape[0] == n && width <= ink_last(logits)));
+}
+
+ink_array *ink_divergence(ink_divergence_kind kind, float skew, ink_array *logits,
+                          ink_array *targets, ink_array *teacher, ink_array *ids)
+{
+    if (!logits || !targets || !teacher)
+        return NULL;
+    size_t n = logits->shape[0];
+    if (logits->n_dims != 2 || targets->n_dims != 1 || targets->shape[0] != n ||
+        !(skew >= 0 && skew < 1) || !fits_teacher(logits, teacher, ids))
+        return ink_mismatch(logits, INK_OP_DIVERGENCE);
+    ink_array *y = ink_derive(INK_OP_DIVERGENCE, INK_F32, 2, (size_t[]){n, 1}, logits);
+    if (y) {
+        y->inputs[1] = targets;
+        y->inputs[2] = teacher;
+        y->inputs[3] = ids;
+        y->parameters.divergence.kind = kind;
+        y->parameters.divergence.skew = skew;
+    }
+    return y;
+}
+
 ink_array *ink_reduce(ink_array *x, int n_dims, const size_t *shape)
 {
     if (!x)
@@ -212,6 +239,22 @@ ink_array *ink_cross_entropy_gradient(ink_array *logits, ink_array *targets, ink
     if (y) {
         y->inputs[1] = targets;
         y->inputs[2] = dy;
+    }
+    return y;
+}
+
+ink_array *ink_divergence_gradient(const ink_array *node, ink_array *logits, ink_array *dy)
+{
+    if (!logits || !dy)
+        return NULL;
+    if (ink_elements(dy) != logits->shape[0])
+        return ink_mismatch(logits, INK_OP_DIVERGENCE_GRADIENT);
+    ink_array *y = ink_derive_alike(INK_OP_DIVERGENCE_GRADIENT, logits);
+    if (y) {
+        for (int i = 1; i < 4; i++)
+            y->inputs[i] = node->inputs[i];
+        y->inputs[4] = dy;
+        y->parameters = node->parameters;
     }
     return y;
 }

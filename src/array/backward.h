@@ -30,6 +30,16 @@ ink_array *ink_dropout(ink_array *x, ink_array *seed, float rate);
  */
 ink_array *ink_cross_entropy(ink_array *logits, ink_array *targets);
 
+/*
+ * What each row of logits[n, m] expects, q, against what a teacher does, p: -> [n, 1], 0 where
+ * targets[n] (int32) is negative. The teacher says its logits[n, m], or, with ids[n, k] (int32), the
+ * logarithms of its probabilities of those alone, [n, k]: what it gives the others counts as one, of
+ * which q's share is taken. Hinton et al., arXiv:1503.02531; skewed: Ko et al., arXiv:2402.03898;
+ * the reverse: Gu et al., arXiv:2306.08543.
+ */
+ink_array *ink_divergence(ink_divergence_kind kind, float skew, ink_array *logits,
+                          ink_array *targets, ink_array *teacher, ink_array *ids);
+
 /* The sum over all that ink_add would have repeated: x to a shape that broadcasts to its own. */
 ink_array *ink_reduce(ink_array *x, int n_dims, const size_t *shape);
 
@@ -66,6 +76,9 @@ ink_array *ink_rope_back(ink_array *dy, ink_array *table, bool neighbors);
  */
 ink_array *ink_self_attend_gradient(ink_array *q, ink_array *k, ink_array *v, ink_array *positions,
                                     ink_array *dy, const ink_attention *attention);
+
+/* With respect to the node's logits, whose values are given; dy[n, 1]. */
+ink_array *ink_divergence_gradient(const ink_array *node, ink_array *logits, ink_array *dy);
 
 /* dy[n, 1] */
 ink_array *ink_cross_entropy_gradient(ink_array *logits, ink_array *targets, ink_array *dy);

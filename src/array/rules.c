@@ -157,6 +157,12 @@ void ink_grad_cross_entropy(ink_tape *tape, ink_array *node, ink_array *dy)
                  ink_cross_entropy_gradient(ink_tape_value(tape, logits), node->inputs[1], dy));
 }
 
+void ink_grad_divergence(ink_tape *tape, ink_array *node, ink_array *dy)
+{
+    ink_array *logits = node->inputs[0];
+    ink_tape_add(tape, logits, ink_divergence_gradient(node, ink_tape_value(tape, logits), dy));
+}
+
 /* Everything that was summed up has the gradient of the sum, and the other way round. */
 void ink_grad_reduce(ink_tape *tape, ink_array *node, ink_array *dy)
 {

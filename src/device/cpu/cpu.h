@@ -55,7 +55,7 @@ size_t ink_cpu_rope_scratch(const ink_array *node);
 size_t ink_cpu_embed_scratch(const ink_array *node);
 size_t ink_cpu_store_scratch(const ink_array *node);
 
-/* Row functions of training: gradient.c */
+/* Row functions of training: gradient.c, loss.c */
 void ink_cpu_insert(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_repeat(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_norm_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
@@ -65,6 +65,9 @@ void ink_cpu_softmax_gradient(const ink_cpu_call *call, size_t first_row, size_t
 void ink_cpu_dropout(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_cross_entropy(const ink_cpu_call *call, size_t first_row, size_t n_rows);
 void ink_cpu_cross_entropy_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_divergence(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+void ink_cpu_divergence_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows);
+size_t ink_cpu_divergence_scratch(const ink_array *node);
 size_t ink_cpu_two_lines_scratch(const ink_array *node);
 size_t ink_cpu_cross_entropy_scratch(const ink_array *node);
 

@@ -1,4 +1,4 @@
-/* Ops that training adds and that go row by row: gradients of those in rows.c, dropout, the loss. */
+/* Ops that training adds and that go row by row: gradients of those in rows.c, and dropout. */
 #include "device/cpu/cpu.h"
 
 #include <math.h>
@@ -225,54 +225,5 @@ void ink_cpu_dropout(const ink_cpu_call *call, size_t first_row, size_t n_rows)
         uint64_t first = (row * n_lines + line) * n;
         for (size_t i = 0; i < n; i++)
             y[i] = random_bits(stream, first + i) >> 32 < limit ? 0 : x[i] * raise;
-    }
-}
-
-/* ---- The loss -------------------------------------------------------------------------------- */
-
-/* Softmax of a row into p, and the logarithm of what it was divided by, the maximum included. */
-static double soften(const ink_cpu_call *call, float *p, const float *logits, size_t n)
-{
-    ink_softmax_state state = {-INFINITY, 0};
-    const ink_kernels *kernels = &call->cpu->kernels;
-    kernels->softmax_page(p, logits, n, &state);
-    kernels->scale(p, p, 1 / state.sum, n);
-    return (double)state.max + log((double)state.sum);
-}
-
-void ink_cpu_cross_entropy(const ink_cpu_call *call, size_t first_row, size_t n_rows)
-{
-    const ink_array *node = call->node, *logits = node->inputs[0];
-    const int32_t *targets = node->inputs[1]->data;
-    for (size_t row = first_row; row < first_row + n_rows; row++) {
-        const float *x = ink_line(logits, row, 0);
-        float *loss = ink_line(node, row, 0);
-        *loss = 0;
-        if (targets[row] < 0)
-            continue;
-        *loss = (float)(soften(call, call->scratch, x, ink_line_length(logits)) -
-                        (double)x[targets[row]]);
-    }
-}
-
-size_t ink_cpu_cross_entropy_scratch(const ink_array *node)
-{
-    return ink_line_length(node->inputs[0]) * sizeof(float);
-}
-
-void ink_cpu_cross_entropy_gradient(const ink_cpu_call *call, size_t first_row, size_t n_rows)
-{
-    const ink_array *node = call->node;
-    const int32_t *targets = node->inputs[1]->data;
-    size_t n = ink_line_length(node);
-    for (size_t row = first_row; row < first_row + n_rows; row++) {
-        float *dx = ink_line(node, row, 0);
-        if (targets[row] < 0) {
-            memset(dx, 0, n * sizeof *dx);
-            continue;
-        }
-        (void)soften(call, dx, ink_line(node->inputs[0], row, 0), n);
-        dx[targets[row]] -= 1;
-        call->cpu->kernels.scale(dx, dx, *(const float *)ink_line(node->inputs[2], row, 0), n);
     }
 }
