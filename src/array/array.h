@@ -127,7 +127,11 @@ typedef union ink_parameters {
     struct {
         float rate;
         uint32_t salt;
-    } dropout;               /* DROPOUT */
+    } dropout; /* DROPOUT */
+    struct {
+        ink_divergence_kind kind;
+        float skew;
+    } divergence;            /* DIVERGENCE */
     ink_attention attention; /* STORE, ATTEND */
     ink_state_place state;   /* CONVOLVE */
     ink_scan_layout scan;    /* SCAN */
