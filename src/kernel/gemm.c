@@ -31,23 +31,17 @@ typedef struct block {
 static void pack_a(const block *t)
 {
     const ink_gemm *g = t->g;
-    char *out = t->a;
-    for (size_t i = 0; i < t->m; i += t->tile_m, out += t->f->a_bytes * t->k) {
-        const float *from = g->a + (t->i + i) * g->a_row + t->l * g->a_col;
-        size_t wide = ink_size_min(t->tile_m, t->m - i);
-        t->f->pack_a(out, &(ink_gemm_panel){from, wide, t->k, g->a_row, g->a_col});
-    }
+    const float *from = g->a + t->i * g->a_row + t->l * g->a_col;
+    t->f->pack_a(t->a,
+                 &(ink_gemm_part){from, t->m, t->k, g->a_row, g->a_col, t->tile_m, t->f->a_bytes});
 }
 
 static void pack_b(const block *t)
 {
     const ink_gemm *g = t->g;
-    char *out = t->b;
-    for (size_t j = 0; j < t->n; j += t->f->columns, out += t->f->b_bytes * t->k) {
-        const float *from = g->b + t->l * g->b_row + (t->j + j) * g->b_col;
-        size_t wide = ink_size_min(t->f->columns, t->n - j);
-        t->f->pack_b(out, &(ink_gemm_panel){from, wide, t->k, g->b_col, g->b_row});
-    }
+    const float *from = g->b + t->l * g->b_row + t->j * g->b_col;
+    t->f->pack_b(
+        t->b, &(ink_gemm_part){from, t->n, t->k, g->b_col, g->b_row, t->f->columns, t->f->b_bytes});
 }
 
 /* A panel of b meets all panels of a before the next. */

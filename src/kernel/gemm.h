@@ -12,11 +12,15 @@
 
 #include "kernel/kernel.h"
 
-/* A part of an operand: `wide` along m or n, `deep` along k. One of the strides is 1. */
-typedef struct ink_gemm_panel {
+/*
+ * A part of an operand: `wide` along m or n, `deep` along k. One of the strides is 1. It is packed
+ * into panels, each `panel` wide and `bytes` long for each k, one behind the other.
+ */
+typedef struct ink_gemm_part {
     const float *from;
     size_t wide, deep, wide_stride, deep_stride;
-} ink_gemm_panel;
+    size_t panel, bytes;
+} ink_gemm_part;
 
 /* c[rows][columns] of one tile; `add` as in ink_gemm. */
 typedef struct ink_gemm_tile {
@@ -27,12 +31,12 @@ typedef struct ink_gemm_tile {
     bool add;
 } ink_gemm_tile;
 
-typedef void ink_gemm_pack_fn(void *out, const ink_gemm_panel *panel);
+typedef void ink_gemm_pack_fn(void *out, const ink_gemm_part *part);
 
 typedef struct ink_gemm_kernels {
-    size_t rows, columns; /* of a tile at most; in a multiple of `rows` and `columns` fit blocks */
-    size_t a_bytes;       /* of a packed panel of a, for each k */
-    size_t b_bytes;       /* of a packed panel of b, for each k */
+    size_t rows, columns; /* of a tile at most */
+    size_t a_bytes;       /* of a panel of a, for each k */
+    size_t b_bytes;       /* of a panel of b, for each k */
     ink_gemm_pack_fn *pack_a, *pack_b;
     void (*tile)(const ink_gemm_tile *tile);
 } ink_gemm_kernels;

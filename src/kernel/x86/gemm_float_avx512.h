@@ -1,8 +1,7 @@
 /*
  * Register tiles of 14 x 32 floats for products of float arrays: 28 sums, two vectors of b and one
- * value of a at a time. Panels are packed in vectors of 16: one for each k of a, two of b, or one
- * where 16 columns or fewer are left. Lanes past the end hold copies of the last, and are not
- * stored.
+ * value of a at a time. Panels hold whole vectors for each k: one of a, two of b. What their lanes
+ * hold past an edge is not stored.
  */
 #ifndef INK_KERNEL_X86_GEMM_FLOAT_AVX512_H
 #define INK_KERNEL_X86_GEMM_FLOAT_AVX512_H
@@ -44,12 +43,14 @@ TEMPLATE void transpose(__m512 x[LANES])
         x[i] = t[i];
 }
 
-/* 16 of `wide` whose k lie side by side, `stride` floats of the panel from k to k. */
-TEMPLATE void pack_columns(float *out, size_t stride, const ink_gemm_panel *p)
+/* At most 16 whose k lie side by side; `stride` floats of the panel from k to k. */
+TEMPLATE void pack_columns(float *out, size_t stride, const ink_gemm_part *p, size_t first,
+                           size_t n_wide)
 {
     const float *from[LANES];
     foreach (i, LANES)
-        from[i] = p->from + ((size_t)i < p->wide ? (size_t)i : p->wide - 1) * p->wide_stride;
+        from[i] =
+            p->from + (first + ((size_t)i < n_wide ? (size_t)i : n_wide - 1)) * p->wide_stride;
     for (size_t l = 0; l < p->deep; l += LANES) {
         const size_t n = p->deep - l < LANES ? p->deep - l : LANES;
         __m512 x[LANES];
@@ -62,26 +63,49 @@ TEMPLATE void pack_columns(float *out, size_t stride, const ink_gemm_panel *p)
     }
 }
 
-/* 16 that lie side by side for each k. */
-TEMPLATE void pack_rows(float *out, size_t stride, const ink_gemm_panel *p)
+/* The lanes of the vector that begins at `first` of n. */
+TEMPLATE __mmask16 lanes_from(size_t first, size_t n)
 {
-    const __mmask16 lanes = first_lanes(p->wide);
-    for (size_t l = 0; l < p->deep; l++)
-        _mm512_store_ps(out + l * stride,
-                        _mm512_maskz_loadu_ps(lanes, p->from + l * p->deep_stride));
+    return first < n ? first_lanes(n - first) : 0;
 }
 
-TEMPLATE void pack_panel(float *out, const ink_gemm_panel *panel)
+TEMPLATE void copy_row(float *to, const float *from, const __mmask16 *lanes, int vectors)
 {
-    const size_t stride = (panel->wide + LANES - 1) / LANES * LANES;
-    for (size_t first = 0; first < panel->wide; first += LANES) {
-        ink_gemm_panel p = *panel;
-        p.from += first * p.wide_stride;
-        p.wide = panel->wide - first < LANES ? panel->wide - first : LANES;
-        if (p.wide_stride == 1)
-            pack_rows(out + first, stride, &p);
-        else
-            pack_columns(out + first, stride, &p);
+    foreach (v, vectors)
+        _mm512_store_ps(to + LANES * v, _mm512_maskz_loadu_ps(lanes[v], from + LANES * v));
+}
+
+/* Side by side for each k: all panels at once, so that memory is read as it lies. */
+TEMPLATE void pack_rows(float *out, const ink_gemm_part *p, int vectors)
+{
+    const size_t n_whole = p->wide / p->panel, rest = p->wide % p->panel;
+    const size_t stride = LANES * (size_t)vectors, next = p->deep * stride;
+    __mmask16 whole[2], last[2];
+    foreach (v, vectors) {
+        whole[v] = lanes_from(LANES * (size_t)v, p->panel);
+        last[v] = lanes_from(LANES * (size_t)v, rest);
+    }
+    for (size_t l = 0; l < p->deep; l++) {
+        const float *from = p->from + l * p->deep_stride;
+        float *to = out + l * stride;
+        for (size_t i = 0; i < n_whole; i++, from += p->panel, to += next)
+            copy_row(to, from, whole, vectors);
+        if (rest)
+            copy_row(to, from, last, vectors);
+    }
+}
+
+TEMPLATE void pack_part(float *out, const ink_gemm_part *p, int vectors)
+{
+    const size_t stride = LANES * (size_t)vectors;
+    if (p->wide_stride == 1) {
+        pack_rows(out, p, vectors);
+        return;
+    }
+    for (size_t first = 0; first < p->wide; first += p->panel, out += p->deep * stride) {
+        const size_t n = p->wide - first < p->panel ? p->wide - first : p->panel;
+        for (size_t i = 0; i < n; i += LANES)
+            pack_columns(out + i, stride, p, first + i, n - i < LANES ? n - i : LANES);
     }
 }
 
@@ -93,13 +117,13 @@ TEMPLATE void multiply(const ink_gemm_tile *t, int rows, int vectors)
     __m512 acc[TILE_ROWS][TILE_VECTORS];
     __mmask16 lanes[TILE_VECTORS], before[TILE_VECTORS];
     foreach (v, vectors) {
-        lanes[v] = first_lanes(t->columns - LANES * (size_t)v);
+        lanes[v] = lanes_from(LANES * (size_t)v, t->columns);
         before[v] = t->add ? lanes[v] : 0;
     }
     foreach (i, rows)
         foreach (v, vectors)
             acc[i][v] = _mm512_maskz_loadu_ps(before[v], t->c + (size_t)i * t->c_row + LANES * v);
-    for (size_t l = 0; l < t->k; l++, a += LANES, b += vectors * LANES) {
+    for (size_t l = 0; l < t->k; l++, a += LANES, b += TILE_VECTORS * LANES) {
         __m512 column[TILE_VECTORS];
         foreach (v, vectors)
             column[v] = _mm512_load_ps(b + LANES * v);
@@ -119,11 +143,12 @@ TEMPLATE void multiply(const ink_gemm_tile *t, int rows, int vectors)
     {                                                           \
         multiply(t, rows, vectors);                             \
     }
-#define TILES(X, vectors)                                                                       \
-    X(1, vectors)                                                                               \
-    X(2, vectors) X(3, vectors) X(4, vectors) X(5, vectors) X(6, vectors) X(7, vectors)         \
-        X(8, vectors) X(9, vectors) X(10, vectors) X(11, vectors) X(12, vectors) X(13, vectors) \
-            X(14, vectors)
+#define TILES(X, vectors)                                                               \
+    X(1, vectors)                                                                       \
+    X(2, vectors)                                                                       \
+    X(3, vectors)                                                                       \
+    X(4, vectors) X(5, vectors) X(6, vectors) X(7, vectors) X(8, vectors) X(9, vectors) \
+        X(10, vectors) X(11, vectors) X(12, vectors) X(13, vectors) X(14, vectors)
 TILES(TILE, 1)
 TILES(TILE, 2)
 #undef TILE
