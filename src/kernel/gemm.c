@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 
-/* Blocks at most. Of k a multiple of 2: BF16 takes pairs. */
+/* Blocks at most. Of k a multiple of 32: BF16 sums up so many before it adds them. */
 #define BLOCK_M 168 /* 12 tiles of 14, 28 of 6, 21 of 8 */
 #define BLOCK_N 384 /* 12 tiles of 32, 24 of 16, 32 of 12 */
 #define BLOCK_K 256
@@ -25,6 +25,7 @@ typedef struct block {
     const ink_gemm_kernels *f;
     size_t i, j, l, m, n, k; /* where it begins, how large it is */
     size_t tile_m;
+    size_t steps; /* k, filled up */
     char *a, *b;
 } block;
 
@@ -32,22 +33,23 @@ static void pack_a(const block *t)
 {
     const ink_gemm *g = t->g;
     const float *from = g->a + t->i * g->a_row + t->l * g->a_col;
-    t->f->pack_a(t->a,
-                 &(ink_gemm_part){from, t->m, t->k, g->a_row, g->a_col, t->tile_m, t->f->a_bytes});
+    t->f->pack_a(t->a, &(ink_gemm_part){from, t->m, t->k, g->a_row, g->a_col, t->tile_m,
+                                        t->f->a_bytes * t->steps});
 }
 
 static void pack_b(const block *t)
 {
     const ink_gemm *g = t->g;
     const float *from = g->b + t->l * g->b_row + t->j * g->b_col;
-    t->f->pack_b(
-        t->b, &(ink_gemm_part){from, t->n, t->k, g->b_col, g->b_row, t->f->columns, t->f->b_bytes});
+    t->f->pack_b(t->b, &(ink_gemm_part){from, t->n, t->k, g->b_col, g->b_row, t->f->columns,
+                                        t->f->b_bytes * t->steps});
 }
 
 /* A panel of b meets all panels of a before the next. */
 static void multiply(const block *t)
 {
-    ink_gemm_tile tile = {.k = t->k, .b = t->b, .c_row = t->g->c_row, .add = t->g->add || t->l > 0};
+    ink_gemm_tile tile = {
+        .k = t->steps, .b = t->b, .c_row = t->g->c_row, .add = t->g->add || t->l > 0};
     for (size_t j = 0; j < t->n; j += t->f->columns) {
         tile.a = t->a;
         tile.columns = ink_size_min(t->f->columns, t->n - j);
@@ -55,9 +57,9 @@ static void multiply(const block *t)
             tile.rows = ink_size_min(t->tile_m, t->m - i);
             tile.c = t->g->c + (t->i + i) * t->g->c_row + t->j + j;
             t->f->tile(&tile);
-            tile.a = (const char *)tile.a + t->f->a_bytes * t->k;
+            tile.a = (const char *)tile.a + t->f->a_bytes * t->steps;
         }
-        tile.b = (const char *)tile.b + t->f->b_bytes * t->k;
+        tile.b = (const char *)tile.b + t->f->b_bytes * t->steps;
     }
 }
 
@@ -67,7 +69,8 @@ void ink_gemm_run(const ink_gemm *g, const ink_gemm_kernels *f)
     for (t.j = 0; t.j < g->n; t.j += t.n) {
         t.n = even_run(g->n - t.j, BLOCK_N, f->columns);
         for (t.l = 0; t.l < g->k; t.l += t.k) {
-            t.k = even_run(g->k - t.l, BLOCK_K, 2);
+            t.k = even_run(g->k - t.l, BLOCK_K, f->step);
+            t.steps = ink_size_groups(t.k, f->step) * f->step;
             pack_b(&t);
             for (t.i = 0; t.i < g->m; t.i += t.m) {
                 t.m = even_run(g->m - t.i, BLOCK_M, f->rows);

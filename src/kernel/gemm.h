@@ -14,18 +14,18 @@
 
 /*
  * A part of an operand: `wide` along m or n, `deep` along k. One of the strides is 1. It is packed
- * into panels, each `panel` wide and `bytes` long for each k, one behind the other.
+ * into panels, each `panel` wide, one `panel_bytes` behind the other.
  */
 typedef struct ink_gemm_part {
     const float *from;
     size_t wide, deep, wide_stride, deep_stride;
-    size_t panel, bytes;
+    size_t panel, panel_bytes;
 } ink_gemm_part;
 
 /* c[rows][columns] of one tile; `add` as in ink_gemm. */
 typedef struct ink_gemm_tile {
     const void *a, *b; /* packed panels */
-    size_t k;
+    size_t k;          /* a multiple of `step` */
     float *c;
     size_t c_row, rows, columns;
     bool add;
@@ -35,6 +35,7 @@ typedef void ink_gemm_pack_fn(void *out, const ink_gemm_part *part);
 
 typedef struct ink_gemm_kernels {
     size_t rows, columns; /* of a tile at most */
+    size_t step;          /* of k: packing fills up to a multiple of it, with zeros */
     size_t a_bytes;       /* of a panel of a, for each k */
     size_t b_bytes;       /* of a panel of b, for each k */
     ink_gemm_pack_fn *pack_a, *pack_b;

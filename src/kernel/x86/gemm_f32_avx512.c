@@ -16,6 +16,7 @@ void ink_gemm_f32_avx512(const ink_gemm *g)
     static const ink_gemm_kernels kernels = {
         .rows = TILE_ROWS,
         .columns = TILE_VECTORS * LANES,
+        .step = 1,
         .a_bytes = LANES * sizeof(float),
         .b_bytes = TILE_VECTORS * LANES * sizeof(float),
         .pack_a = pack_a,

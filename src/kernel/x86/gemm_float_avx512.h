@@ -79,7 +79,7 @@ TEMPLATE void copy_row(float *to, const float *from, const __mmask16 *lanes, int
 TEMPLATE void pack_rows(float *out, const ink_gemm_part *p, int vectors)
 {
     const size_t n_whole = p->wide / p->panel, rest = p->wide % p->panel;
-    const size_t stride = LANES * (size_t)vectors, next = p->deep * stride;
+    const size_t stride = LANES * (size_t)vectors, next = p->panel_bytes / sizeof *out;
     __mmask16 whole[2], last[2];
     foreach (v, vectors) {
         whole[v] = lanes_from(LANES * (size_t)v, p->panel);
@@ -102,7 +102,8 @@ TEMPLATE void pack_part(float *out, const ink_gemm_part *p, int vectors)
         pack_rows(out, p, vectors);
         return;
     }
-    for (size_t first = 0; first < p->wide; first += p->panel, out += p->deep * stride) {
+    for (size_t first = 0; first < p->wide;
+         first += p->panel, out += p->panel_bytes / sizeof *out) {
         const size_t n = p->wide - first < p->panel ? p->wide - first : p->panel;
         for (size_t i = 0; i < n; i += LANES)
             pack_columns(out + i, stride, p, first + i, n - i < LANES ? n - i : LANES);
@@ -143,12 +144,14 @@ TEMPLATE void multiply(const ink_gemm_tile *t, int rows, int vectors)
     {                                                           \
         multiply(t, rows, vectors);                             \
     }
-#define TILES(X, vectors)                                                               \
-    X(1, vectors)                                                                       \
-    X(2, vectors)                                                                       \
-    X(3, vectors)                                                                       \
-    X(4, vectors) X(5, vectors) X(6, vectors) X(7, vectors) X(8, vectors) X(9, vectors) \
-        X(10, vectors) X(11, vectors) X(12, vectors) X(13, vectors) X(14, vectors)
+#define TILES(X, vectors)                                                                 \
+    X(1, vectors)                                                                         \
+    X(2, vectors)                                                                         \
+    X(3, vectors)                                                                         \
+    X(4, vectors)                                                                         \
+    X(5, vectors)                                                                         \
+    X(6, vectors) X(7, vectors) X(8, vectors) X(9, vectors) X(10, vectors) X(11, vectors) \
+        X(12, vectors) X(13, vectors) X(14, vectors)
 TILES(TILE, 1)
 TILES(TILE, 2)
 #undef TILE
