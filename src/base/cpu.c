@@ -10,11 +10,28 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static bool has_f16c(void)
 {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+/*
+ * Tiles are registers that Linux saves only for those who ask, once for all threads; it refuses
+ * where the processor has none.
+ */
+static bool has_amx(void)
+{
+    enum { LEAF = 7, BF16 = 1 << 22, TILE = 1 << 24, VECTOR_BF16 = 1 << 5 };
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* arch/x86 uapi prctl.h, XCR0 */
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid_count(LEAF, 0, &eax, &ebx, &ecx, &edx) || ~edx & (BF16 | TILE) ||
+        !__get_cpuid_count(LEAF, 1, &eax, &ebx, &ecx, &edx) || !(eax & VECTOR_BF16))
+        return false;
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
 /* __builtin_cpu_supports also asks XGETBV whether the operating system saves the registers. */
@@ -28,6 +45,8 @@ static uint32_t detect(void)
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vnni"))
         features |= INK_CPU_AVX512;
+    if (features == INK_CPU_AVX512 && has_amx())
+        features |= INK_CPU_AMX;
     return features;
 }
 
@@ -88,7 +107,7 @@ ink_status ink_cpu_select(uint32_t *features, ink_error *error)
         return INK_OK;
     }
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "INK_CPU=%s: unknown; use c, avx2, avx512, neon, dotprod or i8mm", wanted);
+                    "INK_CPU=%s: unknown; use c, avx2, avx512, amx, neon, dotprod or i8mm", wanted);
 }
 
 const char *ink_cpu_name(uint32_t features)

@@ -2,11 +2,9 @@
 
 #include "base/size.h"
 
-/* Blocks at most. Of k a multiple of 32: BF16 sums up so many before it adds them. */
-#define BLOCK_M 168 /* 12 tiles of 14, 28 of 6, 21 of 8 */
-#define BLOCK_N 384 /* 12 tiles of 32, 24 of 16, 32 of 12 */
-#define BLOCK_K 256
+#define BLOCK_K 256 /* a multiple of 32: BF16 sums up so many apart */
 
+/* As many panels of BLOCK_K as fit. */
 #define A_BYTES ((size_t)256 << 10)
 #define B_BYTES ((size_t)384 << 10)
 
@@ -65,16 +63,18 @@ static void multiply(const block *t)
 
 void ink_gemm_run(const ink_gemm *g, const ink_gemm_kernels *f)
 {
+    const size_t most_m = A_BYTES / (f->a_bytes * BLOCK_K) * f->rows;
+    const size_t most_n = B_BYTES / (f->b_bytes * BLOCK_K) * f->columns;
     block t = {.g = g, .f = f, .a = g->scratch, .b = (char *)g->scratch + A_BYTES};
     for (t.j = 0; t.j < g->n; t.j += t.n) {
-        t.n = even_run(g->n - t.j, BLOCK_N, f->columns);
+        t.n = even_run(g->n - t.j, most_n, f->columns);
         for (t.l = 0; t.l < g->k; t.l += t.k) {
             t.k = even_run(g->k - t.l, BLOCK_K, f->step);
             t.steps = ink_size_groups(t.k, f->step) * f->step;
             pack_b(&t);
             for (t.i = 0; t.i < g->m; t.i += t.m) {
-                t.m = even_run(g->m - t.i, BLOCK_M, f->rows);
-                t.tile_m = even_run(t.m, f->rows, 1);
+                t.m = even_run(g->m - t.i, most_m, f->rows);
+                t.tile_m = even_run(t.m, f->rows, f->row_step);
                 pack_a(&t);
                 multiply(&t);
             }

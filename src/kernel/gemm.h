@@ -35,6 +35,7 @@ typedef void ink_gemm_pack_fn(void *out, const ink_gemm_part *part);
 
 typedef struct ink_gemm_kernels {
     size_t rows, columns; /* of a tile at most */
+    size_t row_step;      /* with rows a multiple of it a tile is as quick as it can be */
     size_t step;          /* of k: packing fills up to a multiple of it, with zeros */
     size_t a_bytes;       /* of a panel of a, for each k */
     size_t b_bytes;       /* of a panel of b, for each k */

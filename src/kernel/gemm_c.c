@@ -25,6 +25,8 @@ void ink_gemm_f32_c(const ink_gemm *g)
 
 /* ---- BF16 */
 
+enum { RUN = 32 }; /* of k, summed up apart */
+
 static float flush(float x)
 {
     return fabsf(x) < FLT_MIN ? copysignf(0, x) : x;
@@ -32,7 +34,7 @@ static float flush(float x)
 
 static float rounded(float x)
 {
-    return flush(ink_bfloat_to_float(ink_bfloat_from_float(x)));
+    return ink_bfloat_to_float(ink_bfloat_from_float(flush(x)));
 }
 
 /*
@@ -48,18 +50,31 @@ static float add_product(float a, float b, float c)
     return fabsf(fmaf(a * up, b, c * up)) < FLT_MIN * up ? copysignf(0, sum) : sum;
 }
 
+/* Of a row of a or a column of b: what there is of RUN values, and zeros. */
+static void round_run(float *out, const float *from, size_t stride, size_t n)
+{
+    for (size_t l = 0; l < RUN; l++)
+        out[l] = l < n ? rounded(from[l * stride]) : 0;
+}
+
 void ink_gemm_bf16_c(const ink_gemm *g)
 {
     for (size_t i = 0; i < g->m; i++) {
         float *c = g->c + i * g->c_row;
         begin(g, c);
-        for (size_t pair = 0; pair < g->k + g->k % 2; pair += 2)
-            for (size_t l = pair + 2; l-- > pair;) {
-                const float a = l < g->k ? rounded(g->a[i * g->a_row + l * g->a_col]) : 0;
-                for (size_t j = 0; j < g->n; j++) {
-                    float b = l < g->k ? rounded(g->b[l * g->b_row + j * g->b_col]) : 0;
-                    c[j] = add_product(a, b, flush(c[j]));
+        for (size_t first = 0; first < g->k; first += RUN) {
+            const size_t n = g->k - first < RUN ? g->k - first : RUN;
+            float a[RUN], b[RUN];
+            round_run(a, g->a + i * g->a_row + first * g->a_col, g->a_col, n);
+            for (size_t j = 0; j < g->n; j++) {
+                float even = 0, odd = 0;
+                round_run(b, g->b + first * g->b_row + j * g->b_col, g->b_row, n);
+                for (size_t l = 0; l < RUN; l += 2) {
+                    even = add_product(a[l], b[l], even);
+                    odd = add_product(a[l + 1], b[l + 1], odd);
                 }
+                c[j] = flush(flush(c[j]) + flush(even + odd));
             }
+        }
     }
 }

@@ -68,13 +68,15 @@ typedef struct ink_values {
  * where a[i][l] stands at a[i * a_row + l * a_col], so that either operand may be transposed: of
  * each pair of strides one is 1. m, n and k are at least 1.
  *
- * gemm_bf16 takes a and b rounded to BF16, to nearest and ties to even, in pairs of l = 2p, 2p + 1
- * (zeros stand in for what an odd k lacks) of which the second goes first:
+ * gemm_bf16 takes a and b rounded to BF16, to nearest and ties to even, 32 of k at a time (zeros
+ * stand in for what the last of these lack), and sums up even and odd l apart, from +0 on:
  *
- *     c = flush(fma(a[2p + 1], b[2p + 1], c))         then the same for 2p
+ *     even = fma(a[i][2p], b[2p][j], even)
+ *     odd = fma(a[i][2p + 1], b[2p + 1][j], odd)      for p = 0 .. 15
+ *     c[i][j] = c[i][j] + (even + odd)
  *
- * where subnormal numbers count as zeros of their sign, before (of a, b and c) and after. That is
- * VDPBF16PS of AVX512_BF16 (Intel SDM, volume 2).
+ * Subnormal numbers count as zeros of their sign wherever they are read or come out. That is
+ * TDPBF16PS of AMX (Intel SDM, volume 2).
  */
 typedef struct ink_gemm {
     size_t m, n, k;

@@ -156,6 +156,7 @@ void ink_gemm_f32_neon(const ink_gemm *g)
     static const ink_gemm_kernels kernels = {
         .rows = TILE_ROWS,
         .columns = TILE_VECTORS * QUARTER,
+        .row_step = 1,
         .step = 1,
         .a_bytes = TILE_ROWS * sizeof(float),
         .b_bytes = TILE_VECTORS * QUARTER * sizeof(float),

@@ -147,6 +147,7 @@ void ink_gemm_f32_avx2(const ink_gemm *g)
     static const ink_gemm_kernels kernels = {
         .rows = TILE_ROWS,
         .columns = TILE_VECTORS * HALF,
+        .row_step = 1,
         .step = 1,
         .a_bytes = HALF * sizeof(float),
         .b_bytes = TILE_VECTORS * HALF * sizeof(float),
