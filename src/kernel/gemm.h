@@ -32,6 +32,7 @@ typedef struct ink_gemm_tile {
 } ink_gemm_tile;
 
 typedef void ink_gemm_pack_fn(void *out, const ink_gemm_part *part);
+typedef void ink_gemm_tile_fn(const ink_gemm_tile *tile);
 
 typedef struct ink_gemm_kernels {
     size_t rows, columns; /* of a tile at most */
@@ -40,7 +41,7 @@ typedef struct ink_gemm_kernels {
     size_t a_bytes;       /* of a panel of a, for each k */
     size_t b_bytes;       /* of a panel of b, for each k */
     ink_gemm_pack_fn *pack_a, *pack_b;
-    void (*tile)(const ink_gemm_tile *tile);
+    ink_gemm_tile_fn *tile;
 } ink_gemm_kernels;
 
 void ink_gemm_run(const ink_gemm *gemm, const ink_gemm_kernels *kernels);

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include "base/half.h"
 
 enum {
     MAX_M = 45,
@@ -13,6 +14,7 @@ enum {
     N_SMALL = MAX_M + MAX_N + MAX_K,
     N_PAIRS = N_FLOAT_KINDS * N_FLOAT_KINDS,
     N_LARGE = 24,
+    N_EDGE = 40,
     MAX_STEPS = 1 << 21
 };
 
@@ -30,6 +32,30 @@ static void add_operand(trial *t, rng *r, const char *name, size_t n_runs, size_
     float *x = trial_add(t, name, INPUT, FLOATS, n_runs, run * sizeof *x, (run + gap) * sizeof *x);
     for (size_t i = 0; i < n_runs; i++)
         fill_floats(r, x + i * (run + gap), run, kind);
+}
+
+/*
+ * Around 2^-126, the smallest normal number, where it shows whether a sum counts as subnormal
+ * before it is rounded or after: products of 2^-126 and of 2^-151, sums that begin at neighbors of
+ * 2^-126.
+ */
+static float draw_near(rng *r, bool factor)
+{
+    const uint32_t sign = (uint32_t)rng_below(r, 2) << 31;
+    if (!factor)
+        return ink_float_from_bits(sign | ((1u << 23) - 1 + (uint32_t)rng_below(r, 3)));
+    const uint32_t exponent = 127 - (rng_below(r, 2) ? 63 : 76);
+    return ink_float_from_bits(sign | ((exponent << 23) + ((uint32_t)rng_below(r, 4) << 22)));
+}
+
+static void approach_edge(trial *t, rng *r)
+{
+    for (operand *o = t->operands; o < t->operands + 3; o++)
+        for (size_t run = 0; run < o->n; run++) {
+            float *x = (float *)(void *)(o->before + run * o->stride);
+            for (size_t i = 0; i < o->used / sizeof *x; i++)
+                x[i] = draw_near(r, o->role == INPUT);
+        }
 }
 
 static void add_result(trial *t, rng *r, const shape *s, float_kind kind)
@@ -91,12 +117,16 @@ static shape draw_large(rng *r, size_t number)
     return s;
 }
 
-/* Every m, every n, every k, every kind of a with every kind of b, then large ones. */
+/*
+ * Every m, every n, every k, every kind of a with every kind of b, large ones, then those at the
+ * edge of subnormal numbers.
+ */
 static bool draw(trial *t, rng *r, size_t number)
 {
-    if (number >= N_SMALL + N_PAIRS + N_LARGE)
+    const size_t kinds = N_SMALL + N_PAIRS, larges = kinds + N_LARGE;
+    if (number >= larges + N_EDGE)
         return false;
-    bool large = number >= N_SMALL + N_PAIRS;
+    bool large = number >= kinds && number < larges, edge = number >= larges;
     shape s = large ? draw_large(r, number) : draw_shape(r, MAX_M, MAX_N, MAX_K);
     /* Every second shape has plain numbers: no wrong rounding hides behind an infinity there. */
     float_kind a = number % 2 ? FLOATS_GAUSSIAN : (float_kind)rng_below(r, N_FLOAT_KINDS);
@@ -107,11 +137,16 @@ static bool draw(trial *t, rng *r, size_t number)
         s.n = 1 + number - MAX_M;
     } else if (number < N_SMALL) {
         s.k = 1 + number - MAX_M - MAX_N;
-    } else if (!large) {
+    } else if (number < kinds) {
         a = (float_kind)((number - N_SMALL) / N_FLOAT_KINDS);
         b = (float_kind)((number - N_SMALL) % N_FLOAT_KINDS);
     }
+    if (edge) {
+        s.add = true;
+    }
     build(t, r, &s, a, b);
+    if (edge)
+        approach_edge(t, r);
     return true;
 }
 

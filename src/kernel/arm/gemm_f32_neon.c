@@ -133,10 +133,11 @@ TEMPLATE void multiply(const ink_gemm_tile *t, int rows, int vectors)
     {                                                           \
         multiply(t, rows, vectors);                             \
     }
+/* clang-format off */
 #define TILES(X, vectors) \
-    X(1, vectors)         \
-    X(2, vectors)         \
-    X(3, vectors) X(4, vectors) X(5, vectors) X(6, vectors) X(7, vectors) X(8, vectors)
+    X(1, vectors) X(2, vectors) X(3, vectors) X(4, vectors) \
+    X(5, vectors) X(6, vectors) X(7, vectors) X(8, vectors)
+/* clang-format on */
 TILES(TILE, 1)
 TILES(TILE, 2)
 TILES(TILE, 3)
@@ -145,7 +146,7 @@ TILES(TILE, 3)
 static void multiply_tile(const ink_gemm_tile *t)
 {
 #define TILE(rows, vectors) tile_##rows##_##vectors,
-    static void (*const tiles[TILE_VECTORS][TILE_ROWS])(const ink_gemm_tile *) = {
+    static ink_gemm_tile_fn *const tiles[TILE_VECTORS][TILE_ROWS] = {
         {TILES(TILE, 1)}, {TILES(TILE, 2)}, {TILES(TILE, 3)}};
 #undef TILE
     tiles[(t->columns - 1) / QUARTER][t->rows - 1](t);
