@@ -129,6 +129,15 @@ typedef enum ink_load {
 } ink_load;
 
 /*
+ * An adapter (LoRA): a GGUF file whose narrow matrices are added to those of the model that it was
+ * trained for.
+ */
+typedef struct ink_adapter {
+    const char *path;
+    float scale; /* times what is added: 1 as it was trained, 0 not at all */
+} ink_adapter;
+
+/*
  * Zero means the default of every field. The allocator, and what log and progress point to, outlive
  * the model.
  */
@@ -150,6 +159,12 @@ typedef struct ink_model_options {
      */
     const char *pack_cache;
     bool verify_pack_cache; /* read all of it at open, and compare its checksum */
+    /*
+     * [n_adapters]: added to the weights one behind the other, in floats; the weights themselves
+     * stay as they are. BAD_ARGUMENT: one belongs to another model.
+     */
+    const ink_adapter *adapters;
+    size_t n_adapters;
 } ink_model_options;
 
 /*
@@ -494,6 +509,53 @@ typedef struct ink_training_result {
 INK_MUST_USE INK_API ink_status ink_train(const char *in, const char *out,
                                           const ink_training *training, ink_training_result *result,
                                           ink_error *error);
+
+/* What an adapter is, in rows like those of INK_TRAINING_TABLE. */
+#define INK_ADAPTER_TABLE(X)                                                     \
+    X(int32_t, rank, 8, 1, 65536, "width of its matrices")                       \
+    X(float, alpha, 16, 1e-6f, 1e6f, "what it adds is taken alpha / rank times") \
+    X(float, adapter_dropout, 0, 0, 0.9f, "part that is dropped of what its matrices read")
+
+typedef struct ink_adapter_training {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_ADAPTER_TABLE(X)
+#undef X
+    /* what it changes: some of "q,k,v,qkv,o,gate,up,down", or "all" of them that the model has */
+    const char *targets;
+} ink_adapter_training;
+
+/* All defaults, all targets. */
+INK_API void ink_adapter_training_init(ink_adapter_training *adapter);
+
+/*
+ * Trains an adapter (LoRA) of the GGUF file `in`, whose weights stay as they are, in any format,
+ * and writes it to `out`: a GGUF file for ink_model_options.adapters. What it adds is nothing at
+ * first. In all else as ink_train. BAD_ARGUMENT: the model has no such target.
+ */
+INK_MUST_USE INK_API ink_status ink_train_adapter(const char *in, const char *out,
+                                                  const ink_adapter_training *adapter,
+                                                  const ink_training *training,
+                                                  ink_training_result *result, ink_error *error);
+
+/*
+ * A model with its adapters built in. Matrices that none of them changes are copied as they are.
+ */
+typedef struct ink_merging {
+    const ink_adapter *adapters; /* [n_adapters] */
+    size_t n_adapters;
+    /* format of the matrices that change, "F16", "Q8_0", ...; NULL: each keeps its own */
+    const char *type;
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress progress;
+} ink_merging;
+
+/*
+ * Writes the model `in` with its adapters to `out`. UNSUPPORTED: a matrix would have to be written
+ * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not fill.
+ */
+INK_MUST_USE INK_API ink_status ink_merge_adapters(const char *in, const char *out,
+                                          const ink_merging *merging, ink_error *error);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #define INK_CLI_BENCH_H
 
 #include "cli/roofline.h"
+#include "cli/setup.h"
 #include "cli/work.h"
 
 enum { INK_BENCH_MAX_REPEAT = 100 };
@@ -19,7 +20,7 @@ typedef struct ink_bench {
     bool json, roofline;
     size_t n_prompt, n_generate, depth, n_repeat;
     int n_threads;
-    ink_model_options open;
+    ink_open open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;

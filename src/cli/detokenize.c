@@ -14,7 +14,7 @@ static ink_status detokenize(const char *path, unsigned special, ink_error *erro
     ink_string text = {0};
     ink_buffer ids = {0};
     ink_status status = ink_setup_model(
-        &model, path, &(ink_model_options){.load = INK_LOAD_VOCABULARY, .n_threads = 1}, error);
+        &model, path, &(ink_open){.model = {.load = INK_LOAD_VOCABULARY, .n_threads = 1}}, error);
     if (status == INK_OK)
         status = ink_input_read("-", &ids, error);
     if (status == INK_OK)

@@ -14,7 +14,7 @@ static const char notes[] =
 typedef struct request {
     const char *path, *text, *ids;
     bool json, each;
-    ink_model_options open;
+    ink_open open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -86,7 +86,7 @@ static ink_status print_json(const request *r, ink_error *error)
 
 static ink_status run(request *r, ink_error *error)
 {
-    r->open.n_threads = r->session.n_threads;
+    r->open.model.n_threads = r->session.n_threads;
     INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(take_tokens(r, error));
     INK_TRY(evaluate(r, error));

@@ -21,7 +21,7 @@ static const char notes[] =
 typedef struct request {
     const char *path, *ids, *out;
     size_t split;
-    ink_model_options open;
+    ink_open open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -135,7 +135,7 @@ static ink_status take_ids(request *r, ink_error *error)
 
 static ink_status write_logits(request *r, ink_error *error)
 {
-    r->open.n_threads = r->session.n_threads;
+    r->open.model.n_threads = r->session.n_threads;
     INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(prepare(r, error));
     INK_TRY(write_range(r, 0, r->split, error));

@@ -22,7 +22,7 @@ static const char notes[] =
 typedef struct measure {
     const char *path, *text_path;
     bool json, all;
-    ink_model_options open;
+    ink_open open;
     ink_session_options session;
     ink_model *model;
     ink_session *state;
@@ -169,7 +169,7 @@ static ink_status print_result(const measure *m, ink_error *error)
 static ink_status run(measure *m, ink_error *error)
 {
     ink_bar bar;
-    m->open.n_threads = m->session.n_threads;
+    m->open.model.n_threads = m->session.n_threads;
     INK_TRY(ink_setup_model(&m->model, m->path, &m->open, error));
     INK_TRY(take_text(m, error));
     INK_TRY(prepare(m, error));

@@ -171,7 +171,7 @@ static ink_exit run_model(ink_run *run)
 {
     ink_error error = {0};
     ink_exit code;
-    run->open.n_threads = run->session.n_threads;
+    run->open.model.n_threads = run->session.n_threads;
     ink_status status = ink_setup_model(&run->model, run->path, &run->open, &error);
     if (status == INK_OK)
         status = prepare(run, &error);

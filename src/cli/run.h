@@ -15,7 +15,7 @@ typedef struct ink_run {
     bool raw, special, stats;
     bool may_be_empty; /* raw was asked for: no prompt then means what may open a text */
     ink_texts stops;
-    ink_model_options open;
+    ink_open open;
     ink_session_options session;
     ink_generation generation;
     ink_model *model;

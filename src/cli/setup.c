@@ -1,5 +1,6 @@
 #include "cli/setup.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
@@ -13,9 +14,9 @@ void ink_setup_session_defaults(ink_session_options *options)
     *options = (ink_session_options){.cache = "f16", .n_batch = 512};
 }
 
-void ink_setup_model_defaults(ink_model_options *options)
+void ink_setup_model_defaults(ink_open *open)
 {
-    *options = (ink_model_options){.pack_cache = getenv("INK_PACK_CACHE")};
+    *open = (ink_open){.model.pack_cache = getenv("INK_PACK_CACHE")};
 }
 
 static void log_line(void *context, ink_log_level level, const char *message)
@@ -25,19 +26,70 @@ static void log_line(void *context, ink_log_level level, const char *message)
         ink_say("%s", message);
 }
 
-ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
-                           ink_error *error)
+ink_log ink_setup_log(void)
+{
+    return (ink_log){.write = log_line};
+}
+
+/* How much of `text` is a path, and the scale behind it. */
+static size_t split_adapter(const char *text, float *scale)
+{
+    const char *colon = strrchr(text, ':');
+    char *end;
+    *scale = 1;
+    if (!colon || colon == text || isspace((unsigned char)colon[1]))
+        return strlen(text);
+    float number = strtof(colon + 1, &end);
+    if (end == colon + 1 || *end != '\0')
+        return strlen(text);
+    *scale = number;
+    return (size_t)(colon - text);
+}
+
+ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink_buffer *memory,
+                              ink_error *error)
+{
+    size_t at = 0;
+    ink_buffer_init(memory, NULL, SIZE_MAX);
+    for (size_t i = 0; i < texts->n_texts; i++) {
+        size_t n_bytes = split_adapter(texts->texts[i], &adapters[i].scale);
+        (void)ink_buffer_append(memory, texts->texts[i], n_bytes);
+        if (!ink_buffer_append(memory, "", 1))
+            return ink_fail_memory(error, "the names of adapters");
+    }
+    for (size_t i = 0; i < texts->n_texts; i++, at += strlen(memory->data + at) + 1)
+        adapters[i].path = memory->data + at; /* which no longer moves */
+    return INK_OK;
+}
+
+static ink_status open_with_bar(ink_model **out, const char *path, const ink_model_options *wanted,
+                                ink_error *error)
 {
     ink_bar bar;
+    ink_model_options options = *wanted;
     ink_interrupt_watch();
     ink_bar_init(&bar, "Loading");
-    ink_model_options options = *wanted;
-    options.log = (ink_log){.write = log_line};
+    options.log = ink_setup_log();
     options.progress = bar.progress;
     if (options.pack_cache && strcmp(options.pack_cache, "off") == 0)
         options.pack_cache = NULL;
     ink_status status = ink_model_open(out, path, &options, error);
     ink_bar_end(&bar);
+    return status;
+}
+
+ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
+                           ink_error *error)
+{
+    ink_adapter adapters[INK_MAX_TEXTS];
+    ink_buffer memory;
+    ink_model_options options = wanted->model;
+    ink_status status = ink_setup_adapters(&wanted->adapters, adapters, &memory, error);
+    options.adapters = adapters;
+    options.n_adapters = wanted->adapters.n_texts;
+    if (status == INK_OK)
+        status = open_with_bar(out, path, &options, error);
+    ink_buffer_deinit(&memory);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #ifndef INK_CLI_SETUP_H
 #define INK_CLI_SETUP_H
 
+#include "base/memory.h"
 #include "base/pool.h"
 #include "cli/options.h"
 
@@ -51,16 +52,30 @@
     INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session), \
         INK_OPTION_THREADS(session)
 
-/* Of commands that load weights; `open` is an ink_model_options. */
+/* What a command that loads weights is told of them. */
+typedef struct ink_open {
+    ink_model_options model;
+    ink_texts adapters; /* FILE[:SCALE] */
+} ink_open;
+
+#define INK_OPTION_LORA(adapters)                                                             \
+    {                                                                                         \
+        .name = "lora", .kind = INK_OPTION_TEXTS, .destination = adapters,                    \
+        .value = "FILE[:SCALE]", .help = "an adapter, and how much of it; may be given again" \
+    }
+
+/* `open` is the address of an ink_open. */
 #define INK_OPTION_WEIGHTS(open)                                                                  \
-    {.name = "pack_cache",                                                                        \
-     .kind = INK_OPTION_TEXT,                                                                     \
-     .destination = &(open)->pack_cache,                                                          \
-     .value = "DIR|off",                                                                          \
-     .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "       \
-             "says)"},                                                                            \
+    INK_OPTION_LORA(&(open)->adapters),                                                           \
+        {.name = "pack_cache",                                                                    \
+         .kind = INK_OPTION_TEXT,                                                                 \
+         .destination = &(open)->model.pack_cache,                                                \
+         .value = "DIR|off",                                                                      \
+         .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "   \
+                 "says)"},                                                                        \
     {                                                                                             \
-        .name = "verify", .kind = INK_OPTION_SWITCH, .destination = &(open)->verify_pack_cache,   \
+        .name = "verify", .kind = INK_OPTION_SWITCH,                                              \
+        .destination = &(open)->model.verify_pack_cache,                                          \
         .help = "check all bytes of kept weights before they are used", .only_with = "pack_cache" \
     }
 
@@ -86,14 +101,25 @@
 void ink_setup_session_defaults(ink_session_options *options);
 
 /* Before INK_OPTION_WEIGHTS: INK_PACK_CACHE names the folder of weights where no flag does. */
-void ink_setup_model_defaults(ink_model_options *options);
+void ink_setup_model_defaults(ink_open *open);
 
 /*
- * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log and
- * progress of `wanted` are filled in.
+ * With a progress bar, warnings on standard error, and Ctrl-C watched from here on. Log, progress
+ * and adapters of `wanted->model` are filled in.
  */
-ink_status ink_setup_model(ink_model **out, const char *path, const ink_model_options *wanted,
+ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
                            ink_error *error);
+
+/*
+ * Adapters as they are written on the command line: [INK_MAX_TEXTS] of them, whose paths are in
+ * `memory`, to be ended by ink_buffer_deinit. What stands behind the last ':' of a text is the
+ * scale if it is a number, else part of the path.
+ */
+ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink_buffer *memory,
+                              ink_error *error);
+
+/* A log that says warnings. */
+ink_log ink_setup_log(void);
 
 /* Warns of a context beyond what the model was trained for. */
 ink_status ink_setup_session(ink_session **out, const ink_model *model,

@@ -201,7 +201,7 @@ static ink_status show(const char *path, const ink_session_options *session, boo
     facts f = {.cache = session->cache};
     ink_model *model = NULL;
     INK_TRY(ink_setup_model(
-        &model, path, &(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = 1}, error));
+        &model, path, &(ink_open){.model = {.load = INK_LOAD_METADATA, .n_threads = 1}}, error));
     f.model = model;
     ink_model_get_info(model, &f.info);
     f.has_weights = f.info.n_parameters > 0;

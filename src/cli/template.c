@@ -85,7 +85,7 @@ static ink_status render_model(const request *wanted, ink_buffer *json, ink_aren
     if (wanted->no_generation_prompt)
         INK_TRY(turn_off_prompt(json, arena, error));
     INK_TRY(ink_setup_model(&model, wanted->source,
-                            &(ink_model_options){.load = INK_LOAD_VOCABULARY, .n_threads = 1},
+                            &(ink_open){.model = {.load = INK_LOAD_VOCABULARY, .n_threads = 1}},
                             error));
     ink_status status =
         ink_chat_render(model, json->data, json->n_bytes, wanted->now, &text, error);

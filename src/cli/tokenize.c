@@ -36,7 +36,7 @@ static ink_status tokenize(const char *path, unsigned special, bool json, ink_er
     ink_tokens tokens = {0};
     ink_buffer text = {0};
     ink_status status = ink_setup_model(
-        &model, path, &(ink_model_options){.load = INK_LOAD_VOCABULARY, .n_threads = 1}, error);
+        &model, path, &(ink_open){.model = {.load = INK_LOAD_VOCABULARY, .n_threads = 1}}, error);
     if (status == INK_OK)
         status = ink_input_read("-", &text, error);
     if (status == INK_OK)

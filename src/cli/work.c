@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "kernel/kernel.h"
 #include "model/decoder.h"
+#include "model/lora.h"
 
 /* A part of the model that multiplies n_columns columns. */
 static void add_matrix(ink_work *work, const ink_model *model, const ink_matrix *matrix,
@@ -28,6 +29,10 @@ static void add_weights(ink_work *work, const ink_model *model, const ink_weight
 {
     for (size_t role = 0; role < INK_N_WEIGHT_ROLES; role++) {
         add_matrix(work, model, &weights[role].matrix, n_columns);
+        for (const ink_lora_pair *pair = weights[role].adapters; pair; pair = pair->next) {
+            add_matrix(work, model, &pair->a, n_columns);
+            add_matrix(work, model, &pair->b, n_columns);
+        }
         if (weights[role].vector)
             work->weight_bytes += (double)weights[role].n * sizeof(float);
         if (weights[role].bias)

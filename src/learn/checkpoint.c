@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "format/gguf_writer.h"
-#include "model/weights.h"
 
-enum { NAME_BYTES = 128, F32 = 0 }; /* GGUF's number of the type */
+enum { NAME_BYTES = 256, F32 = 0 }; /* GGUF's number of the type */
 
 static const char *const moments[2] = {"first", "second"};
 
@@ -75,12 +73,15 @@ static ink_status get_state(const ink_gguf *gguf, ink_learning_state *state, ink
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-static ink_status add_weights(ink_gguf_writer *writer, const ink_model *model, ink_error *error)
+static ink_status add_values(ink_gguf_writer *writer, const ink_parameter_list *parameters,
+                             ink_error *error)
 {
-    for (size_t i = 0; i < model->bindings->n; i++) {
-        const ink_gguf_tensor *tensor = model->bindings->all[i].tensor;
-        INK_TRY(ink_gguf_writer_add_tensor(writer, tensor->name, F32, tensor->n_dims, tensor->shape,
-                                           error));
+    for (size_t i = 0; i < parameters->n + parameters->n_fixed; i++) {
+        const ink_parameter *p = &parameters->all[i];
+        uint64_t shape[INK_MAX_DIMS];
+        for (uint32_t d = 0; d < p->n_dims; d++)
+            shape[d] = p->shape[p->n_dims - 1 - d];
+        INK_TRY(ink_gguf_writer_add_tensor(writer, p->name, F32, p->n_dims, shape, error));
     }
     return INK_OK;
 }
@@ -100,57 +101,56 @@ static ink_status add_moments(ink_gguf_writer *writer, const ink_optimizer *opti
     return INK_OK;
 }
 
-static ink_status write_all(ink_gguf_writer *writer, const ink_model *model,
+static ink_status write_all(ink_gguf_writer *writer, const ink_subject *subject,
                             const ink_optimizer *optimizer, const char *path, ink_error *error)
 {
+    const ink_parameter_list *parameters = &subject->parameters;
     INK_TRY(ink_gguf_writer_begin(writer, path, error));
-    for (size_t i = 0; i < model->bindings->n; i++) {
-        const ink_binding *binding = &model->bindings->all[i];
-        INK_TRY(ink_gguf_writer_write(writer, (const char *)model->memory + binding->offset,
-                                      binding->n_bytes, error));
+    for (size_t i = 0; i < parameters->n + parameters->n_fixed; i++) {
+        const ink_parameter *p = &parameters->all[i];
+        INK_TRY(ink_gguf_writer_write(writer, p->data, p->n * sizeof *p->data, error));
     }
     if (optimizer) {
-        size_t n_bytes = optimizer->parameters->n_floats * sizeof(float);
+        size_t n_bytes = parameters->n_floats * sizeof(float);
         INK_TRY(ink_gguf_writer_write(writer, optimizer->first, n_bytes, error));
         INK_TRY(ink_gguf_writer_write(writer, optimizer->second, n_bytes, error));
     }
     return ink_gguf_writer_commit(writer, error);
 }
 
-static ink_status describe(ink_gguf_writer *writer, const ink_model *model,
+static ink_status describe(ink_gguf_writer *writer, const ink_subject *subject,
                            const ink_optimizer *optimizer, const ink_learning_state *state,
                            ink_error *error)
 {
-    INK_TRY(ink_gguf_writer_set_all(writer, model->gguf, error));
-    INK_TRY(ink_gguf_writer_set_u32(writer, "general.file_type", F32, error));
-    INK_TRY(add_weights(writer, model, error));
+    INK_TRY(subject->kind->describe(subject, writer, error));
+    INK_TRY(add_values(writer, &subject->parameters, error));
     if (!optimizer)
         return INK_OK;
     INK_TRY(set_state(writer, state, error));
     return add_moments(writer, optimizer, error);
 }
 
-static ink_status save(const ink_model *model, const ink_optimizer *optimizer,
+static ink_status save(const ink_subject *subject, const ink_optimizer *optimizer,
                        const ink_learning_state *state, const char *path, ink_error *error)
 {
     ink_gguf_writer *writer;
-    INK_TRY(ink_gguf_writer_new(&writer, 0, model->allocator, error));
-    ink_status status = describe(writer, model, optimizer, state, error);
+    INK_TRY(ink_gguf_writer_new(&writer, 0, subject->model->allocator, error));
+    ink_status status = describe(writer, subject, optimizer, state, error);
     if (status == INK_OK)
-        status = write_all(writer, model, optimizer, path, error);
+        status = write_all(writer, subject, optimizer, path, error);
     ink_gguf_writer_free(writer);
     return status;
 }
 
-ink_status ink_learned_save(const ink_model *model, const char *path, ink_error *error)
+ink_status ink_learned_save(const ink_subject *subject, const char *path, ink_error *error)
 {
-    return save(model, NULL, NULL, path, error);
+    return save(subject, NULL, NULL, path, error);
 }
 
-ink_status ink_checkpoint_save(const ink_model *model, const ink_optimizer *optimizer,
+ink_status ink_checkpoint_save(const ink_subject *subject, const ink_optimizer *optimizer,
                                const ink_learning_state *state, const char *path, ink_error *error)
 {
-    return save(model, optimizer, state, path, error);
+    return save(subject, optimizer, state, path, error);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -186,15 +186,14 @@ static ink_status read_all(const ink_gguf *gguf, ink_optimizer *optimizer,
     return INK_OK;
 }
 
-ink_status ink_checkpoint_load(ink_model *model, ink_optimizer *optimizer,
-                               ink_learning_state *state, const char *path, bool *found,
-                               ink_error *error)
+ink_status ink_checkpoint_load(ink_optimizer *optimizer, ink_learning_state *state,
+                               const char *path, bool *found, ink_error *error)
 {
     ink_gguf *gguf;
     *found = access(path, F_OK) == 0;
     if (!*found)
         return INK_OK;
-    INK_TRY(ink_gguf_open(&gguf, path, model->allocator, error));
+    INK_TRY(ink_gguf_open(&gguf, path, optimizer->allocator, error));
     ink_status status = read_all(gguf, optimizer, state, error);
     ink_gguf_free(gguf);
     return status;

@@ -5,26 +5,19 @@
 #include "model/model.h"
 
 typedef struct ink_parameter {
-    const char *name; /* of the tensor that it is; the model's */
+    const char *name; /* of the tensor that it is in files; the model's */
     float *data;      /* [n], in the order of the file */
     size_t n;
-    int n_dims;
+    uint32_t n_dims;
     size_t shape[INK_MAX_DIMS]; /* rows first, as the graph has it */
     bool decays;                /* matrices do; norms and biases do not */
 } ink_parameter;
 
 typedef struct ink_parameter_list {
-    ink_parameter *all;
+    ink_parameter *all; /* [n + n_fixed] */
     size_t n;
-    size_t n_floats; /* of all together */
+    size_t n_fixed;  /* behind those: what is not learned, and goes into the same files */
+    size_t n_floats; /* of all that is learned together */
 } ink_parameter_list;
-
-/*
- * All weights of a model that was opened with INK_LOAD_TRAINABLE. What says how to rotate is left
- * out. UNSUPPORTED names the part of the model that has no gradient. To be ended by
- * ink_delete(allocator, parameters->all).
- */
-ink_status ink_parameters_of_model(ink_parameter_list *parameters, ink_model *model,
-                                   ink_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-/* The training of a whole model: how long, at which rate, when it is measured and kept. */
+/* Training: how long, at which rate, when it is measured and kept. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -9,12 +9,12 @@
 #include "learn/checkpoint.h"
 #include "learn/text_source.h"
 #include "learn/trainer.h"
+#include "model/weights.h"
 
 typedef struct run {
     const ink_training *options;
     const char *out;
-    ink_model *model;
-    ink_parameter_list parameters;
+    ink_subject subject;
     ink_corpus corpus;
     ink_trainer trainer;
     ink_batch batch;
@@ -60,7 +60,7 @@ static double now(void)
 
 static ink_status choose_context(const run *r, size_t *n_context, ink_error *error)
 {
-    size_t trained = r->model->hparams.n_context;
+    size_t trained = r->subject.model->hparams.n_context;
     *n_context = r->options->context ? (size_t)r->options->context : trained;
     if (*n_context > trained)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
@@ -78,7 +78,9 @@ static void digest(run *r, const ink_corpus *corpus)
     ink_corpus_digest(corpus, texts);
     ink_sha256_init(&sum);
     ink_sha256_add(&sum, texts, sizeof texts);
-    ink_sha256_add(&sum, r->model->memory, r->model->weight_bytes);
+    const ink_model *model = r->subject.model;
+    ink_sha256_add(&sum, model->memory, model->bindings->memory_bytes);
+    r->subject.kind->digest(&r->subject, &sum);
 #define X(type, name, fallback, low, high, help) \
     ink_sha256_add(&sum, &r->options->name, sizeof r->options->name);
     INK_TRAINING_TABLE(X)
@@ -90,7 +92,7 @@ static ink_status read_texts(run *r, size_t n_context, ink_error *error)
 {
     ink_corpus_init(&r->corpus, r->options->allocator);
     for (size_t i = 0; i < r->options->n_texts; i++)
-        INK_TRY(ink_corpus_add_file(&r->corpus, r->model, r->options->texts[i], error));
+        INK_TRY(ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], error));
     return ink_corpus_begin(&r->corpus, n_context, r->options->validation,
                             (uint64_t)r->options->seed, error);
 }
@@ -115,28 +117,24 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
     const ink_training *o = r->options;
     size_t n_context;
     INK_TRY(check_options(o, error));
-    INK_TRY(ink_model_open(&r->model, in,
-                           &(ink_model_options){.allocator = o->allocator,
-                                                .log = o->log,
-                                                .load = INK_LOAD_TRAINABLE,
-                                                .n_threads = o->n_threads},
-                           error));
-    INK_TRY(ink_parameters_of_model(&r->parameters, r->model, error));
+    INK_TRY(ink_subject_open(&r->subject, in, o, error));
     INK_TRY(choose_context(r, &n_context, error));
     INK_TRY(read_texts(r, n_context, error));
     INK_TRY(make_batch(r, n_context, error));
     digest(r, &r->corpus);
-    return ink_trainer_init(&r->trainer, r->model, &r->parameters,
-                            &(ink_trainer_options){
-                                .n_tokens = r->batch.n_tokens,
-                                .n_context = n_context,
-                                .dropout = o->dropout,
-                                .recompute = o->recompute,
-                                .seed = (uint64_t)o->seed,
-                                .n_threads = o->n_threads,
-                                .adam = {o->beta1, o->beta2, 1e-8f, o->decay, o->clip},
-                            },
-                            error);
+    return ink_trainer_init(
+        &r->trainer, r->subject.model, &r->subject.parameters,
+        &(ink_trainer_options){
+            .n_tokens = r->batch.n_tokens,
+            .n_context = n_context,
+            .dropout = o->dropout,
+            .adapter_dropout = r->subject.adapter ? r->subject.adapter->adapter_dropout : 0,
+            .recompute = o->recompute,
+            .seed = (uint64_t)o->seed,
+            .n_threads = o->n_threads,
+            .adam = {o->beta1, o->beta2, 1e-8f, o->decay, o->clip},
+        },
+        error);
 }
 
 static ink_status go_on(run *r, ink_error *error)
@@ -144,8 +142,8 @@ static ink_status go_on(run *r, ink_error *error)
     bool found = false;
     r->state.best_loss = (double)INFINITY;
     if (r->options->checkpoint)
-        INK_TRY(ink_checkpoint_load(r->model, &r->trainer.optimizer, &r->state,
-                                    r->options->checkpoint, &found, error));
+        INK_TRY(ink_checkpoint_load(&r->trainer.optimizer, &r->state, r->options->checkpoint,
+                                    &found, error));
     if (found)
         INK_TRY(ink_corpus_go_to(&r->corpus, r->state.epoch, r->state.next, error));
     r->first_step = (int64_t)r->state.step;
@@ -234,7 +232,7 @@ static ink_status measure_and_judge(run *r, ink_error *error)
     if (better)
         r->state.best_loss = loss;
     if (better && r->options->patience > 0)
-        INK_TRY(ink_learned_save(r->model, r->out, error));
+        INK_TRY(ink_learned_save(&r->subject, r->out, error));
     r->stopped_early =
         r->options->patience > 0 && r->state.n_worse >= (uint64_t)r->options->patience;
     return INK_OK;
@@ -242,8 +240,8 @@ static ink_status measure_and_judge(run *r, ink_error *error)
 
 static ink_status keep(run *r, ink_error *error)
 {
-    return r->options->checkpoint ? ink_checkpoint_save(r->model, &r->trainer.optimizer, &r->state,
-                                                        r->options->checkpoint, error)
+    return r->options->checkpoint ? ink_checkpoint_save(&r->subject, &r->trainer.optimizer,
+                                                        &r->state, r->options->checkpoint, error)
                                   : INK_OK;
 }
 
@@ -273,7 +271,7 @@ static ink_status train(run *r, ink_error *error)
             return ink_fail(error, INK_CANCELLED, 0, "training was ended after step %lld of %lld",
                             (long long)r->state.step, (long long)r->options->steps);
     }
-    return r->options->patience > 0 ? INK_OK : ink_learned_save(r->model, r->out, error);
+    return r->options->patience > 0 ? INK_OK : ink_learned_save(&r->subject, r->out, error);
 }
 
 static void give_result(const run *r, ink_training_result *result)
@@ -284,7 +282,7 @@ static void give_result(const run *r, ink_training_result *result)
         .last = r->report,
         .first_step = r->first_step,
         .stopped_early = r->stopped_early,
-        .n_parameters = r->parameters.n_floats,
+        .n_parameters = r->subject.parameters.n_floats,
         .memory_bytes = ink_trainer_memory_bytes(&r->trainer),
     };
     ink_corpus_count(&r->corpus, &result->n_training_tokens, &result->n_validation_tokens);
@@ -298,14 +296,13 @@ static void clean_up(run *r)
     ink_delete(allocator, r->batch.tokens);
     ink_delete(allocator, r->batch.positions);
     ink_delete(allocator, r->batch.targets);
-    ink_delete(allocator, r->parameters.all);
-    ink_model_free(r->model);
+    ink_subject_close(&r->subject);
 }
 
-ink_status ink_train(const char *in, const char *out, const ink_training *training,
-                     ink_training_result *result, ink_error *error)
+static ink_status teach(ink_subject subject, const char *in, const char *out,
+                        const ink_training *training, ink_training_result *result, ink_error *error)
 {
-    run r = {.options = training, .out = out};
+    run r = {.options = training, .out = out, .subject = subject};
     r.corpus.allocator = r.trainer.allocator = training->allocator;
     ink_status status = set_up(&r, in, error);
     if (status == INK_OK)
@@ -316,4 +313,34 @@ ink_status ink_train(const char *in, const char *out, const ink_training *traini
         give_result(&r, result);
     clean_up(&r);
     return status;
+}
+
+ink_status ink_train(const char *in, const char *out, const ink_training *training,
+                     ink_training_result *result, ink_error *error)
+{
+    return teach((ink_subject){.kind = &ink_subject_model}, in, out, training, result, error);
+}
+
+ink_status ink_train_adapter(const char *in, const char *out, const ink_adapter_training *adapter,
+                             const ink_training *training, ink_training_result *result,
+                             ink_error *error)
+{
+#define X(type, name, fallback, low, high, help)                                                 \
+    if (!((double)adapter->name >= (double)(low) && (double)adapter->name <= (double)(high)))    \
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is %g; it must be from %g to %g", #name, \
+                        (double)adapter->name, (double)(low), (double)(high));
+    INK_ADAPTER_TABLE(X)
+#undef X
+    if (!adapter->targets)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "no matrices are named for the adapter");
+    return teach((ink_subject){.kind = &ink_subject_adapter, .adapter = adapter}, in, out, training,
+                 result, error);
+}
+
+void ink_adapter_training_init(ink_adapter_training *adapter)
+{
+    *adapter = (ink_adapter_training){.targets = "all"};
+#define X(type, name, fallback, low, high, help) adapter->name = fallback;
+    INK_ADAPTER_TABLE(X)
+#undef X
 }

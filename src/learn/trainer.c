@@ -47,6 +47,7 @@ static ink_status record(ink_trainer *t, ink_learning_graph *g, bool learns, ink
         .training = true,
         .recompute = learns && t->options.recompute,
         .dropout = learns ? t->options.dropout : 0,
+        .adapter_dropout = learns ? t->options.adapter_dropout : 0,
     };
     ink_graph_init(&g->graph, t->allocator);
     ink_model_record(t->model, &g->graph, shape, &g->step);

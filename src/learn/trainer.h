@@ -32,7 +32,7 @@ typedef struct ink_objective {
 typedef struct ink_trainer_options {
     size_t n_tokens; /* of a batch */
     size_t n_context;
-    float dropout;
+    float dropout, adapter_dropout;
     bool recompute; /* activations of a layer, in place of keeping them */
     uint64_t seed;  /* of dropout */
     int n_threads;

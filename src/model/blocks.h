@@ -7,6 +7,7 @@
 #define INK_MODEL_BLOCKS_H
 
 #include "model/decoder.h"
+#include "model/lora.h"
 
 /* What the tokens of a layer put there to be seen: into its cache, or in the step alone. */
 typedef struct ink_seen {
@@ -23,7 +24,7 @@ typedef struct ink_builder {
     ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
     uint32_t layer;
     ink_seen *seen; /* [n_layers] */
-    float dropout;
+    float dropout, adapter_dropout;
     ink_array *per_layer; /* [n, n_layers * n_per_layer]; NULL where the model has none */
 } ink_builder;
 
@@ -32,12 +33,14 @@ static inline bool ink_weight_present(const ink_weight *weight)
     return weight->matrix.n_rows > 0 || weight->vector;
 }
 
-/* x times a matrix, plus its bias. */
+/* x times a matrix, plus what adapters add, plus its bias. */
 static inline ink_array *ink_block_linear(ink_builder *b, const ink_weight *weight, ink_array *x)
 {
     if (!x)
         return NULL;
     ink_array *y = ink_linear(&weight->matrix, x);
+    for (const ink_lora_pair *pair = weight->adapters; pair; pair = pair->next)
+        y = ink_add(y, ink_lora_record(pair, x, b->step->seed, b->adapter_dropout));
     return weight->bias ? ink_add(y, ink_vector(b->graph, weight->bias, weight->matrix.n_rows)) : y;
 }
 

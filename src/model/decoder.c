@@ -142,7 +142,7 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
     };
     if (!shape.training)
         step->sequences = ink_input(b->graph, INK_POINTER, 1, n);
-    if (shape.dropout > 0)
+    if (shape.dropout > 0 || shape.adapter_dropout > 0)
         step->seed = ink_input(b->graph, INK_I32, 2, (size_t[]){1, 2});
     if (shape.n_outputs > 0 && shape.n_outputs < shape.n_tokens)
         step->chosen = ink_input(b->graph, INK_I32, 1, &shape.n_outputs);
@@ -161,6 +161,7 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
     ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
     record_inputs(&b, shape);
     b.dropout = shape.dropout;
+    b.adapter_dropout = shape.adapter_dropout;
     b.seen = ink_arena_take(&graph->arena, b.h->n_layers, sizeof *b.seen);
     if (!b.seen) {
         ink_fail_memory(&graph->error, "the layers of a step");

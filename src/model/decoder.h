@@ -24,10 +24,11 @@ typedef struct ink_step_shape {
     size_t n_context; /* of the session: some models rotate otherwise in long ones */
     /*
      * A step of training: its tokens see each other alone, and nothing is kept. The first position
-     * of each sequence is 0. Each part that a layer adds is dropped out by this rate.
+     * of each sequence is 0. Each part that a layer adds, and what adapters read, is dropped out by
+     * these rates.
      */
     bool training, recompute; /* recompute: layers are checkpoints (array/grad.h) */
-    float dropout;
+    float dropout, adapter_dropout;
 } ink_step_shape;
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/pool.h"
+#include "model/lora.h"
 #include "model/pack_cache.h"
 #include "model/text_work.h"
 #include "model/weights.h"
@@ -11,7 +12,12 @@
 
 static ink_status find_arch(ink_model *model, ink_error *error)
 {
-    ink_gguf_string name = {NULL, 0};
+    ink_gguf_string name = {NULL, 0}, type = {NULL, 0};
+    INK_TRY(ink_gguf_get_string(model->gguf, "general.type", &type, error));
+    if (type.text && strcmp(type.text, "adapter") == 0)
+        return ink_fail(error, INK_UNSUPPORTED, 0,
+                        "%s: is an adapter, which is added to a model and is none itself",
+                        ink_gguf_name(model->gguf));
     INK_TRY(ink_gguf_need(model->gguf, "general.architecture", error));
     INK_TRY(ink_gguf_get_string(model->gguf, "general.architecture", &name, error));
     model->arch = ink_arch_find(name.text);
@@ -103,6 +109,14 @@ static ink_status open_weights(ink_model *model, const ink_model_options *option
     return check_factors(model, error);
 }
 
+static ink_status open_adapters(ink_model *model, const ink_model_options *options,
+                                ink_error *error)
+{
+    for (size_t i = 0; i < options->n_adapters; i++)
+        INK_TRY(ink_lora_open(model, &options->adapters[i], options->load, error));
+    return INK_OK;
+}
+
 /* What is wrong with the weights comes first, whichever was found first. */
 static ink_status open_all(ink_model *model, const ink_model_options *options, int n_threads,
                            ink_error *error)
@@ -114,6 +128,7 @@ static ink_status open_all(ink_model *model, const ink_model_options *options, i
     INK_TRY(weights);
     INK_TRY(status);
     INK_TRY(check_vocabulary(model, error));
+    INK_TRY(open_adapters(model, options, error));
     if (model->pack_cache && model->memory)
         ink_pack_cache_keep(model->pack_cache, model->memory);
     return INK_OK;
@@ -127,6 +142,10 @@ static ink_status fill(ink_model *model, const char *path, const ink_model_optio
     INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
     if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
         model->load = INK_LOAD_VOCABULARY;
+    if (model->load == INK_LOAD_VOCABULARY && options->n_adapters > 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: %s is for weights, but only the vocabulary is opened", path,
+                        options->adapters[0].path);
     if (model->load == INK_LOAD_VOCABULARY)
         return open_vocabulary(model, error);
     return open_all(model, options, n_threads, error);
@@ -160,6 +179,7 @@ void ink_model_free(ink_model *model)
     ink_template_free(model->chat);
     ink_vocab_free(model->vocab);
     ink_pack_cache_close(model->pack_cache);
+    ink_loras_free(model);
     ink_delete_aligned(model->allocator, model->memory);
     ink_arena_deinit(&model->arena);
     ink_gguf_free(model->gguf);

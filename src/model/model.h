@@ -14,6 +14,7 @@ typedef struct ink_weight {
     const float *vector; /* one dimension: [n]; NULL when absent */
     size_t n;
     const float *bias; /* [n_rows], with experts [n_experts][n_rows]; NULL when absent */
+    struct ink_lora_pair *adapters; /* what is added to products with the matrix (lora.h) */
 } ink_weight;
 
 /* Bytes of one format in a model, for `show`. */
@@ -31,11 +32,12 @@ struct ink_model {
     ink_gguf *gguf;  /* metadata and token texts are borrowed from it */
     ink_arena arena; /* hyperparameters, weight tables */
     void *memory;    /* of all weights; of vectors alone when only metadata was loaded, */
-    struct ink_pack_cache *pack_cache;      /* or they are in its file; NULL when none is wanted */
-    size_t weight_bytes;                    /* of all weights in memory, loaded or not */
-    ink_weight weights[INK_N_WEIGHT_ROLES]; /* of the model */
+    struct ink_pack_cache *pack_cache; /* or they are in its file; NULL when none is wanted */
+    size_t weight_bytes;               /* of all weights and adapters in memory, loaded or not */
+    ink_weight weights[INK_N_WEIGHT_ROLES];   /* of the model */
     ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
     struct ink_bindings *bindings;            /* what is where; from the arena */
+    struct ink_lora *loras;                   /* adapters, first to last; NULL: none */
     ink_vocab *vocab;                         /* NULL when the file has none */
     struct ink_template *chat;                /* NULL when the file has none */
     ink_format_use uses[INK_N_FORMATS];

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/half.h"
+#include "model/lora.h"
 
 #define SAMPLE_BYTES 1024 /* of each weight */
 
@@ -104,6 +105,20 @@ static ink_status add_tensor(ink_sha256 *sum, const ink_gguf *gguf, const ink_gg
     return INK_OK;
 }
 
+/* All of them: they are small. Their matrices lie one way for models that run. */
+static void add_adapters(ink_sha256 *sum, const ink_model *model)
+{
+    for (const ink_lora *lora = model->loras; lora; lora = lora->next) {
+        add_u64(sum, lora->n_pairs);
+        for (size_t i = 0; i < lora->n_pairs; i++) {
+            add_text(sum, lora->pairs[i].name);
+            add_f32(sum, lora->pairs[i].scale);
+            add_u64(sum, lora->pairs[i].a.n_rows);
+        }
+        ink_sha256_add(sum, lora->memory, lora->memory ? lora->n_bytes : 0);
+    }
+}
+
 ink_status ink_state_identify(const ink_model *model, uint8_t digest[INK_SHA256_BYTES],
                               ink_error *error)
 {
@@ -114,6 +129,7 @@ ink_status ink_state_identify(const ink_model *model, uint8_t digest[INK_SHA256_
     add_u64(&sum, ink_gguf_n_tensors(model->gguf));
     for (size_t i = 0; i < ink_gguf_n_tensors(model->gguf); i++)
         INK_TRY(add_tensor(&sum, model->gguf, ink_gguf_get_tensor(model->gguf, i), error));
+    add_adapters(&sum, model);
     ink_sha256_finish(&sum, digest);
     return INK_OK;
 }
