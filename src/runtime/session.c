@@ -166,7 +166,7 @@ ink_status ink_session_new(ink_session **out, const ink_model *model,
                            const ink_session_options *options, ink_error *error)
 {
     const ink_session_options defaults = {0};
-    if (model->load != INK_LOAD_ALL)
+    if (model->load != INK_LOAD_ALL && model->load != INK_LOAD_TRAINABLE)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: opened without its weights; open it with INK_LOAD_ALL",
                         ink_gguf_name(model->gguf));
