@@ -32,6 +32,7 @@ typedef struct ink_corpus {
     size_t n_documents, documents_capacity;
     size_t n_context;
     uint64_t seed;
+    bool same_windows;   /* each epoch cuts where the first did; set before ink_corpus_begin */
     ink_window *windows; /* of this epoch, in their order */
     size_t n_windows;
     ink_window *kept_apart;

@@ -7,14 +7,15 @@
 
 #include "base/size.h"
 #include "learn/checkpoint.h"
+#include "learn/teaching.h"
 #include "learn/text_source.h"
-#include "learn/trainer.h"
 #include "model/weights.h"
 
 typedef struct run {
     const ink_training *options;
     const char *out;
     ink_subject subject;
+    ink_teaching teaching;
     ink_corpus corpus;
     ink_trainer trainer;
     ink_batch batch;
@@ -81,6 +82,7 @@ static void digest(run *r, const ink_corpus *corpus)
     const ink_model *model = r->subject.model;
     ink_sha256_add(&sum, model->memory, model->bindings->memory_bytes);
     r->subject.kind->digest(&r->subject, &sum);
+    ink_teaching_digest(&r->teaching, &sum);
 #define X(type, name, fallback, low, high, help) \
     ink_sha256_add(&sum, &r->options->name, sizeof r->options->name);
     INK_TRAINING_TABLE(X)
@@ -93,6 +95,7 @@ static ink_status read_texts(run *r, size_t n_context, ink_error *error)
     ink_corpus_init(&r->corpus, r->options->allocator);
     for (size_t i = 0; i < r->options->n_texts; i++)
         INK_TRY(ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], error));
+    r->corpus.same_windows = r->teaching.options && r->teaching.options->keep > 0;
     return ink_corpus_begin(&r->corpus, n_context, r->options->validation,
                             (uint64_t)r->options->seed, error);
 }
@@ -103,13 +106,7 @@ static ink_status make_batch(run *r, size_t n_context, ink_error *error)
     if (!ink_size_mul((size_t)r->options->batch, n_context, &n) || n > INT32_MAX)
         return ink_fail(error, INK_LIMIT, 0, "a batch of %d sequences of %zu tokens is too large",
                         r->options->batch, n_context);
-    r->batch.n_tokens = n;
-    r->batch.tokens = ink_new(r->options->allocator, n, sizeof(int32_t));
-    r->batch.positions = ink_new(r->options->allocator, n, sizeof(int32_t));
-    r->batch.targets = ink_new(r->options->allocator, n, sizeof(int32_t));
-    if (!r->batch.tokens || !r->batch.positions || !r->batch.targets)
-        return ink_fail_memory(error, "a batch of tokens");
-    return INK_OK;
+    return ink_batch_init(&r->batch, n, r->options->allocator, error);
 }
 
 static ink_status set_up(run *r, const char *in, ink_error *error)
@@ -121,6 +118,7 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
     INK_TRY(choose_context(r, &n_context, error));
     INK_TRY(read_texts(r, n_context, error));
     INK_TRY(make_batch(r, n_context, error));
+    INK_TRY(ink_teaching_open(&r->teaching, r->subject.model, &r->corpus, o, error));
     digest(r, &r->corpus);
     return ink_trainer_init(
         &r->trainer, r->subject.model, &r->subject.parameters,
@@ -133,6 +131,7 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
             .seed = (uint64_t)o->seed,
             .n_threads = o->n_threads,
             .adam = {o->beta1, o->beta2, 1e-8f, o->decay, o->clip},
+            .objective = r->teaching.options ? &r->teaching.objective : NULL,
         },
         error);
 }
@@ -174,6 +173,8 @@ static ink_status learn(run *r, ink_error *error)
     for (int32_t i = 0; i < o->accumulate; i++) {
         float loss;
         INK_TRY(ink_corpus_next(&r->corpus, &r->batch, error));
+        INK_TRY(ink_teaching_write(&r->teaching, &r->batch,
+                                   (uint64_t)o->seed + (r->state.step << 20) + (uint64_t)i, error));
         INK_TRY(ink_trainer_learn(&r->trainer, &r->batch, i + 1 == o->accumulate, &loss, error));
         sum += (double)loss;
         for (size_t j = 0; j < r->batch.n_tokens; j++)
@@ -292,19 +293,21 @@ static void clean_up(run *r)
 {
     const ink_allocator *allocator = r->options->allocator;
     ink_trainer_deinit(&r->trainer);
+    ink_teaching_close(&r->teaching);
     ink_corpus_deinit(&r->corpus);
-    ink_delete(allocator, r->batch.tokens);
-    ink_delete(allocator, r->batch.positions);
-    ink_delete(allocator, r->batch.targets);
+    ink_batch_deinit(&r->batch, allocator);
     ink_subject_close(&r->subject);
 }
 
-static ink_status teach(ink_subject subject, const char *in, const char *out,
-                        const ink_training *training, ink_training_result *result, ink_error *error)
+static ink_status teach(ink_subject subject, const ink_distillation *distillation, const char *in,
+                        const char *out, const ink_training *training, ink_training_result *result,
+                        ink_error *error)
 {
     run r = {.options = training, .out = out, .subject = subject};
     r.corpus.allocator = r.trainer.allocator = training->allocator;
-    ink_status status = set_up(&r, in, error);
+    ink_status status = ink_teaching_init(&r.teaching, distillation, error);
+    if (status == INK_OK)
+        status = set_up(&r, in, error);
     if (status == INK_OK)
         status = go_on(&r, error);
     if (status == INK_OK)
@@ -318,7 +321,14 @@ static ink_status teach(ink_subject subject, const char *in, const char *out,
 ink_status ink_train(const char *in, const char *out, const ink_training *training,
                      ink_training_result *result, ink_error *error)
 {
-    return teach((ink_subject){.kind = &ink_subject_model}, in, out, training, result, error);
+    return teach((ink_subject){.kind = &ink_subject_model}, NULL, in, out, training, result, error);
+}
+
+ink_status ink_distill(const char *in, const char *out, const ink_distillation *distillation,
+                       const ink_training *training, ink_training_result *result, ink_error *error)
+{
+    return teach((ink_subject){.kind = &ink_subject_model}, distillation, in, out, training, result,
+                 error);
 }
 
 ink_status ink_train_adapter(const char *in, const char *out, const ink_adapter_training *adapter,
@@ -333,8 +343,8 @@ ink_status ink_train_adapter(const char *in, const char *out, const ink_adapter_
 #undef X
     if (!adapter->targets)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "no matrices are named for the adapter");
-    return teach((ink_subject){.kind = &ink_subject_adapter, .adapter = adapter}, in, out, training,
-                 result, error);
+    return teach((ink_subject){.kind = &ink_subject_adapter, .adapter = adapter}, NULL, in, out,
+                 training, result, error);
 }
 
 void ink_adapter_training_init(ink_adapter_training *adapter)

@@ -15,7 +15,7 @@
 
 /*
  * What is to become small. NULL in place of one: the cross-entropy of the batch's targets, averaged
- * over those that count.
+ * over those that count, which is also what evaluation measures.
  */
 typedef struct ink_objective {
     void *context;
