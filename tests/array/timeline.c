@@ -66,6 +66,7 @@ static ink_attention attention_of(const variant *v)
         .soft_cap = v->soft_cap,
         .window = v->window,
         .causal = !v->looks_ahead,
+        .n_context = v->n_tokens,
     };
 }
 
