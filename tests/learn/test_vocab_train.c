@@ -136,22 +136,28 @@ static void test_limits_of_tokens(void **state)
 
 /* ---- Special tokens and texts that look like them. */
 
-/* Engines end generations at </s> whatever its type, so text must not become that token. */
+/*
+ * Engines end generations at </s> whatever its type, so text must not become that token; nor must
+ * it become one that stands for more than text here.
+ */
 static void test_known_texts_are_not_learned(void **state)
 {
     (void)state;
+    static const char *const words[] = {"</s>", "<EOT>", "<cut>", "</a>"};
+    enum { N_WORDS = 4, N_TIMES = 3 };
     const ink_special_token special = {text_of("<cut>"), INK_N_TOKEN_ROLES, 0};
     const ink_vocab_train_options options = {
         .n_tokens = 500, .pre = text_of("poro-chat"), .specials = &special, .n_specials = 1};
-    const char text[] = "</s></s></s></s><cut><cut><cut><EOT><EOT><EOT>";
-    ink_trained_vocab *trained = learn_text(&options, text_of(text));
-    for (size_t i = 1; i < trained->source.n_tokens; i++) {
-        assert_false(same_text(trained->source.tokens[i], text_of("</s>")));
-        assert_false(same_text(trained->source.tokens[i], text_of("<cut>")));
-        assert_false(same_text(trained->source.tokens[i], text_of("<EOT>")));
-    }
+    ink_text texts[N_WORDS * N_TIMES]; /* each is one word */
+    for (size_t i = 0; i < N_WORDS * N_TIMES; i++)
+        texts[i] = text_of(words[i % N_WORDS]);
+    ink_trained_vocab *trained = learn_texts(&options, texts, N_WORDS * N_TIMES);
     ink_vocab *vocab = open_trained(trained);
-    (void)expect_back(vocab, text_of(text));
+    for (size_t i = 0; i < N_WORDS; i++) {
+        bool plain = ink_vocab_find(vocab, text_of(words[i])) > 0;
+        assert_int_equal(plain, i == N_WORDS - 1); /* </a> is a text like others */
+        assert_int_equal(expect_back(vocab, text_of(words[i])) == 1, plain);
+    }
     ink_vocab_free(vocab);
     ink_trained_vocab_free(trained);
 }
