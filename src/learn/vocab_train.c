@@ -9,8 +9,8 @@
 #define N_BYTES 256u
 #define MAX_PART_BYTES ((size_t)16 << 20) /* of a text, taken at once */
 
-static const ink_train_row rows[] = {
-    [INK_TRAIN_BYTE_PAIRS] =
+static const ink_vocab_train_row rows[] = {
+    [INK_LEARN_BYTE_PAIRS] =
         {
             .model = "gpt2",
             .has_words = true,
@@ -19,7 +19,7 @@ static const ink_train_row rows[] = {
             .count = ink_bpe_count,
             .learn = ink_bpe_learn,
         },
-    [INK_TRAIN_CHARACTERS] =
+    [INK_LEARN_CHARACTERS] =
         {
             .model = "llama",
             .min_count = 1,
@@ -44,7 +44,7 @@ static const ink_special_token *find_role(const ink_vocab_train_options *options
     return NULL;
 }
 
-static bool is_required(const ink_train_row *row, ink_token_role role)
+static bool is_required(const ink_vocab_train_row *row, ink_token_role role)
 {
     for (size_t i = 0; i < row->n_roles; i++)
         if (row->roles[i] == role)
@@ -66,7 +66,7 @@ static const ink_special_token *usual_token(ink_token_role role)
 static bool list_specials(ink_vocab_trainer *trainer)
 {
     ink_vocab_train_options *options = &trainer->options;
-    const ink_train_row *row = trainer->row;
+    const ink_vocab_train_row *row = trainer->row;
     size_t n = 0;
     ink_special_token *list =
         ink_new(trainer->allocator, options->n_specials + row->n_roles, sizeof *list);
@@ -139,14 +139,14 @@ static ink_status check_options(const ink_vocab_train_options *options, ink_erro
 {
     if ((size_t)options->kind >= N_ROWS)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no such kind of vocabulary");
-    if (options->n_specials > INK_TRAIN_MAX_SPECIALS)
+    if (options->n_specials > INK_VOCAB_TRAIN_MAX_SPECIALS)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%zu special tokens, at most %d are supported",
-                        options->n_specials, INK_TRAIN_MAX_SPECIALS);
-    if (options->max_token_bytes > INK_TRAIN_MAX_TOKEN_BYTES ||
-        options->max_word_bytes > INK_TRAIN_MAX_WORD_BYTES)
+                        options->n_specials, INK_VOCAB_TRAIN_MAX_SPECIALS);
+    if (options->max_token_bytes > INK_VOCAB_TRAIN_MAX_TOKEN_BYTES ||
+        options->max_word_bytes > INK_VOCAB_TRAIN_MAX_WORD_BYTES)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "a token may have at most %d bytes, and all words %zu",
-                        INK_TRAIN_MAX_TOKEN_BYTES, INK_TRAIN_MAX_WORD_BYTES);
+                        INK_VOCAB_TRAIN_MAX_TOKEN_BYTES, INK_VOCAB_TRAIN_MAX_WORD_BYTES);
     if (options->no_bytes && rows[options->kind].byte_level)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "byte pairs are made of bytes: no_bytes is for characters");
@@ -161,13 +161,13 @@ static void settle(ink_vocab_trainer *trainer, const ink_vocab_train_options *op
     *own = *options;
     trainer->row = &rows[options->kind];
     if (own->pre.n_bytes == 0)
-        own->pre = (ink_text){INK_TRAIN_PRETOKENIZER, strlen(INK_TRAIN_PRETOKENIZER)};
+        own->pre = (ink_text){INK_VOCAB_TRAIN_PRETOKENIZER, strlen(INK_VOCAB_TRAIN_PRETOKENIZER)};
     if (own->min_count == 0)
         own->min_count = trainer->row->min_count;
     if (own->max_token_bytes == 0)
-        own->max_token_bytes = INK_TRAIN_TOKEN_BYTES;
+        own->max_token_bytes = INK_VOCAB_TRAIN_TOKEN_BYTES;
     if (own->max_word_bytes == 0)
-        own->max_word_bytes = INK_TRAIN_WORD_BYTES;
+        own->max_word_bytes = INK_VOCAB_TRAIN_WORD_BYTES;
 }
 
 static ink_status check_tokens(const ink_vocab_trainer *trainer, ink_error *error)

@@ -21,17 +21,20 @@
 #include "text/vocab.h"
 
 /* Bytes that a learned token stands for; in the file's spelling it has up to twice as many. */
-#define INK_TRAIN_TOKEN_BYTES 64u
-#define INK_TRAIN_MAX_TOKEN_BYTES (INK_VOCAB_MAX_TOKEN_BYTES / 2)
+#define INK_VOCAB_TRAIN_TOKEN_BYTES 64u
+#define INK_VOCAB_TRAIN_MAX_TOKEN_BYTES (INK_VOCAB_MAX_TOKEN_BYTES / 2)
 
 /* Of the distinct words together. */
-#define INK_TRAIN_WORD_BYTES ((size_t)64 << 20)
-#define INK_TRAIN_MAX_WORD_BYTES ((size_t)1 << 30)
+#define INK_VOCAB_TRAIN_WORD_BYTES ((size_t)64 << 20)
+#define INK_VOCAB_TRAIN_MAX_WORD_BYTES ((size_t)1 << 30)
 
-#define INK_TRAIN_MAX_SPECIALS 1024
-#define INK_TRAIN_PRETOKENIZER "qwen2"
+#define INK_VOCAB_TRAIN_MAX_SPECIALS 1024
+#define INK_VOCAB_TRAIN_PRETOKENIZER "qwen2"
 
-typedef enum ink_train_kind { INK_TRAIN_BYTE_PAIRS, INK_TRAIN_CHARACTERS } ink_train_kind;
+typedef enum ink_vocab_train_kind {
+    INK_LEARN_BYTE_PAIRS,
+    INK_LEARN_CHARACTERS
+} ink_vocab_train_kind;
 
 /* A token that no text becomes by merging. */
 typedef struct ink_special_token {
@@ -43,13 +46,13 @@ typedef struct ink_special_token {
 
 /* Zero means the default of every field but n_tokens. Borrowed until the trainer is freed. */
 typedef struct ink_vocab_train_options {
-    ink_train_kind kind;
+    ink_vocab_train_kind kind;
     /*
      * Of the whole vocabulary, special tokens and the 256 bytes included. 0: as many as there are
      * characters; byte pairs need a number.
      */
     size_t n_tokens;
-    ink_text pre; /* of pretokenizers.def; empty: INK_TRAIN_PRETOKENIZER. For byte pairs */
+    ink_text pre; /* of pretokenizers.def; empty: INK_VOCAB_TRAIN_PRETOKENIZER. For byte pairs */
     /* The first tokens, in this order; characters have <unk>, BOS and EOS before all others. */
     const ink_special_token *specials; /* [n_specials] */
     size_t n_specials;
@@ -59,8 +62,8 @@ typedef struct ink_vocab_train_options {
     bool no_bytes; /* characters only: no token for each byte; what is unknown is <unk> */
     /* What is seen less often is not learned; 0: 2 for pairs, 1 for characters. */
     uint64_t min_count;
-    size_t max_token_bytes; /* 0: INK_TRAIN_TOKEN_BYTES */
-    size_t max_word_bytes;  /* 0: INK_TRAIN_WORD_BYTES */
+    size_t max_token_bytes; /* 0: INK_VOCAB_TRAIN_TOKEN_BYTES */
+    size_t max_word_bytes;  /* 0: INK_VOCAB_TRAIN_WORD_BYTES */
     ink_progress progress;  /* of finish */
 } ink_vocab_train_options;
 

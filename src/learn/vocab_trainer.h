@@ -10,7 +10,7 @@
 #include "text/pretokenizer.h"
 #include "text/token_special.h"
 
-typedef struct ink_train_row {
+typedef struct ink_vocab_train_row {
     const char *model; /* as in tokenizer.ggml.model */
     bool has_words;    /* a pre-tokenizer cuts them */
     bool byte_level;
@@ -22,11 +22,11 @@ typedef struct ink_train_row {
     ink_status (*count)(ink_vocab_trainer *trainer, ink_text text, ink_error *error);
     /* The builder has special tokens and bytes. */
     ink_status (*learn)(ink_vocab_trainer *trainer, ink_vocab_builder *builder, ink_error *error);
-} ink_train_row;
+} ink_vocab_train_row;
 
 struct ink_vocab_trainer {
     const ink_allocator *allocator;
-    const ink_train_row *row;
+    const ink_vocab_train_row *row;
     /* Zeros that mean a default are filled in, but for n_tokens; `specials` are these: */
     ink_vocab_train_options options;
     ink_special_token *specials; /* [n_specials], in the order of their ids */

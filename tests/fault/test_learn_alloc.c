@@ -62,7 +62,7 @@ static void byte_pairs(void **state)
 static void characters(void **state)
 {
     (void)state;
-    ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS};
+    ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS};
     assert_true(ink_fail_each_allocation(learn, &options, MAX_CALLS) > 20);
 }
 

@@ -34,7 +34,7 @@ static ink_vocab_train_options read_options(const uint8_t *head,
     bool characters = head[0] & IS_CHARACTERS;
     size_t n_tokens = N_FIXED + (size_t)head[2];
     return (ink_vocab_train_options){
-        .kind = characters ? INK_TRAIN_CHARACTERS : INK_TRAIN_BYTE_PAIRS,
+        .kind = characters ? INK_LEARN_CHARACTERS : INK_LEARN_BYTE_PAIRS,
         .n_tokens = characters && !(head[0] & HAS_SIZE) ? 0 : n_tokens,
         .pre = names ? (ink_text){names, strcspn(names, " ")} : (ink_text){0},
         .specials = specials,
@@ -74,7 +74,7 @@ static size_t check_text(const ink_vocab *vocab, const ink_vocab_train_options *
     demand(ink_vocab_encode(vocab, text, how, &list, NULL) == INK_OK);
     demand(ink_vocab_decode(vocab, list.ids, list.n_tokens, whole, &back, NULL) == INK_OK);
     if (!options->no_bytes)
-        check_back(&back, text, options->kind == INK_TRAIN_CHARACTERS);
+        check_back(&back, text, options->kind == INK_LEARN_CHARACTERS);
     for (size_t i = 0; i < list.n_tokens; i++) {
         ink_token_type type = ink_vocab_token_type(vocab, list.ids[i]);
         n_pieces += type == INK_TOKEN_NORMAL || type == INK_TOKEN_BYTE;

@@ -13,7 +13,7 @@ static void test_shakespeare(void **state)
     char *bytes = read_shared_text("tinyshakespeare.txt", &n_bytes);
     const ink_text text = {bytes, n_bytes};
     for (int no_bytes = 0; no_bytes < 2; no_bytes++) {
-        const ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS,
+        const ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS,
                                                  .no_bytes = no_bytes};
         ink_trained_vocab *trained = learn_text(&options, text);
         assert_int_equal(trained->source.n_tokens, 65 + N_FIRST + (no_bytes ? 0 : N_BYTES));
@@ -36,7 +36,7 @@ static void test_layout(void **state)
     const ink_special_token specials[] = {{text_of("<pad>"), INK_ROLE_PADDING, 0},
                                           {text_of("<end>"), INK_ROLE_EOS, 0}};
     const ink_vocab_train_options options = {
-        .kind = INK_TRAIN_CHARACTERS, .specials = specials, .n_specials = 2, .add_eos = true};
+        .kind = INK_LEARN_CHARACTERS, .specials = specials, .n_specials = 2, .add_eos = true};
     ink_trained_vocab *trained = learn_text(&options, text_of(sample));
     const ink_vocab_source *source = &trained->source;
     ink_vocab *vocab = open_trained(trained);
@@ -68,7 +68,7 @@ static void test_few(void **state)
                 {N_FIRST + N_BYTES + 1, 0, 1, 11}, /* the space: it could not come back otherwise */
                 {1000, 0, 12, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS,
+        const ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS,
                                                  .n_tokens = rows[i].n_tokens,
                                                  .min_count = rows[i].min_count};
         ink_trained_vocab *trained = learn_text(&options, text_of(sample));
@@ -87,7 +87,7 @@ static void test_few(void **state)
 static void test_space(void **state)
 {
     (void)state;
-    const ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS};
+    const ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS};
     ink_trained_vocab *trained = learn_text(&options, text_of("ab"));
     ink_vocab *vocab = open_trained(trained);
     assert_int_equal(trained->source.n_tokens, N_FIRST + N_BYTES + 3);
@@ -101,7 +101,7 @@ static void test_space(void **state)
 static void test_unknown(void **state)
 {
     (void)state;
-    const ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS, .no_bytes = true};
+    const ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS, .no_bytes = true};
     ink_trained_vocab *trained = learn_text(&options, text_of("ab"));
     ink_vocab *vocab = open_trained(trained);
     ink_token_list list;
@@ -120,7 +120,7 @@ static void test_unknown(void **state)
 static void test_lookalikes(void **state)
 {
     (void)state;
-    const ink_vocab_train_options options = {.kind = INK_TRAIN_CHARACTERS};
+    const ink_vocab_train_options options = {.kind = INK_LEARN_CHARACTERS};
     ink_trained_vocab *trained = learn_text(&options, text_of("a b\xe2\x96\x81"
                                                               "a\xe2\x96\x81"));
     ink_vocab *vocab = open_trained(trained);

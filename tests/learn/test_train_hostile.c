@@ -11,8 +11,9 @@ enum { LONG_BYTES = 10000000, SHORT_BYTES = 1 << 19, GROWTH = 4, N_TRIES = 2 };
 static void expect_learned(const char *name, ink_text text, size_t n_tokens)
 {
     for (int kind = 0; kind < 2; kind++) {
-        const ink_vocab_train_options options = {
-            .kind = (ink_train_kind)kind, .n_tokens = kind == INK_TRAIN_BYTE_PAIRS ? n_tokens : 0};
+        const ink_vocab_train_options options = {.kind = (ink_vocab_train_kind)kind,
+                                                 .n_tokens =
+                                                     kind == INK_LEARN_BYTE_PAIRS ? n_tokens : 0};
         ink_trained_vocab *trained = learn_text(&options, text);
         ink_vocab *vocab = open_trained(trained);
         size_t n_pieces = expect_back(vocab, text);
@@ -131,7 +132,7 @@ static void test_limit_of_words(void **state)
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
         const ink_vocab_train_options options = {
-            .kind = (ink_train_kind)kind, .n_tokens = 300, .max_word_bytes = 20};
+            .kind = (ink_vocab_train_kind)kind, .n_tokens = 300, .max_word_bytes = 20};
         ink_vocab_trainer *trainer = trainer_of(&options);
         ink_error error = {0};
         for (int i = 0; i < 9; i++)

@@ -266,20 +266,20 @@ static void test_refusals(void **state)
     bad.pre = text_of("nobody's");
     expect_refused(bad, INK_UNSUPPORTED, "nobody's");
     bad = good;
-    bad.kind = (ink_train_kind)7;
+    bad.kind = (ink_vocab_train_kind)7;
     expect_refused(bad, INK_BAD_ARGUMENT, "kind");
     bad = good;
     bad.no_bytes = true;
     expect_refused(bad, INK_BAD_ARGUMENT, "no_bytes");
     bad = good;
-    bad.max_token_bytes = INK_TRAIN_MAX_TOKEN_BYTES + 1;
+    bad.max_token_bytes = INK_VOCAB_TRAIN_MAX_TOKEN_BYTES + 1;
     expect_refused(bad, INK_BAD_ARGUMENT, "at most 512 bytes");
     bad = good;
     bad.n_specials = 1;
     bad.add_eos = true;
     expect_refused(bad, INK_BAD_ARGUMENT, "EOS");
     bad = good;
-    bad.n_specials = INK_TRAIN_MAX_SPECIALS + 1;
+    bad.n_specials = INK_VOCAB_TRAIN_MAX_SPECIALS + 1;
     expect_refused(bad, INK_BAD_ARGUMENT, "1025 special tokens");
 }
 

@@ -99,8 +99,8 @@ static void trained_vocabularies(void **state)
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
         ink_trained_vocab *trained = learn((ink_vocab_train_options){
-            .kind = (ink_train_kind)kind,
-            .n_tokens = kind == INK_TRAIN_BYTE_PAIRS ? 262 : 0,
+            .kind = (ink_vocab_train_kind)kind,
+            .n_tokens = kind == INK_LEARN_BYTE_PAIRS ? 262 : 0,
             .specials = ink_special_token_named("bos"),
             .n_specials = 1,
             .add_bos = true,
