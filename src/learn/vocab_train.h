@@ -10,7 +10,8 @@
  *
  * Two kinds. Byte pairs ("gpt2" in tokenizer.ggml.model; Sennrich et al. 2016, over bytes as
  * Radford et al. 2019): every byte is a token, so no text is lost, and the most frequent pair of
- * neighbors inside words becomes the next token, again and again. Words are cut by the very
+ * neighbors inside words becomes the next token, again and again (of pairs as frequent, the one
+ * whose left token is older, then whose right one is). Words are cut by the very
  * pre-tokenizer that the vocabulary is used with. Characters ("llama"): each character of the texts
  * is a token, and each byte, for the others. That kind writes a space as U+2581, as SentencePiece
  * does, so a U+2581 of a text comes back as a space, which is always a token.
@@ -52,14 +53,22 @@ typedef struct ink_vocab_train_options {
      * characters; byte pairs need a number.
      */
     size_t n_tokens;
-    ink_text pre; /* of pretokenizers.def; empty: INK_VOCAB_TRAIN_PRETOKENIZER. For byte pairs */
+    /*
+     * For byte pairs, a name of pretokenizers.def; empty: INK_VOCAB_TRAIN_PRETOKENIZER. Of those
+     * that clean spaces, engines drop spaces when they decode a whole text: gpt-2, llama-bpe, ...
+     */
+    ink_text pre;
     /* The first tokens, in this order; characters have <unk>, BOS and EOS before all others. */
     const ink_special_token *specials; /* [n_specials] */
     size_t n_specials;
     bool add_bos, add_eos; /* texts begin and end with them where encoding adds special tokens */
     /* Control tokens written in the texts are tokens there, as user-defined ones always are. */
     bool parse_special;
-    bool no_bytes; /* characters only: no token for each byte; what is unknown is <unk> */
+    /*
+     * Characters only: no token for each byte. Any other character is then the unknown token, and
+     * lost, and other engines may fail at it.
+     */
+    bool no_bytes;
     /* What is seen less often is not learned; 0: 2 for pairs, 1 for characters. */
     uint64_t min_count;
     size_t max_token_bytes; /* 0: INK_VOCAB_TRAIN_TOKEN_BYTES */
