@@ -1,20 +1,13 @@
 /*
- * Learning a vocabulary from texts: the first brick of training a model.
+ * Learning a vocabulary from texts: new, add..., finish, free. One thread; the result depends on
+ * nothing but the options and how often each word is seen.
  *
- * new, add..., finish, free. Texts are cut into words as they come and only distinct words are
- * kept, so memory goes by those: 16 bytes for each of their bytes, 50 for each word, and 50 to 100
- * for each pair of tokens that stand side by side in them. That is 15 MB for 5 MB of English and
- * 100 MB for 20 MB with 300,000 words, and at worst, in long words of random letters, 80 bytes for
- * each byte. One thread; the result depends on nothing but the options and how often each word is
- * seen.
- *
- * Two kinds. Byte pairs ("gpt2" in tokenizer.ggml.model; Sennrich et al. 2016, over bytes as
- * Radford et al. 2019): every byte is a token, so no text is lost, and the most frequent pair of
- * neighbors inside words becomes the next token, again and again (of pairs as frequent, the one
- * whose left token is older, then whose right one is). Words are cut by the very
- * pre-tokenizer that the vocabulary is used with. Characters ("llama"): each character of the texts
- * is a token, and each byte, for the others. That kind writes a space as U+2581, as SentencePiece
- * does, so a U+2581 of a text comes back as a space, which is always a token.
+ * Byte pairs (tokenizer.ggml.model "gpt2"; Sennrich et al. 2016, over bytes as Radford et al.
+ * 2019): every byte is a token, and the most frequent pair of neighbors inside words becomes the
+ * next, again and again; of pairs as frequent, the one whose left token is older, then whose right
+ * one is. Words are cut by the very pre-tokenizer that the vocabulary is used with. Characters
+ * ("llama"): each character of the texts is a token, and each byte, for the others; a space is
+ * written as U+2581 there, so a text's own U+2581 comes back as a space.
  */
 #ifndef INK_LEARN_VOCAB_TRAIN_H
 #define INK_LEARN_VOCAB_TRAIN_H
@@ -25,7 +18,12 @@
 #define INK_VOCAB_TRAIN_TOKEN_BYTES 64u
 #define INK_VOCAB_TRAIN_MAX_TOKEN_BYTES (INK_VOCAB_MAX_TOKEN_BYTES / 2)
 
-/* Of the distinct words together. */
+/*
+ * Of the distinct words together, by which memory goes: 16 bytes for each of their bytes, 50 for
+ * each word, 50 to 100 for each pair of tokens that stand side by side in them. That is 15 MB for 5
+ * MB of English, 100 MB for 20 MB with 300,000 words, and at worst, in long words of random
+ * letters, 80 bytes a byte.
+ */
 #define INK_VOCAB_TRAIN_WORD_BYTES ((size_t)64 << 20)
 #define INK_VOCAB_TRAIN_MAX_WORD_BYTES ((size_t)1 << 30)
 
