@@ -480,6 +480,11 @@ typedef struct ink_training {
      * NULL: it is not.
      */
     const char *checkpoint;
+    /*
+     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights in
+     * F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a warning.
+     */
+    const char *precision;
     int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;
     ink_log log;

@@ -25,12 +25,17 @@ typedef struct ink_lesson {
      .help = help_,                                                       \
      .low = (double)(low_),                                               \
      .high = (double)(high_)},
-#define INK_OPTION_TRAINING_TEXTS(lesson)               \
-    {.name = "text",                                    \
-     .kind = INK_OPTION_TEXTS,                          \
-     .destination = &(lesson)->texts,                   \
-     .value = "FILE",                                   \
-     .help = "what to learn from; may be given again"}, \
+#define INK_OPTION_TRAINING_TEXTS(lesson)                   \
+    {.name = "precision",                                   \
+     .kind = INK_OPTION_CHOICE,                             \
+     .destination = &(lesson)->training.precision,          \
+     .value = "f32|bf16",                                   \
+     .help = "of products with weights"},                   \
+        {.name = "text",                                    \
+         .kind = INK_OPTION_TEXTS,                          \
+         .destination = &(lesson)->texts,                   \
+         .value = "FILE",                                   \
+         .help = "what to learn from; may be given again"}, \
         INK_OPTION_THREADS(&(lesson)->training)
 
 /*

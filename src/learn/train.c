@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/size.h"
 #include "learn/checkpoint.h"
 #include "learn/teaching.h"
@@ -29,6 +30,7 @@ typedef struct run {
 void ink_training_init(ink_training *training)
 {
     memset(training, 0, sizeof *training);
+    training->precision = "f32";
 #define X(type, name, fallback, low, high, help) training->name = fallback;
     INK_TRAINING_TABLE(X)
 #undef X
@@ -47,6 +49,24 @@ static ink_status check_options(const ink_training *t, ink_error *error)
     if (t->patience > 0 && t->validation == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "patience needs measurements, and validation is 0");
+    return INK_OK;
+}
+
+/* BF16 where only slower kernels have it gives the same bits, and is no gain. */
+static ink_status choose_precision(const ink_training *t, ink_precision *precision,
+                                   ink_error *error)
+{
+    uint32_t features;
+    *precision = INK_PRECISION_F32;
+    if (!t->precision || strcmp(t->precision, "f32") == 0)
+        return INK_OK;
+    if (strcmp(t->precision, "bf16") != 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "precision \"%.20s\": use f32 or bf16",
+                        t->precision);
+    *precision = INK_PRECISION_BF16;
+    INK_TRY(ink_cpu_select(&features, error));
+    if (!(features & INK_CPU_AMX))
+        ink_warn(&t->log, "this processor has no BF16 products; bf16 is slower than f32 here");
     return INK_OK;
 }
 
@@ -87,6 +107,8 @@ static void digest(run *r, const ink_corpus *corpus)
     ink_sha256_add(&sum, &r->options->name, sizeof r->options->name);
     INK_TRAINING_TABLE(X)
 #undef X
+    if (r->options->precision)
+        ink_sha256_add(&sum, r->options->precision, strlen(r->options->precision));
     ink_sha256_finish(&sum, r->state.digest);
 }
 
@@ -113,7 +135,9 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
 {
     const ink_training *o = r->options;
     size_t n_context;
+    ink_precision precision;
     INK_TRY(check_options(o, error));
+    INK_TRY(choose_precision(o, &precision, error));
     INK_TRY(ink_subject_open(&r->subject, in, o, error));
     INK_TRY(choose_context(r, &n_context, error));
     INK_TRY(read_texts(r, n_context, error));
@@ -127,6 +151,7 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
             .n_context = n_context,
             .dropout = o->dropout,
             .adapter_dropout = r->subject.adapter ? r->subject.adapter->adapter_dropout : 0,
+            .precision = precision,
             .recompute = o->recompute,
             .seed = (uint64_t)o->seed,
             .n_threads = o->n_threads,

@@ -49,6 +49,7 @@ static ink_status record(ink_trainer *t, ink_learning_graph *g, bool learns, ink
         .adapter_dropout = learns ? t->options.adapter_dropout : 0,
     };
     ink_graph_init(&g->graph, t->allocator);
+    g->graph.precision = t->options.precision;
     ink_model_record(t->model, &g->graph, shape, &g->step);
     g->targets = ink_input(&g->graph, INK_I32, 1, &n);
     g->share = ink_input(&g->graph, INK_F32, 2, (size_t[]){1, 1});
