@@ -73,6 +73,15 @@ static const struct eater {
     {"phi3", {"<unk>", "<s>", "<|endoftext|>"}},
 };
 
+bool ink_vocab_is_known_text(ink_text text)
+{
+    for (size_t i = 0; i < sizeof known_texts / sizeof known_texts[0]; i++)
+        if (strlen(known_texts[i].text) == text.n_bytes &&
+            memcmp(known_texts[i].text, text.data, text.n_bytes) == 0)
+            return true;
+    return false;
+}
+
 static int32_t find_text(const ink_vocab *vocab, const char *text)
 {
     return ink_vocab_find(vocab, (ink_text){text, strlen(text)});

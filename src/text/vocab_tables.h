@@ -82,6 +82,12 @@ ink_status ink_vocab_build_merges(ink_vocab *vocab, const ink_vocab_source *sour
 ink_status ink_vocab_build_roles(ink_vocab *vocab, const ink_vocab_source *source,
                                  ink_error *error);
 
+/*
+ * A token of this text has a role or ends a generation whatever a file says of it: what is learned
+ * from texts must not have it.
+ */
+bool ink_vocab_is_known_text(ink_text text);
+
 /* The byte that a text of the form <0x00> to <0xFF> names; -1 for others. */
 int ink_vocab_named_byte(ink_text text);
 
