@@ -455,6 +455,7 @@ INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t
     X(int32_t, evaluate_batches, 20, 0, 1000000000, "batches of a measurement; 0: all there are") \
     X(int32_t, save_every, 250, 1, 1000000000, "steps between two checkpoints")                   \
     X(int32_t, patience, 0, 0, 1000000, "measurements without progress that end it; 0: none do")  \
+    X(int32_t, cut, 0, 0, 1, "records longer than the context are cut there, not refused")        \
     X(int32_t, recompute, 0, 0, 1, "compute activations again instead of keeping them")           \
     X(int64_t, seed, 0, 0, INT64_MAX, "of all that is random")
 
@@ -472,7 +473,10 @@ typedef struct ink_training {
 #define X(type, name, fallback, low, high, help) type name;
     INK_TRAINING_TABLE(X)
 #undef X
-    /* [n_texts] files: plain text; names that end with ".jsonl": one JSON object a line */
+    /*
+     * [n_texts] files: plain text; names that end with ".jsonl": one JSON object a line, {"text"},
+     * {"prompt", "completion"} or {"messages"}, of which completions and answers are learned
+     */
     const char *const *texts;
     size_t n_texts;
     /*
@@ -610,6 +614,31 @@ typedef struct ink_comparison {
 INK_MUST_USE INK_API ink_status ink_compare(const char *model, const char *other,
                                             const ink_training *training,
                                             ink_comparison *comparison, ink_error *error);
+
+/* What a new model is made of. Zero means the default of every field but the first two. */
+typedef struct ink_creation {
+    /* A JSON file: an architecture and its hyperparameters (docs/training.md). */
+    const char *config;
+    /*
+     * Where its tokens are from: a number, how many are learned from the texts, as byte pairs;
+     * "chars": the characters of the texts; else the path of a model whose vocabulary it gets.
+     */
+    const char *vocabulary;
+    const char *const *texts; /* [n_texts], as in ink_training */
+    size_t n_texts;
+    int64_t seed; /* of the first weights */
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress progress;
+} ink_creation;
+
+/*
+ * Writes a model with random weights, to be trained, to `out`. A file that was created of the very
+ * same is left as it is, so that training that was broken off goes on without this work. Errors of
+ * the configuration name its file and the key.
+ */
+INK_MUST_USE INK_API ink_status ink_model_create(const char *out, const ink_creation *creation,
+                                                 ink_error *error);
 
 #ifdef __cplusplus
 }

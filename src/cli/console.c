@@ -118,7 +118,7 @@ static ink_status find_command(const char *name, const console_command **out, in
             return INK_OK;
         }
     }
-    const char *nearest = ink_option_nearest(name, names, N_COMMANDS);
+    const char *nearest = ink_nearest(name, names, N_COMMANDS);
     if (nearest)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "unknown command /%s; did you mean /%s?", name,
                         nearest);

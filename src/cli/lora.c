@@ -7,22 +7,12 @@ static const char *const notes =
     "The adapter is for `run --lora OUT.gguf`, or `merge` to build it in. Ctrl-C keeps what was\n"
     "learned in OUT.gguf.checkpoint, and the same command goes on from there.";
 
-static void print_result(const char *out, const ink_training_result *result)
+static ink_exit run(const ink_call *call, ink_lesson *lesson)
 {
-    char memory[INK_SIZE_BYTES], count[INK_SIZE_BYTES];
-    printf("%s: %s parameters, %lld steps, %s beside the model's weights\n", out,
-           ink_format_count(result->n_parameters, count), (long long)result->last.step,
-           ink_format_bytes(result->memory_bytes, memory));
-}
-
-ink_exit ink_cmd_lora(const ink_call *call)
-{
-    ink_lesson lesson = {.shown = 0};
     ink_adapter_training wanted, *adapter = &wanted;
     const char *arguments[INK_MAX_ARGUMENTS];
-    ink_training *training = &lesson.training;
+    ink_training *training = &lesson->training;
     ink_training_result result;
-    ink_training_init(training);
     ink_adapter_training_init(adapter);
     training->batch = 1; /* what suits a model that is already good at something */
     training->rate = 2e-4f;
@@ -43,14 +33,22 @@ ink_exit ink_cmd_lora(const ink_call *call)
      .high = (double)(high_)},
         INK_ADAPTER_TABLE(X)
 #undef X
-            INK_TRAINING_TABLE(INK_OPTION_OF_TRAINING) INK_OPTION_TRAINING_TEXTS(&lesson),
+            INK_TRAINING_TABLE(INK_OPTION_OF_TRAINING) INK_OPTION_TRAINING_TEXTS(lesson),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     ink_error error = {0};
-    ink_status status = ink_lesson_begin(&lesson, arguments[1], &error);
+    ink_status status = ink_lesson_begin(lesson, arguments[1], &error);
     if (status == INK_OK)
         status = ink_train_adapter(arguments[0], arguments[1], adapter, training, &result, &error);
-    if (status == INK_OK)
-        print_result(arguments[1], &result);
-    return ink_finish(status, &error);
+    return ink_lesson_end(lesson, status, &result, &error);
+}
+
+ink_exit ink_cmd_lora(const ink_call *call)
+{
+    ink_lesson *lesson = ink_lesson_new();
+    if (!lesson)
+        return ink_finish(INK_NO_MEMORY, &(ink_error){.message = ""});
+    ink_exit code = run(call, lesson);
+    ink_lesson_free(lesson);
+    return code;
 }

@@ -31,7 +31,7 @@ const ink_command *ink_command_find(const char *name)
             return &commands[i];
         names[i] = commands[i].name;
     }
-    const char *nearest = ink_option_nearest(name, names, N_COMMANDS);
+    const char *nearest = ink_nearest(name, names, N_COMMANDS);
     if (nearest)
         ink_say("unknown command '%.100s'; did you mean '%s'?", name, nearest);
     else

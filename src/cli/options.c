@@ -184,7 +184,7 @@ static bool unknown(const parser *p, const char *word, size_t n_bytes)
             n++;
         }
     snprintf(found, sizeof found, "%.*s", (int)(n_bytes < 40 ? n_bytes : 40), word);
-    const char *nearest = ink_option_nearest(found + strspn(found, "-"), names, n);
+    const char *nearest = ink_nearest(found + strspn(found, "-"), names, n);
     if (nearest)
         ink_say("%s: unknown option %s; did you mean --%s?", command, found, nearest);
     else

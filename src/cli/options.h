@@ -9,6 +9,7 @@
 #ifndef INK_CLI_OPTIONS_H
 #define INK_CLI_OPTIONS_H
 
+#include "base/nearest.h"
 #include "base/number.h"
 #include "cli/command.h"
 
@@ -79,9 +80,6 @@ double ink_option_number(const ink_option *option);
 /* As a person writes it: 0.01, 1000000. */
 const char *ink_option_print_number(const ink_option *option, double value,
                                     char out[INK_FLOAT_BYTES]);
-
-/* The name that a typing error would turn into `word`, or NULL when none is near. */
-const char *ink_option_nearest(const char *word, const char *const *names, size_t n_names);
 
 /* Writes "--name" with dashes. */
 enum { INK_FLAG_BYTES = 48 };

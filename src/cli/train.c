@@ -1,75 +1,99 @@
-/* Teaching a model from texts. */
-#include <math.h>
+/* Teaching a model from texts: one that is there, or a new one. */
 #include <stdio.h>
-#include "base/status.h"
-#include "cli/interrupt.h"
-#include "cli/setup.h"
 #include "cli/terminal.h"
+#include "cli/train_options.h"
 
-enum { PATH_BYTES = 4096 };
+static const char notes[] =
+    "--text: names that end with .jsonl have one object a line: {\"text\"}, {\"prompt\",\n"
+    "\"completion\"} or {\"messages\"}; only completions and answers are learned.\n"
+    "--vocabulary: how many tokens to learn from the texts, chars for their characters, or a model\n"
+    "that has one. OUT.gguf.checkpoint keeps the state: the same command goes on from there, to\n"
+    "the same weights. docs/training.md says more.";
 
-typedef struct lesson {
-    ink_training training;
-    ink_texts texts;
-    const char *out, *from, *checkpoint;
-    char checkpoint_path[PATH_BYTES];
-    double shown; /* when a line was last printed */
-} lesson;
+typedef struct request {
+    const char *from, *config, *vocabulary;
+    char first[INK_LESSON_PATH_BYTES]; /* the new model, before it has learned anything */
+} request;
 
-static void print_step(const ink_training_report *r)
+static bool check_usage(const request *r)
 {
-    printf("step %lld of %lld  loss %.4f", (long long)r->step, (long long)r->steps, r->loss);
-    if (!isnan(r->validation_loss))
-        printf("  validation %.4f", r->validation_loss);
-    printf("  rate %.2e  norm %.2f  %.0f tokens/s  %.0f s left\n", r->rate, r->gradient_norm,
-           r->tokens_per_second, r->seconds_left);
-    (void)fflush(stdout);
+    if (!r->from == !r->config)
+        ink_say("train: a model to begin with is needed: --from MODEL, or --config FILE for a new "
+                "one");
+    else if (r->config && !r->vocabulary)
+        ink_say("train: a new model needs a --vocabulary: a number of tokens, chars, or a model "
+                "that has one");
+    else
+        return true;
+    return false;
 }
 
-static bool report(void *context, const ink_training_report *r)
+static ink_status create(request *r, const ink_lesson *lesson, ink_error *error)
 {
-    lesson *l = context;
-    double now = ink_terminal_seconds();
-    if (!isnan(r->validation_loss) || now - l->shown > 1 || r->step == r->steps) {
-        print_step(r);
-        l->shown = now;
-    }
-    const ink_progress progress = ink_interrupt_progress();
-    return progress.report(progress.context, 0);
+    ink_bar bar;
+    if (!r->config)
+        return INK_OK;
+    (void)snprintf(r->first, sizeof r->first, "%s.first", lesson->out);
+    r->from = r->first;
+    ink_bar_init(&bar, "Vocabulary");
+    ink_creation creation = {.config = r->config,
+                             .vocabulary = r->vocabulary,
+                             .texts = lesson->texts.texts,
+                             .n_texts = lesson->texts.n_texts,
+                             .seed = lesson->training.seed,
+                             .log = lesson->training.log,
+                             .progress = bar.progress};
+    ink_status status = ink_model_create(r->first, &creation, error);
+    ink_bar_end(&bar);
+    return status;
 }
 
-#define ROW_int64_t INK_OPTION_INT64
-#define ROW_int32_t INK_OPTION_INT
-#define ROW_float INK_OPTION_FLOAT
+static ink_exit train(request *r, ink_lesson *lesson, const char *out)
+{
+    ink_error error = {0};
+    ink_training_result result;
+    ink_status status = ink_lesson_begin(lesson, out, &error);
+    if (status == INK_OK)
+        status = create(r, lesson, &error);
+    if (status == INK_OK)
+        status = ink_train(r->from, out, &lesson->training, &result, &error);
+    return ink_lesson_end(lesson, status, &result, &error);
+}
+
+static ink_exit run(const ink_call *call, ink_lesson *lesson)
+{
+    request r = {.from = NULL};
+    const char *arguments[INK_MAX_ARGUMENTS];
+    ink_training *training = &lesson->training;
+    const ink_option options[] = {
+        {.name = "The model", .kind = INK_OPTION_HEADING},
+        {.name = "from",
+         .kind = INK_OPTION_TEXT,
+         .destination = &r.from,
+         .value = "MODEL",
+         .help = "the model to begin with",
+         .not_with = "config"},
+        INK_OPTION_WORD("config", &r.config, "FILE", "JSON that describes a new one"),
+        {.name = "vocabulary",
+         .kind = INK_OPTION_TEXT,
+         .destination = &r.vocabulary,
+         .value = "N|chars|MODEL",
+         .help = "of the new one",
+         .only_with = "config"},
+        {.name = "Texts and records", .kind = INK_OPTION_HEADING},
+        INK_OPTION_TRAINING_TEXTS(lesson),
+        {.name = "Training", .kind = INK_OPTION_HEADING},
+        INK_TRAINING_TABLE(INK_OPTION_OF_TRAINING){0}};
+    INK_PARSE(call, options, notes, arguments);
+    return check_usage(&r) ? train(&r, lesson, arguments[0]) : INK_EXIT_USAGE;
+}
 
 ink_exit ink_cmd_train(const ink_call *call)
 {
-    lesson l = {.checkpoint = NULL};
-    const char *arguments[INK_MAX_ARGUMENTS];
-    ink_training_result result;
-    ink_training_init(&l.training);
-    const ink_option options[] = {
-        {.name = "text", .kind = INK_OPTION_TEXTS, .destination = &l.texts, .value = "FILE",
-         .help = "what to learn from; may be given again"},
-        {.name = "from", .kind = INK_OPTION_TEXT, .destination = &l.from, .value = "MODEL",
-         .help = "the model to begin with"},
-#define X(type, name_, fallback, low_, high_, help_)                                      \
-    {.name = #name_, .kind = ROW_##type, .destination = &l.training.name_, .value = "N", \
-     .help = help_, .low = (double)(low_), .high = (double)(high_)},
-        INK_TRAINING_TABLE(X)
-#undef X
-        {.name = "threads", .kind = INK_OPTION_INT, .destination = &l.training.n_threads,
-         .value = "N", .help = "threads", .low = 0, .high = 256},
-        {0}};
-    INK_PARSE(call, options, NULL, arguments);
-    l.out = arguments[0];
-    (void)snprintf(l.checkpoint_path, sizeof l.checkpoint_path, "%s.checkpoint", l.out);
-    l.training.texts = l.texts.texts;
-    l.training.n_texts = l.texts.n_texts;
-    l.training.checkpoint = l.checkpoint_path;
-    l.training.report = report;
-    l.training.report_context = &l;
-    ink_error error = {0};
-    ink_status status = ink_train(l.from, l.out, &l.training, &result, &error);
-    return ink_finish(status, &error);
+    ink_lesson *lesson = ink_lesson_new();
+    if (!lesson)
+        return ink_finish(INK_NO_MEMORY, &(ink_error){.message = ""});
+    ink_exit code = run(call, lesson);
+    ink_lesson_free(lesson);
+    return code;
 }

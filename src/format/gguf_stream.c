@@ -151,17 +151,30 @@ static ink_status pad(const ink_gguf_writer *writer, ink_file_writer *file, ink_
     return INK_OK;
 }
 
+static void append_header(const ink_gguf_writer *writer, ink_buffer *out, uint64_t n_tensors,
+                          uint32_t part)
+{
+    ink_buffer_text(out, INK_GGUF_MAGIC);
+    append_u32(out, INK_GGUF_VERSION);
+    append_u64(out, n_tensors);
+    append_metadata(writer, out, part);
+    if (n_tensors > 0)
+        append_table(writer, out, part);
+}
+
+bool ink_gguf_writer_metadata(const ink_gguf_writer *writer, ink_buffer *out)
+{
+    append_header(writer, out, 0, 0);
+    return !out->failed;
+}
+
 static ink_status write_header(const ink_gguf_writer *writer, ink_file_writer *file, uint32_t part,
                                ink_error *error)
 {
     ink_buffer header;
     uint64_t n_tensors = count_tensors(writer, part);
     ink_buffer_init(&header, writer->allocator, INK_GGUF_MAX_HEADER_BYTES);
-    ink_buffer_text(&header, INK_GGUF_MAGIC);
-    append_u32(&header, INK_GGUF_VERSION);
-    append_u64(&header, n_tensors);
-    append_metadata(writer, &header, part);
-    append_table(writer, &header, part);
+    append_header(writer, &header, n_tensors, part);
     ink_status status;
     if (header.failed)
         status = ink_fail(error, INK_NO_MEMORY, 0,

@@ -8,6 +8,7 @@
 #ifndef INK_FORMAT_GGUF_WRITER_H
 #define INK_FORMAT_GGUF_WRITER_H
 
+#include "base/memory.h"
 #include "format/gguf.h"
 
 typedef struct ink_gguf_writer ink_gguf_writer;
@@ -55,6 +56,12 @@ ink_status ink_gguf_writer_set_value(ink_gguf_writer *writer, const char *key,
 
 /* Every value of an open file but the split keys. */
 ink_status ink_gguf_writer_set_all(ink_gguf_writer *writer, const ink_gguf *gguf, ink_error *error);
+
+/*
+ * Before begin: a file of the metadata so far, without tensors, behind what `out` has, so that it
+ * can be read as others are before anything is written. false: `out` is full.
+ */
+bool ink_gguf_writer_metadata(const ink_gguf_writer *writer, ink_buffer *out);
 
 /*
  * Before begin. Types that Inkling only knows by name may be written too; `shape` in file order,

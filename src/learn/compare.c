@@ -102,10 +102,11 @@ static ink_status compare(comparing *c, const char *model, const char *other, in
         &(ink_model_options){.allocator = t->allocator, .log = t->log, .load = INK_LOAD_METADATA},
         error));
     ink_model_get_info(c->words, &info);
+    size_t n_context = t->context ? (size_t)t->context : info.n_context;
+    const ink_text_options how = {n_context, t->cut != 0, &t->log};
     for (size_t i = 0; i < t->n_texts; i++)
-        INK_TRY(ink_corpus_add_file(&c->corpus, c->words, t->texts[i], error));
-    INK_TRY(ink_corpus_begin(&c->corpus, t->context ? (size_t)t->context : info.n_context,
-                             t->validation, (uint64_t)t->seed, error));
+        INK_TRY(ink_corpus_add_file(&c->corpus, c->words, t->texts[i], &how, error));
+    INK_TRY(ink_corpus_begin(&c->corpus, n_context, t->validation, (uint64_t)t->seed, error));
     INK_TRY(open_side(c, &c->sides[0], model, error));
     INK_TRY(open_side(c, &c->sides[1], other, error));
     return compare_windows(c, error);

@@ -68,27 +68,69 @@ ink_status ink_corpus_add(ink_corpus *c, const int32_t *tokens, const int32_t *t
     return INK_OK;
 }
 
-/* A document that the border goes through is cut there if what is left of it fills a sequence. */
-static ink_status keep_apart(ink_corpus *c, size_t border, ink_error *error)
+ink_status ink_corpus_extend(ink_corpus *c, const int32_t *tokens, size_t n, ink_error *error)
 {
-    size_t n = c->n_documents;
+    size_t n_before = c->n_documents;
+    INK_TRY(ink_corpus_add(c, tokens, NULL, n, error));
+    if (n_before == 0 || c->n_documents == n_before)
+        return INK_OK;
+    c->n_documents = n_before;
+    c->documents[n_before - 1].n += n;
+    c->targets[c->n_tokens - n - 1] = tokens[0];
+    return INK_OK;
+}
+
+/* What is behind the first `n` tokens of a document becomes one of its own, kept apart. */
+static ink_status split(ink_corpus *c, size_t index, size_t n, ink_error *error)
+{
+    if (!make_room(c, 0))
+        return ink_fail_memory(error, "what is kept apart of the texts");
+    ink_document *d = &c->documents[index];
+    size_t border = d->begin + n, rest = d->n - n;
+    d->n = n;
+    c->targets[border - 1] = -1;
+    c->documents[c->n_documents++] = (ink_document){.begin = border, .n = rest, .kept_apart = true};
+    return INK_OK;
+}
+
+/* Its part fills a sequence. */
+static bool is_long(const ink_corpus *c, const ink_document *d, float part)
+{
+    return (double)d->n * (double)part > (double)c->n_context;
+}
+
+/*
+ * Of a short document that the border, n tokens into it, goes through: cut there if both sides fill
+ * a sequence, else all on the side of the larger part.
+ */
+static ink_status keep_part(ink_corpus *c, size_t index, size_t n, ink_error *error)
+{
+    ink_document *d = &c->documents[index];
+    size_t rest = d->n - n;
+    if (n > c->n_context && rest > c->n_context)
+        return split(c, index, n, error);
+    d->kept_apart = n < rest;
+    return INK_OK;
+}
+
+/* The end of each long document, so that all kinds are measured, and the last of the short ones. */
+static ink_status keep_apart(ink_corpus *c, float part, ink_error *error)
+{
+    size_t n = c->n_documents, n_short = 0, at = 0;
+    for (size_t i = 0; i < n; i++)
+        n_short += is_long(c, &c->documents[i], part) ? 0 : c->documents[i].n;
+    size_t border = n_short - (size_t)((double)n_short * (double)part);
     for (size_t i = 0; i < n; i++) {
         ink_document *d = &c->documents[i];
-        size_t end = d->begin + d->n;
-        d->kept_apart = d->begin >= border;
-        if (d->kept_apart || end <= border)
-            continue;
-        if (border - d->begin <= c->n_context || end - border <= c->n_context) {
-            d->kept_apart = border - d->begin < end - border;
+        if (is_long(c, d, part)) {
+            INK_TRY(split(c, i, d->n - (size_t)((double)d->n * (double)part), error));
             continue;
         }
-        if (!make_room(c, 0))
-            return ink_fail_memory(error, "what is kept apart of the texts");
-        d = &c->documents[i];
-        d->n = border - d->begin;
-        c->targets[border - 1] = -1;
-        c->documents[c->n_documents++] =
-            (ink_document){.begin = border, .n = end - border, .kept_apart = true};
+        size_t begin = at;
+        at += d->n;
+        d->kept_apart = begin >= border;
+        if (begin < border && at > border)
+            INK_TRY(keep_part(c, i, border - begin, error));
     }
     return INK_OK;
 }
@@ -162,9 +204,8 @@ ink_status ink_corpus_begin(ink_corpus *c, size_t n_context, float part, uint64_
 {
     c->n_context = n_context;
     c->seed = seed;
-    size_t n_kept = (size_t)((double)c->n_tokens * (double)part);
     if (part > 0)
-        INK_TRY(keep_apart(c, c->n_tokens - n_kept, error));
+        INK_TRY(keep_apart(c, part, error));
     c->n_kept_apart = cut(c, true, 0, NULL);
     c->kept_apart = ink_new(c->allocator, c->n_kept_apart, sizeof *c->kept_apart);
     if (!c->kept_apart)

@@ -50,9 +50,12 @@ void ink_corpus_deinit(ink_corpus *corpus);
 ink_status ink_corpus_add(ink_corpus *corpus, const int32_t *tokens, const int32_t *targets,
                           size_t n, ink_error *error);
 
+/* More of the document that was added last, all of which counts. Without one: the first. */
+ink_status ink_corpus_extend(ink_corpus *corpus, const int32_t *tokens, size_t n, ink_error *error);
+
 /*
- * Once all documents are there: keeps `part` of the tokens apart, at the end, and begins the first
- * epoch. BAD_ARGUMENT when there is nothing to learn from, or nothing was kept though part > 0.
+ * Once all documents are there: keeps `part` of the tokens apart, the end of each long document and
+ * the last of the short ones, and begins the first epoch. BAD_ARGUMENT when there is nothing to learn from, or nothing was kept though part > 0.
  */
 ink_status ink_corpus_begin(ink_corpus *corpus, size_t n_context, float part, uint64_t seed,
                             ink_error *error);

@@ -114,9 +114,11 @@ static void digest(run *r, const ink_corpus *corpus)
 
 static ink_status read_texts(run *r, size_t n_context, ink_error *error)
 {
+    const ink_text_options how = {n_context, r->options->cut != 0, &r->options->log};
     ink_corpus_init(&r->corpus, r->options->allocator);
     for (size_t i = 0; i < r->options->n_texts; i++)
-        INK_TRY(ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], error));
+        INK_TRY(
+            ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], &how, error));
     r->corpus.same_windows = r->teaching.options && r->teaching.options->keep > 0;
     return ink_corpus_begin(&r->corpus, n_context, r->options->validation,
                             (uint64_t)r->options->seed, error);
@@ -170,6 +172,8 @@ static ink_status go_on(run *r, ink_error *error)
                                     &found, error));
     if (found)
         INK_TRY(ink_corpus_go_to(&r->corpus, r->state.epoch, r->state.next, error));
+    r->stopped_early =
+        r->options->patience > 0 && r->state.n_worse >= (uint64_t)r->options->patience;
     r->first_step = (int64_t)r->state.step;
     r->began = now();
     r->first_tokens = (double)r->state.n_tokens;

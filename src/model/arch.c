@@ -16,6 +16,18 @@ const ink_arch *ink_arch_find(const char *name)
     return NULL;
 }
 
+const char *ink_role_untrainable(ink_role role)
+{
+    static const char *const names[INK_N_WEIGHT_ROLES] = {
+        [INK_WEIGHT_ROUTER] = "experts",
+        [INK_WEIGHT_CONV] = "a convolution",
+        [INK_WEIGHT_SCAN_OUT] = "a recurrence",
+        [INK_WEIGHT_KV_A] = "latent attention",
+        [INK_WEIGHT_SINKS] = "attention sinks",
+    };
+    return names[role];
+}
+
 static bool is_among(const uint8_t *roles, ink_role role)
 {
     for (size_t i = 0; i < INK_MAX_ROLES && roles[i] != INK_WEIGHT_END; i++)

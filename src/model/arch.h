@@ -32,6 +32,29 @@ typedef enum ink_expert_gate {
     INK_GATE_SOFTMAX_OF_CHOSEN /* over the chosen ones' logits */
 } ink_expert_gate;
 
+/* Which biases a new model has; each has those of the one before, but norms and QKV. */
+#define INK_BIASES_TABLE(X)  \
+    X(NONE, "none")          \
+    X(QKV, "qkv")            \
+    X(NORMS, "norms")        \
+    X(ALL, "all")            \
+    X(OUTPUT, "all and output")
+
+typedef enum ink_biases {
+#define X(name, text) INK_BIASES_##name,
+    INK_BIASES_TABLE(X)
+#undef X
+        INK_N_BIASES
+} ink_biases;
+
+/* What a new model has where lists and shapes leave it open, so that other engines take it too. */
+typedef struct ink_fresh {
+    ink_biases biases;
+    bool fused_gate;   /* gate and up of a feed-forward are one matrix */
+    bool wide_norms;   /* queries and keys are normed over all heads together */
+    uint8_t with[6];   /* of the optional parts */
+} ink_fresh;
+
 struct ink_hparams;
 
 typedef struct ink_arch {
@@ -63,6 +86,7 @@ typedef struct ink_arch {
     /* defaults that follow from other values; NULL: none */
     void (*adjust)(struct ink_hparams *hparams);
     uint8_t required[INK_MAX_ROLES], optional[INK_MAX_ROLES];
+    ink_fresh fresh;
 } ink_arch;
 
 #define ARCH(name) extern const ink_arch ink_arch_##name;
@@ -71,6 +95,9 @@ typedef struct ink_arch {
 
 /* NULL when unknown. */
 const ink_arch *ink_arch_find(const char *name);
+
+/* What makes a model with this part one that cannot be trained: "experts", ...; NULL: it can. */
+const char *ink_role_untrainable(ink_role role);
 
 /* Whether its models must have such a part; whether they must or may. */
 bool ink_arch_requires(const ink_arch *arch, ink_role role);

@@ -188,18 +188,10 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
 
 const char *ink_model_untrainable(const ink_model *model)
 {
-    static const struct {
-        ink_role role;
-        const char *name;
-    } parts[] = {
-        {INK_WEIGHT_ROUTER, "experts"},        {INK_WEIGHT_CONV, "a convolution"},
-        {INK_WEIGHT_SCAN_OUT, "a recurrence"}, {INK_WEIGHT_KV_A, "latent attention"},
-        {INK_WEIGHT_SINKS, "attention sinks"},
-    };
     for (size_t layer = 0; layer < model->hparams.n_layers; layer++)
-        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-            if (ink_weight_present(&model->layers[layer][parts[i].role]))
-                return parts[i].name;
+        for (ink_role role = INK_WEIGHT_END + 1; role < INK_N_WEIGHT_ROLES; role++)
+            if (ink_weight_present(&model->layers[layer][role]) && ink_role_untrainable(role))
+                return ink_role_untrainable(role);
     return NULL;
 }
 

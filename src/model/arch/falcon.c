@@ -10,4 +10,5 @@ const ink_arch ink_arch_falcon = {
     .required = {INK_MODEL_PARTS, INK_WEIGHT_ATTENTION_NORM, INK_WEIGHT_QKV,
                  INK_WEIGHT_ATTENTION_OUTPUT, INK_PLAIN_PARTS},
     .optional = {INK_WEIGHT_OUTPUT, INK_WEIGHT_ATTENTION_NORM_2},
+    .fresh = {.biases = INK_BIASES_NORMS},
 };

@@ -10,4 +10,5 @@ const ink_arch ink_arch_glm4 = {
                  INK_WEIGHT_ATTENTION_POST_NORM, INK_WEIGHT_FFN_POST_NORM, INK_QKV_PARTS,
                  INK_PLAIN_PARTS},
     .optional = {INK_WEIGHT_OUTPUT},
+    .fresh = {.fused_gate = true},
 };

@@ -11,4 +11,5 @@ const ink_arch ink_arch_gptneox = {
     .activation = INK_ACTIVATION_GELU,
     .required = {INK_MODEL_PARTS, INK_WEIGHT_OUTPUT, INK_WEIGHT_ATTENTION_NORM, INK_WEIGHT_FFN_NORM,
                  INK_WEIGHT_QKV, INK_WEIGHT_ATTENTION_OUTPUT, INK_PLAIN_PARTS},
+    .fresh = {.biases = INK_BIASES_ALL},
 };

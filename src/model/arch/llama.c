@@ -12,4 +12,5 @@ const ink_arch ink_arch_llama = {
     .normalize_experts = true,
     .required = {INK_MODEL_PARTS, INK_WEIGHT_ATTENTION_NORM, INK_WEIGHT_FFN_NORM, INK_QKV_PARTS},
     .optional = {INK_WEIGHT_OUTPUT, INK_WEIGHT_ROPE_FACTORS, INK_GATED_PARTS, INK_EXPERT_PARTS},
+    .fresh = {.with = {INK_GATED_PARTS}},
 };

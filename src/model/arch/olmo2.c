@@ -9,4 +9,5 @@ const ink_arch ink_arch_olmo2 = {
     .required = {INK_MODEL_PARTS, INK_WEIGHT_ATTENTION_POST_NORM, INK_WEIGHT_FFN_POST_NORM,
                  INK_QKV_PARTS, INK_WEIGHT_QUERY_NORM, INK_WEIGHT_KEY_NORM, INK_GATED_PARTS},
     .optional = {INK_WEIGHT_OUTPUT},
+    .fresh = {.wide_norms = true},
 };

@@ -9,4 +9,5 @@ const ink_arch ink_arch_phi3 = {
     .required = {INK_MODEL_PARTS, INK_WEIGHT_ATTENTION_NORM, INK_WEIGHT_FFN_NORM, INK_WEIGHT_QKV,
                  INK_WEIGHT_ATTENTION_OUTPUT, INK_PLAIN_PARTS},
     .optional = {INK_WEIGHT_OUTPUT, INK_WEIGHT_ROPE_FACTORS_LONG, INK_WEIGHT_ROPE_FACTORS_SHORT},
+    .fresh = {.fused_gate = true},
 };

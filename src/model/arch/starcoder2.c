@@ -9,4 +9,5 @@ const ink_arch ink_arch_starcoder2 = {
     .required = {INK_MODEL_PARTS, INK_WEIGHT_ATTENTION_NORM, INK_WEIGHT_FFN_NORM, INK_QKV_PARTS,
                  INK_PLAIN_PARTS},
     .optional = {INK_WEIGHT_OUTPUT},
+    .fresh = {.biases = INK_BIASES_ALL},
 };

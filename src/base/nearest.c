@@ -1,7 +1,7 @@
-/* The nearest of some names: edit distance with transpositions (Damerau 1964), on short words. */
-#include <stdlib.h>
+#include "base/nearest.h"
+
+#include <stdbool.h>
 #include <string.h>
-#include "cli/options.h"
 
 enum { MAX_WORD = 40 };
 
@@ -29,7 +29,7 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
     return cost[n_a][n_b];
 }
 
-const char *ink_option_nearest(const char *word, const char *const *names, size_t n_names)
+const char *ink_nearest(const char *word, const char *const *names, size_t n_names)
 {
     const char *nearest = NULL;
     size_t length = strlen(word);
