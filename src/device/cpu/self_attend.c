@@ -221,7 +221,7 @@ static void slope_of_scores(const work *w, const block *b)
         for (size_t j = 0; j < n; j++)
             slope[j] = p[j] * (slope[j] - mean) * a->scale;
         for (size_t j = 0; a->soft_cap > 0 && j < n; j++)
-            slope[j] = p[j] > 0 ? slope[j] * (1 - cap[j] * cap[j]) : 0;
+            slope[j] = p[j] == 0 ? 0 : slope[j] * (1 - cap[j] * cap[j]);
     }
 }
 
