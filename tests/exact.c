@@ -227,7 +227,7 @@ static void product(const call *c)
         }
 }
 
-static void decode_row(const ink_matrix *matrix, size_t row, float *out)
+void ink_exact_decode_row(const ink_matrix *matrix, size_t row, float *out)
 {
     const ink_format_info *format = &ink_formats[matrix->format];
     size_t n_blocks = matrix->k / format->block_elements, bytes = n_blocks * format->block_bytes;
@@ -249,7 +249,7 @@ static void linear(const call *c)
     float *row = calloc(matrix->k, sizeof *row);
     assert_non_null(row);
     for (size_t j = 0; j < matrix->n_rows; j++) {
-        decode_row(matrix, j, row);
+        ink_exact_decode_row(matrix, j, row);
         for (size_t i = 0; i < c->node->shape[0]; i++) {
             double sum = 0;
             for (size_t l = 0; l < matrix->k; l++)
@@ -266,7 +266,7 @@ static void embed(const call *c)
     float *row = calloc(matrix->k, sizeof *row);
     assert_non_null(row);
     for (size_t i = 0; i < ink_elements(c->node->inputs[0]); i++) {
-        decode_row(matrix, (size_t)c->in[0][i], row);
+        ink_exact_decode_row(matrix, (size_t)c->in[0][i], row);
         for (size_t l = 0; l < matrix->k; l++)
             c->y[i * matrix->k + l] = (double)row[l];
     }

@@ -28,4 +28,7 @@ void ink_exact_fill(const ink_exact *exact, const ink_array *input, const void *
 /* What `of` depends on, and it. Fails the test when an op has no definition here. */
 void ink_exact_run(const ink_exact *exact, const ink_array *of);
 
+/* Row `row` of a matrix, packed or not: [k] floats. */
+void ink_exact_decode_row(const ink_matrix *matrix, size_t row, float *out);
+
 #endif
