@@ -210,6 +210,49 @@ static void cross_entropy(const call *c)
     }
 }
 
+/* KL(p || q) of n numbers. */
+static double divergence_of(const double *p, const double *q, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += p[i] > 0 ? p[i] * log(p[i] / q[i]) : 0;
+    return sum;
+}
+
+/* Probabilities of the tokens that the teacher names, and of all others as one; without, of all. */
+static size_t group(const call *c, size_t row, double *p, double *q)
+{
+    const ink_array *ids = c->node->inputs[3];
+    size_t n = last(c->node->inputs[0]), k = last(c->node->inputs[2]);
+    const double *x = c->in[0] + row * n, *teacher = c->in[2] + row * k;
+    double x_sum = log_sum(x, n), teacher_sum = ids ? 0 : log_sum(teacher, n);
+    p[k] = q[k] = 1;
+    for (size_t i = 0; i < k; i++) {
+        p[i] = exp(teacher[i] - teacher_sum);
+        q[i] = exp(x[ids ? (size_t)c->in[3][row * k + i] : i] - x_sum);
+        p[k] -= p[i];
+        q[k] -= q[i];
+    }
+    return ids ? k + 1 : k;
+}
+
+static void divergence(const call *c)
+{
+    size_t most = last(c->node->inputs[2]) + 1;
+    double skew = (double)c->node->parameters.divergence.skew;
+    bool forward = c->node->parameters.divergence.kind == INK_DIVERGENCE_FORWARD;
+    double *p = calloc(3 * most, sizeof *p), *q = p + most, *mixed = q + most;
+    assert_non_null(p);
+    for (size_t row = 0; row < c->node->shape[0]; row++) {
+        size_t n = group(c, row, p, q);
+        const double *of = forward ? p : q, *other = forward ? q : p;
+        for (size_t i = 0; i < n; i++)
+            mixed[i] = (1 - skew) * other[i] + skew * of[i];
+        c->y[row] = c->in[1][row] < 0 ? 0 : divergence_of(of, mixed, n);
+    }
+    free(p);
+}
+
 /* ---- Products -------------------------------------------------------------------------------- */
 
 static void product(const call *c)
@@ -377,6 +420,7 @@ static void (*const definitions[INK_N_OPS])(const call *c) = {
     [INK_OP_SELF_ATTEND] = self_attend,
     [INK_OP_DROPOUT] = dropout,
     [INK_OP_CROSS_ENTROPY] = cross_entropy,
+    [INK_OP_DIVERGENCE] = divergence,
     [INK_OP_REDUCE] = reduce,
     [INK_OP_REPEAT] = repeat,
 };

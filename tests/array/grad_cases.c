@@ -220,6 +220,29 @@ static ink_array *cross_entropy(ink_grad_recording *r, int part)
                              ink_grad_integers(r, 6, targets));
 }
 
+enum { REVERSE = 1, SKEWED = 2, NAMED = 4, N_DIVERGENCES = 8 };
+
+/* A teacher that is far from the student in some rows, and names some tokens or says all. */
+static ink_array *divergence(ink_grad_recording *r, int kind)
+{
+    enum { ROWS = 4, WIDTH = 9, N_NAMED = 3 };
+    static const int32_t targets[ROWS] = {1, -1, 0, 5},
+                         ids[ROWS * N_NAMED] = {0, 4, 8, 1, 2, 3, 7, 6, 0, 5, 8, 2};
+    static const float named[ROWS * N_NAMED] = {-1, -2, -3, -0.5f, -4, -4, -1.5f, -1.5f, -9, -2, -2, -2};
+    static float all[ROWS * WIDTH];
+    for (size_t i = 0; i < ROWS * WIDTH; i++)
+        all[i] = (float)(i * i % 17) * 0.5f - 4;
+    ink_array *teacher = kind & NAMED
+                             ? ink_constant(r->graph, named, 2, (size_t[]){ROWS, N_NAMED})
+                             : ink_constant(r->graph, all, 2, (size_t[]){ROWS, WIDTH});
+    ink_array *tokens = ink_reshape(ink_grad_integers(r, ROWS * N_NAMED, ids), 2,
+                                    (size_t[]){ROWS, N_NAMED});
+    return ink_divergence(kind & REVERSE ? INK_DIVERGENCE_REVERSE : INK_DIVERGENCE_FORWARD,
+                          kind & SKEWED ? 0.1f : 0, ink_scale(ink_grad_unknown_2(r, ROWS, WIDTH), 2),
+                          ink_grad_integers(r, ROWS, targets), teacher,
+                          kind & NAMED ? tokens : NULL);
+}
+
 /* ---- Attention ------------------------------------------------------------------------------- */
 
 enum { NEIGHBORS = 1, PARTIAL = 2, STRIDED = 4 };
@@ -370,6 +393,7 @@ const ink_grad_case ink_grad_cases[] = {
     {"dropout", INK_OP_DROPOUT, dropout, ONE(10), 0},
     {"dropout", INK_OP_DROPOUT, dropout, ONE(60), 0},
     {"cross-entropy", INK_OP_CROSS_ENTROPY, cross_entropy, ONE(0), 0},
+    {"divergence", INK_OP_DIVERGENCE, divergence, 0, N_DIVERGENCES, 0},
     {"reduce", INK_OP_REDUCE, reduce, ALL(BROADCASTS), 0},
     {"repeat", INK_OP_REPEAT, repeat, ALL(BROADCASTS), 0},
     {"tied matrix", INK_OP_MATMUL, tied_matrix, ONE(0), 0},
