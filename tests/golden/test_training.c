@@ -12,6 +12,7 @@
 #include "array/backward.h"
 #include "array/grad.h"
 #include "device/device.h"
+#include "learn/subject.h"
 #include "learn/trainer.h"
 
 /* As in test_logits: float weights and activations differ in the order of sums alone. */
@@ -47,7 +48,8 @@ static bool must_train(const ink_golden_case *of)
 
 typedef struct learner {
     const ink_golden_run *run;
-    ink_model *model; /* NULL: it cannot be trained, and says why */
+    ink_subject subject;
+    ink_model *model; /* the subject's */
     ink_parameter_list parameters;
     size_t n; /* tokens */
     ink_graph graph;
@@ -57,24 +59,39 @@ typedef struct learner {
     ink_array *targets, *loss;
 } learner;
 
-static bool learner_open(learner *l, const ink_golden_run *run, size_t n)
+static const ink_adapter_training adapter = {.rank = 3, .alpha = 6, .targets = "all"};
+
+/* B begins as zeros, beside which A would have no gradient. */
+static void fill_adapter(const learner *l)
+{
+    uint64_t seed = 9;
+    for (size_t p = 0; p < l->parameters.n; p++)
+        for (size_t i = 0; i < l->parameters.all[p].n; i++)
+            l->parameters.all[p].data[i] =
+                (float)(int32_t)(ink_test_random(&seed) >> 32) * 0x1p-31f * 0.1f;
+}
+
+/* false: it cannot be trained, and says so. */
+static bool learner_open(learner *l, const ink_golden_run *run, size_t n,
+                         const ink_subject_kind *kind)
 {
     char relative[256], path[1024];
     ink_error error;
-    *l = (learner){.run = run, .n = n};
+    *l = (learner){.run = run, .n = n, .subject = {.kind = kind, .adapter = &adapter}};
     (void)snprintf(relative, sizeof relative, "golden/%s",
                    json_string_value(json_object_get(run->of->json, "file")));
     ink_status status =
-        ink_model_open(&l->model, ink_shared_path(relative, path, sizeof path),
-                       &(ink_model_options){.n_threads = 1, .load = INK_LOAD_TRAINABLE}, &error);
-    if (status == INK_OK)
-        status = ink_parameters_of_model(&l->parameters, l->model, &error);
+        ink_subject_open(&l->subject, ink_shared_path(relative, path, sizeof path),
+                         &(ink_training){.n_threads = 1}, &error);
+    l->model = l->subject.model;
+    l->parameters = l->subject.parameters;
+    if (status == INK_OK && kind->list == ink_subject_adapter.list)
+        fill_adapter(l);
     if (status == INK_OK)
         return true;
     if (status != INK_UNSUPPORTED || must_train(run->of))
         fail_msg("%s: %s", run->id, error.message);
-    ink_model_free(l->model);
-    l->model = NULL;
+    ink_subject_close(&l->subject);
     return false;
 }
 
@@ -83,8 +100,7 @@ static void learner_close(learner *l)
     ink_program_free(l->program);
     ink_device_free(l->device);
     ink_graph_deinit(&l->graph);
-    ink_delete(NULL, l->parameters.all);
-    ink_model_free(l->model);
+    ink_subject_close(&l->subject);
 }
 
 static void learner_record(learner *l)
@@ -133,7 +149,7 @@ static void learner_run(learner *l, const ink_exact *exact)
 static void assert_divergence(const learner *l, const float *wanted, const float *got,
                               const char *what)
 {
-    ink_divergence d = ink_diverge(wanted, got, l->n, l->run->n_vocab);
+    ink_golden_divergence d = ink_diverge(wanted, got, l->n, l->run->n_vocab);
     if (l->run->of->use_median ? !(d.median <= 1e-5)
                                : !(d.max_difference <= MAX_DIFFERENCE && d.largest <= MAX_KL))
         fail_msg("%s against %s: logits differ by up to %.3g, KL up to %.3g, median %.3g",
@@ -144,7 +160,7 @@ static void logits_are_true(void **state)
 {
     const ink_golden_run *run = *state;
     learner l;
-    if (!learner_open(&l, run, run->n_prompt))
+    if (!learner_open(&l, run, run->n_prompt, &ink_subject_model))
         return;
     learner_record(&l);
     learner_run(&l, NULL);
@@ -228,12 +244,11 @@ static void record_gradients(slope_check *s)
 }
 
 /* Everything at once, and alone what is in the first layer or in none. */
-static void gradients_are_slopes(void **state)
+static void check_slopes(const ink_golden_run *run, const ink_subject_kind *kind)
 {
-    const ink_golden_run *run = *state;
     learner l;
     slope_check s = {.l = &l};
-    if (!learner_open(&l, run, N_TOKENS))
+    if (!learner_open(&l, run, N_TOKENS, kind))
         return;
     learner_record(&l);
     ink_exact_init(&s.exact, &l.graph);
@@ -251,6 +266,18 @@ static void gradients_are_slopes(void **state)
     learner_close(&l);
 }
 
+static void gradients_are_slopes(void **state)
+{
+    check_slopes(*state, &ink_subject_model);
+}
+
+static void slopes_of_adapters(void **state)
+{
+    ink_subject_kind kind = ink_subject_adapter;
+    kind.load = INK_LOAD_TRAINABLE; /* beside floats: quantized ones are multiplied less exactly */
+    check_slopes(*state, &kind);
+}
+
 /* ---- Learning -------------------------------------------------------------------------------- */
 
 static void check_ok(ink_status status, const ink_error *error)
@@ -260,9 +287,8 @@ static void check_ok(ink_status status, const ink_error *error)
 }
 
 /* Twice as many tokens as the sequence has: what is left is filled up with what does not count. */
-static void a_step_makes_the_loss_smaller(void **state)
+static void make_a_step(const ink_golden_run *run, const ink_subject_kind *kind)
 {
-    const ink_golden_run *run = *state;
     enum { N = 2 * N_TOKENS };
     int32_t tokens[N] = {0}, positions[N] = {0}, targets[N];
     const ink_batch batch = {N, tokens, positions, targets};
@@ -275,7 +301,7 @@ static void a_step_makes_the_loss_smaller(void **state)
     ink_error error;
     float before, same, after;
     double norm;
-    if (!learner_open(&l, run, N_TOKENS))
+    if (!learner_open(&l, run, N_TOKENS, kind))
         return;
     for (size_t i = 0; i < N; i++) {
         tokens[i] = i < N_TOKENS ? run->prompt[i] : 0;
@@ -292,6 +318,17 @@ static void a_step_makes_the_loss_smaller(void **state)
                  (double)before, (double)same, (double)after, norm);
     ink_trainer_deinit(&trainer);
     learner_close(&l);
+}
+
+static void a_step_makes_the_loss_smaller(void **state)
+{
+    make_a_step(*state, &ink_subject_model);
+}
+
+/* Beside weights in their own formats. */
+static void a_step_of_an_adapter_makes_the_loss_smaller(void **state)
+{
+    make_a_step(*state, &ink_subject_adapter);
 }
 
 /* ---- The list -------------------------------------------------------------------------------- */
@@ -312,7 +349,10 @@ static void list_tests(const ink_golden *golden, ink_test_list *list)
         if (strncmp(run->of->id, "llama-types", 11) == 0 || !is_first_of_kind(golden, run))
             continue;
         ink_test_list_add(list, run->id, gradients_are_slopes, (void *)(uintptr_t)run);
+        ink_test_list_add(list, run->id, slopes_of_adapters, (void *)(uintptr_t)run);
         ink_test_list_add(list, run->id, a_step_makes_the_loss_smaller, (void *)(uintptr_t)run);
+        ink_test_list_add(list, run->id, a_step_of_an_adapter_makes_the_loss_smaller,
+                          (void *)(uintptr_t)run);
     }
 }
 

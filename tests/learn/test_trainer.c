@@ -8,12 +8,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "learn/subject.h"
 #include "learn/trainer.h"
 
 enum { CONTEXT = 12, MOST = 4 * CONTEXT };
 
 typedef struct fixture {
-    ink_model *model;
+    ink_subject subject;
+    ink_model *model; /* the subject's */
     ink_parameter_list parameters;
     ink_trainer trainer;
     float *before; /* the weights */
@@ -29,13 +31,13 @@ static void fixture_init(fixture *f, size_t n_tokens, float dropout, uint64_t se
 {
     char path[1024];
     ink_error error;
-    *f = (fixture){.model = NULL};
-    check_ok(ink_model_open(&f->model,
-                            ink_shared_path("weights/stories260K.gguf", path, sizeof path),
-                            &(ink_model_options){.n_threads = 1, .load = INK_LOAD_TRAINABLE},
-                            &error),
+    *f = (fixture){.subject = {.kind = &ink_subject_model}};
+    check_ok(ink_subject_open(&f->subject,
+                              ink_shared_path("weights/stories260K.gguf", path, sizeof path),
+                              &(ink_training){.n_threads = 1}, &error),
              &error);
-    check_ok(ink_parameters_of_model(&f->parameters, f->model, &error), &error);
+    f->model = f->subject.model;
+    f->parameters = f->subject.parameters;
     check_ok(ink_trainer_init(&f->trainer, f->model, &f->parameters,
                               &(ink_trainer_options){.n_tokens = n_tokens,
                                                      .n_context = CONTEXT,
@@ -53,8 +55,7 @@ static void fixture_init(fixture *f, size_t n_tokens, float dropout, uint64_t se
 static void fixture_deinit(fixture *f)
 {
     ink_trainer_deinit(&f->trainer);
-    ink_delete(NULL, f->parameters.all);
-    ink_model_free(f->model);
+    ink_subject_close(&f->subject);
     free(f->before);
 }
 
