@@ -21,7 +21,7 @@ typedef struct variant {
 } variant;
 
 #define ATTENTION(cap, window, causal) \
-    {0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal}
+    {0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal, 0}
 
 static const variant variants[] = {
     {"one token", 1, ATTENTION(0, 0, true)},

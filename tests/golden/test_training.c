@@ -291,7 +291,8 @@ static void make_a_step(const ink_golden_run *run, const ink_subject_kind *kind)
 {
     enum { N = 2 * N_TOKENS };
     int32_t tokens[N] = {0}, positions[N] = {0}, targets[N];
-    const ink_batch batch = {N, tokens, positions, targets};
+    const ink_batch batch = {
+        .n_tokens = N, .tokens = tokens, .positions = positions, .targets = targets};
     const ink_trainer_options options = {.n_tokens = N,
                                          .n_context = run->n_context,
                                          .n_threads = 2,

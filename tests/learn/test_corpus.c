@@ -17,6 +17,7 @@ typedef struct fixture {
     ink_corpus corpus;
     ink_batch batch;
     int32_t tokens[N_BATCH], positions[N_BATCH], targets[N_BATCH];
+    int64_t origins[N_BATCH];
     size_t document[MOST]; /* of each token */
 } fixture;
 
@@ -32,7 +33,7 @@ static void add_texts(fixture *f, size_t n)
     int32_t numbers[1000];
     ink_error error;
     ink_corpus_init(&f->corpus, NULL);
-    f->batch = (ink_batch){N_BATCH, f->tokens, f->positions, f->targets};
+    f->batch = (ink_batch){N_BATCH, f->tokens, f->positions, f->targets, f->origins};
     for (size_t i = 0; i < (n ? n : N_TEXTS); i++) {
         for (size_t j = 0; j < lengths[i]; j++) {
             numbers[j] = (int32_t)(f->corpus.n_tokens + j);
@@ -63,8 +64,11 @@ static size_t look_through(const fixture *f, uint8_t seen[MOST])
     size_t n = 0;
     for (size_t i = 0; i < N_BATCH; i++) {
         int32_t token = f->tokens[i], target = f->targets[i];
-        if (f->positions[i] == 0 && target < 0 && token == 0)
-            continue; /* filled up */
+        if (f->origins[i] < 0) { /* filled up */
+            assert_true(f->positions[i] == 0 && target < 0);
+            continue;
+        }
+        assert_int_equal(f->origins[i], token);
         n++;
         seen[token]++;
         assert_true(f->positions[i] == 0 ||
@@ -230,7 +234,8 @@ static void windows_without_targets_are_left_out(void **state)
     enum { LONG = 5 * CONTEXT };
     (void)state;
     int32_t tokens[LONG], targets[LONG], batch_tokens[CONTEXT], positions[CONTEXT], to[CONTEXT];
-    ink_batch batch = {CONTEXT, batch_tokens, positions, to};
+    int64_t origins[CONTEXT];
+    ink_batch batch = {CONTEXT, batch_tokens, positions, to, origins};
     ink_corpus c;
     ink_error error;
     for (int32_t i = 0; i < LONG; i++) {
@@ -257,7 +262,8 @@ static void every_epoch_has_something_to_learn(void **state)
     enum { LONG = 2 * CONTEXT + 8 };
     (void)state;
     int32_t tokens[LONG], targets[LONG], batch_tokens[CONTEXT], positions[CONTEXT], to[CONTEXT];
-    ink_batch batch = {CONTEXT, batch_tokens, positions, to};
+    int64_t origins[CONTEXT];
+    ink_batch batch = {CONTEXT, batch_tokens, positions, to, origins};
     ink_corpus c;
     ink_error error;
     for (int32_t i = 0; i < LONG; i++) {

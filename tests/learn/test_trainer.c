@@ -65,8 +65,10 @@ typedef struct sequences {
 
 static ink_batch batch_of(sequences *s, size_t first, size_t n)
 {
-    return (ink_batch){n * CONTEXT, s->tokens + first * CONTEXT, s->positions + first * CONTEXT,
-                       s->targets + first * CONTEXT};
+    return (ink_batch){.n_tokens = n * CONTEXT,
+                       .tokens = s->tokens + first * CONTEXT,
+                       .positions = s->positions + first * CONTEXT,
+                       .targets = s->targets + first * CONTEXT};
 }
 
 static void draw(sequences *s, uint64_t seed)
