@@ -439,8 +439,8 @@ void ink_exact_init(ink_exact *exact, const ink_graph *graph)
     assert_non_null(exact->values);
     for (size_t i = 0; i < exact->n_nodes; i++) {
         const ink_array *node = graph->nodes[i];
-        exact->values[i] = calloc(ink_elements(node) * (node->type == INK_Q8 ? INK_Q8_GROUP : 1),
-                                  sizeof(double));
+        exact->values[i] =
+            calloc(ink_elements(node) * (node->type == INK_Q8 ? INK_Q8_GROUP : 1), sizeof(double));
         assert_non_null(exact->values[i]);
         if (node->op == INK_OP_CONSTANT)
             set(exact->values[i], node, node->data);

@@ -97,8 +97,9 @@ void ink_tape_add(ink_tape *tape, ink_array *x, ink_array *gradient)
     if (!ink_same_shape(gradient, x))
         gradient = ink_reduce(gradient, x->n_dims, x->shape);
     ink_array **sum = &tape->gradients[x->index];
-    *sum = *sum ? ink_reshape(ink_add(ink_as_rows(*sum), ink_as_rows(gradient)), x->n_dims, x->shape)
-                : gradient;
+    *sum = *sum
+               ? ink_reshape(ink_add(ink_as_rows(*sum), ink_as_rows(gradient)), x->n_dims, x->shape)
+               : gradient;
 }
 
 static void mark_wanted(ink_tape *tape, size_t n, ink_array *const *of)

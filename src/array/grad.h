@@ -13,8 +13,8 @@
 
 /*
  * gradients[i]: of loss[1, 1] with respect to of[i], of of[i]'s shape and without gaps; NULL where
- * the loss does not depend on it. Quantizing counts as the identity. A mistake, such as an op on the way that no
- * gradient goes through, stays in the graph like any other, and all are NULL then.
+ * the loss does not depend on it. Quantizing counts as the identity. A mistake, such as an op on
+ * the way that no gradient goes through, stays in the graph like any other, and all are NULL then.
  */
 void ink_grad(ink_array *loss, size_t n, ink_array *const *of, ink_array **gradients);
 

@@ -228,19 +228,19 @@ static ink_array *divergence(ink_grad_recording *r, int kind)
     enum { ROWS = 4, WIDTH = 9, N_NAMED = 3 };
     static const int32_t targets[ROWS] = {1, -1, 0, 5},
                          ids[ROWS * N_NAMED] = {0, 4, 8, 1, 2, 3, 7, 6, 0, 5, 8, 2};
-    static const float named[ROWS * N_NAMED] = {-1, -2, -3, -0.5f, -4, -4, -1.5f, -1.5f, -9, -2, -2, -2};
+    static const float named[ROWS * N_NAMED] = {-1,    -2,    -3, -0.5f, -4, -4,
+                                                -1.5f, -1.5f, -9, -2,    -2, -2};
     static float all[ROWS * WIDTH];
     for (size_t i = 0; i < ROWS * WIDTH; i++)
         all[i] = (float)(i * i % 17) * 0.5f - 4;
-    ink_array *teacher = kind & NAMED
-                             ? ink_constant(r->graph, named, 2, (size_t[]){ROWS, N_NAMED})
-                             : ink_constant(r->graph, all, 2, (size_t[]){ROWS, WIDTH});
-    ink_array *tokens = ink_reshape(ink_grad_integers(r, ROWS * N_NAMED, ids), 2,
-                                    (size_t[]){ROWS, N_NAMED});
-    return ink_divergence(kind & REVERSE ? INK_DIVERGENCE_REVERSE : INK_DIVERGENCE_FORWARD,
-                          kind & SKEWED ? 0.1f : 0, ink_scale(ink_grad_unknown_2(r, ROWS, WIDTH), 2),
-                          ink_grad_integers(r, ROWS, targets), teacher,
-                          kind & NAMED ? tokens : NULL);
+    ink_array *teacher = kind & NAMED ? ink_constant(r->graph, named, 2, (size_t[]){ROWS, N_NAMED})
+                                      : ink_constant(r->graph, all, 2, (size_t[]){ROWS, WIDTH});
+    ink_array *tokens =
+        ink_reshape(ink_grad_integers(r, ROWS * N_NAMED, ids), 2, (size_t[]){ROWS, N_NAMED});
+    return ink_divergence(
+        kind & REVERSE ? INK_DIVERGENCE_REVERSE : INK_DIVERGENCE_FORWARD, kind & SKEWED ? 0.1f : 0,
+        ink_scale(ink_grad_unknown_2(r, ROWS, WIDTH), 2), ink_grad_integers(r, ROWS, targets),
+        teacher, kind & NAMED ? tokens : NULL);
 }
 
 /* ---- Attention ------------------------------------------------------------------------------- */
@@ -254,10 +254,9 @@ static ink_array *rope(ink_grad_recording *r, int kind)
     ink_array *table =
         ink_rope_table(ink_grad_integers(r, 5, positions),
                        ink_vector(r->graph, frequencies, kind & PARTIAL ? 2 : 4), 1.3f);
-    ink_array *x = kind & STRIDED
-                       ? ink_reshape(ink_slice(ink_grad_unknown_2(r, 5, 20), 3, 16), 3,
-                                     (size_t[]){5, 2, 8})
-                       : ink_grad_unknown_3(r, 5, 2, 8);
+    ink_array *x = kind & STRIDED ? ink_reshape(ink_slice(ink_grad_unknown_2(r, 5, 20), 3, 16), 3,
+                                                (size_t[]){5, 2, 8})
+                                  : ink_grad_unknown_3(r, 5, 2, 8);
     return ink_rope(x, table, kind & NEIGHBORS);
 }
 

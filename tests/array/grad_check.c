@@ -238,8 +238,8 @@ static void compare_threads(check *one, int n_threads)
     for (size_t i = 0; i < one->recording.n_unknowns; i++) {
         size_t n_bytes = ink_elements(one->recording.unknowns[i]) * sizeof(float);
         if (memcmp(gradient_of(one, i), gradient_of(&many, i), n_bytes) != 0)
-            fail_msg("%s %d: unknown %zu: %d threads give other bits", one->of->name, one->variant, i,
-                     n_threads);
+            fail_msg("%s %d: unknown %zu: %d threads give other bits", one->of->name, one->variant,
+                     i, n_threads);
     }
     check_deinit(&many);
 }

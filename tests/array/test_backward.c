@@ -45,9 +45,9 @@ static float tree_sum(const float *x, size_t n)
 static const struct {
     shape x, y;
 } sums[] = {
-    {{2, {1000, 70}}, {1, {70}}},       {{2, {1000, 70}}, {2, {1, 70}}},
-    {{2, {50, 200}}, {2, {50, 1}}},     {{2, {50, 200}}, {2, {1, 1}}},
-    {{3, {9, 20, 65}}, {2, {20, 65}}},  {{3, {9, 20, 65}}, {2, {20, 1}}},
+    {{2, {1000, 70}}, {1, {70}}},        {{2, {1000, 70}}, {2, {1, 70}}},
+    {{2, {50, 200}}, {2, {50, 1}}},      {{2, {50, 200}}, {2, {1, 1}}},
+    {{3, {9, 20, 65}}, {2, {20, 65}}},   {{3, {9, 20, 65}}, {2, {20, 1}}},
     {{3, {9, 20, 65}}, {3, {9, 1, 65}}}, {{2, {300, 1}}, {1, {1}}},
 };
 
@@ -249,7 +249,7 @@ static void losses_of_extreme_logits(void **state)
     const float *loss = ink_graph_run_data(&run, y), *slopes = ink_graph_run_data(&run, dx);
     static const double wanted[] = {0, 2000, 0.69314718055994531, 1.3862943611198906};
     ink_assert_close(loss, wanted, 4, 1e-6, "loss");
-    static const double wanted_slopes[4 * M] = {0, 0, 0,  0, 2,   -2,  0,  0,
+    static const double wanted_slopes[4 * M] = {0, 0, 0, 0,  2,   -2,  0,    0,
                                                 0, 1, 0, -1, 0.5, 0.5, -1.5, 0.5};
     ink_assert_close(slopes, wanted_slopes, 4 * M, 1e-6, "slopes");
     assert_true(isnan(loss[4]) && isnan(slopes[4 * M]) && isnan(slopes[4 * M + 2]));
@@ -273,8 +273,7 @@ static void no_number_shows(void **state)
         ink_graph_run_init(&run, 1);
         ink_array *x = ink_input(&run.graph, INK_F32, 2, (size_t[]){1, SPECIAL});
         ink_array *dy = ink_input(&run.graph, INK_F32, 2, (size_t[]){1, SPECIAL});
-        ink_array *dx =
-            ink_output(ink_activate_gradient((ink_activation)activation, x, dy));
+        ink_array *dx = ink_output(ink_activate_gradient((ink_activation)activation, x, dy));
         ink_graph_run_compile(&run);
         memcpy(ink_graph_run_data(&run, x), x_values, sizeof x_values);
         memcpy(ink_graph_run_data(&run, dy), dy_values, sizeof dy_values);
@@ -306,18 +305,42 @@ static void shapes_must_fit(void **state)
         ink_array *heads = ink_input(&graph, INK_F32, 3, (size_t[]){3, 2, 5});
         ink_array *y = x;
         switch (mistake) {
-        case 0: y = ink_self_attend(heads, heads, heads, ids, &a); break;
-        case 1: y = ink_dropout(x, ids, 0.5f); break;
-        case 2: y = ink_dropout(x, ink_input(&graph, INK_I32, 2, (size_t[]){1, 2}), 1); break;
-        case 3: y = ink_cross_entropy(x, ids); break;
-        case 4: y = ink_reduce(x, 2, (size_t[]){3, 2}); break;
-        case 5: y = ink_repeat(x, 2, (size_t[]){6, 4}); break;
-        case 6: y = ink_insert(x, 2, 5); break;
-        case 7: y = ink_scatter(x, ids, 9); break;
-        case 8: y = ink_norm_gradient(INK_NORM_RMS, x, ids, other, 1); break;
-        case 9: y = ink_softmax_gradient(x, other); break;
-        case 10: y = ink_cross_entropy_gradient(x, ids, x); break;
-        default: y = ink_norm(INK_NORM_RMS, x, NULL, ids, 1); break;
+        case 0:
+            y = ink_self_attend(heads, heads, heads, ids, &a);
+            break;
+        case 1:
+            y = ink_dropout(x, ids, 0.5f);
+            break;
+        case 2:
+            y = ink_dropout(x, ink_input(&graph, INK_I32, 2, (size_t[]){1, 2}), 1);
+            break;
+        case 3:
+            y = ink_cross_entropy(x, ids);
+            break;
+        case 4:
+            y = ink_reduce(x, 2, (size_t[]){3, 2});
+            break;
+        case 5:
+            y = ink_repeat(x, 2, (size_t[]){6, 4});
+            break;
+        case 6:
+            y = ink_insert(x, 2, 5);
+            break;
+        case 7:
+            y = ink_scatter(x, ids, 9);
+            break;
+        case 8:
+            y = ink_norm_gradient(INK_NORM_RMS, x, ids, other, 1);
+            break;
+        case 9:
+            y = ink_softmax_gradient(x, other);
+            break;
+        case 10:
+            y = ink_cross_entropy_gradient(x, ids, x);
+            break;
+        default:
+            y = ink_norm(INK_NORM_RMS, x, NULL, ids, 1);
+            break;
         }
         assert_null(y);
         assert_int_equal(graph.error.status, INK_BAD_ARGUMENT);

@@ -163,8 +163,7 @@ typedef struct network {
 
 static ink_array *weight(network *n, size_t i)
 {
-    return ink_constant(&n->run.graph, n->weights + i * WIDTH * WIDTH, 2,
-                        (size_t[]){WIDTH, WIDTH});
+    return ink_constant(&n->run.graph, n->weights + i * WIDTH * WIDTH, 2, (size_t[]){WIDTH, WIDTH});
 }
 
 /* Attention, a gate and dropout, as layers of models have them. */
@@ -173,8 +172,7 @@ static ink_array *layer(network *n, ink_array *x, ink_array *table, size_t i)
     const ink_attention a = {0, 4, 4, WIDTH / 4, WIDTH / 4, 0.3f, 0, 0, true, 0};
     const size_t heads[3] = {TOKENS, 4, WIDTH / 4}, joined[2] = {TOKENS, WIDTH};
     ink_array *normed = ink_norm(INK_NORM_RMS, x, NULL, NULL, 1e-5f);
-    ink_array *q =
-        ink_matmul_arrays(normed, false, weight(n, 3 * i), true, INK_PRECISION_F32);
+    ink_array *q = ink_matmul_arrays(normed, false, weight(n, 3 * i), true, INK_PRECISION_F32);
     q = ink_rope(ink_reshape(q, 3, heads), table, false);
     ink_array *k = ink_reshape(normed, 3, heads);
     ink_array *seen = ink_reshape(ink_self_attend(q, k, k, n->positions, &a), 2, joined);
@@ -196,8 +194,7 @@ static void network_init(network *n, bool checkpoints, bool tied, int n_threads)
     n->seed = ink_input(&n->run.graph, INK_I32, 2, (size_t[]){1, 2});
     n->positions = ink_input(&n->run.graph, INK_I32, 1, (size_t[]){TOKENS});
     ink_array *x = ink_matmul_arrays(n->x, false, weight(n, WEIGHTS - 1), true, INK_PRECISION_F32);
-    ink_array *table =
-        ink_rope_table(n->positions, ink_vector(&n->run.graph, frequencies, 2), 1);
+    ink_array *table = ink_rope_table(n->positions, ink_vector(&n->run.graph, frequencies, 2), 1);
     for (size_t i = 0; i < LAYERS; i++)
         x = layer(n, checkpoints ? ink_checkpoint(x) : x, table, tied ? 0 : i);
     n->loss = ink_output(sum(ink_multiply(x, x)));

@@ -20,8 +20,10 @@ typedef struct variant {
     ink_attention attention;
 } variant;
 
-#define ATTENTION(cap, window, causal) \
-    {0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal, 0}
+#define ATTENTION(cap, window, causal)                                  \
+    {                                                                   \
+        0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal, 0 \
+    }
 
 static const variant variants[] = {
     {"one token", 1, ATTENTION(0, 0, true)},
@@ -78,8 +80,8 @@ static void step_init(step *s, size_t n, int n_threads)
     static const size_t heads[N_VALUES] = {HEADS, KV_HEADS, KV_HEADS, HEADS};
     ink_graph_run_init(&s->run, n_threads);
     for (size_t i = 0; i < N_VALUES; i++)
-        s->inputs[i] = ink_input(&s->run.graph, INK_F32, 3,
-                                 (size_t[]){n, heads[i], sizes[i] / heads[i]});
+        s->inputs[i] =
+            ink_input(&s->run.graph, INK_F32, 3, (size_t[]){n, heads[i], sizes[i] / heads[i]});
     s->positions = ink_input(&s->run.graph, INK_I32, 1, &n);
 }
 
@@ -110,10 +112,9 @@ static float *by_cache(const values *x, const variant *v)
     }
     step_init(&s, v->n, 2);
     ink_array *sequences = ink_input(&s.run.graph, INK_POINTER, 1, &v->n);
-    ink_array *stored =
-        ink_store(s.inputs[K], s.inputs[V], s.positions, sequences, &v->attention);
-    ink_array *y = ink_output(
-        ink_attend(s.inputs[Q], stored, s.positions, sequences, NULL, &v->attention));
+    ink_array *stored = ink_store(s.inputs[K], s.inputs[V], s.positions, sequences, &v->attention);
+    ink_array *y =
+        ink_output(ink_attend(s.inputs[Q], stored, s.positions, sequences, NULL, &v->attention));
     ink_graph_run_compile(&s.run);
     step_put(&s, 0, x, v->n);
     for (size_t i = 0; i < v->n; i++)
@@ -133,23 +134,24 @@ typedef struct results {
 } results;
 
 /* Sequences of n[i] tokens one behind the other. */
-static results by_step(const ink_attention *a, size_t n_sequences, const values *x,
-                       const size_t *n, int n_threads)
+static results by_step(const ink_attention *a, size_t n_sequences, const values *x, const size_t *n,
+                       int n_threads)
 {
     step s;
     size_t total = 0, at = 0;
     for (size_t i = 0; i < n_sequences; i++)
         total += n[i];
     step_init(&s, total, n_threads);
-    ink_array *y = ink_output(
-        ink_self_attend(s.inputs[Q], s.inputs[K], s.inputs[V], s.positions, a));
-    ink_array *gradient = ink_output(ink_self_attend_gradient(
-        s.inputs[Q], s.inputs[K], s.inputs[V], s.positions, s.inputs[DY], a));
+    ink_array *y =
+        ink_output(ink_self_attend(s.inputs[Q], s.inputs[K], s.inputs[V], s.positions, a));
+    ink_array *gradient = ink_output(ink_self_attend_gradient(s.inputs[Q], s.inputs[K], s.inputs[V],
+                                                              s.positions, s.inputs[DY], a));
     ink_graph_run_compile(&s.run);
     for (size_t i = 0; i < n_sequences; at += n[i++])
         step_put(&s, at, &x[i], n[i]);
     ink_graph_run_go(&s.run);
-    results r = {calloc(total * sizes[DY], sizeof(float)), calloc(total * ALL_SIZES, sizeof(float))};
+    results r = {calloc(total * sizes[DY], sizeof(float)),
+                 calloc(total * ALL_SIZES, sizeof(float))};
     assert_true(r.y && r.gradient);
     memcpy(r.y, ink_graph_run_data(&s.run, y), total * sizes[DY] * sizeof(float));
     memcpy(r.gradient, ink_graph_run_data(&s.run, gradient), total * ALL_SIZES * sizeof(float));

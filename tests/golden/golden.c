@@ -264,7 +264,8 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns)
+ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows,
+                                  size_t n_columns)
 {
     ink_golden_divergence out = {0};
     double *rows = calloc(n_rows, sizeof *rows);

@@ -81,7 +81,8 @@ typedef struct ink_golden_divergence {
     double max_difference; /* of single logits */
 } ink_golden_divergence;
 
-ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns);
+ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows,
+                                  size_t n_columns);
 
 /*
  * Fails the test with a message that names the first difference unless all n floats have the same

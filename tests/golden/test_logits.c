@@ -30,7 +30,7 @@ static measured *all;
 static size_t n_all;
 
 static ink_golden_divergence diverge_with(const ink_golden_run *run, const ink_model *model,
-                                   const char *cache)
+                                          const char *cache)
 {
     const ink_session_options options = {
         .n_context = run->n_context, .cache = cache, .n_threads = 2};

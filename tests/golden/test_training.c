@@ -31,9 +31,9 @@
 
 /* Of these every part is trained. */
 static const char *const trainable[] = {
-    "llama",    "gemma",   "gemma2",   "gemma3", "phi2",       "phi3",    "qwen2", "qwen3",
-    "smollm3",  "granite", "olmo2",    "gpt2",   "starcoder2", "falcon",  "glm4",  "stablelm",
-    "command-r", "cohere2", "minicpm", "exaone4", "gptneox",   "nemotron", "bitnet",
+    "llama",     "gemma",   "gemma2",  "gemma3",  "phi2",       "phi3",     "qwen2",  "qwen3",
+    "smollm3",   "granite", "olmo2",   "gpt2",    "starcoder2", "falcon",   "glm4",   "stablelm",
+    "command-r", "cohere2", "minicpm", "exaone4", "gptneox",    "nemotron", "bitnet",
 };
 
 static bool must_train(const ink_golden_case *of)
@@ -80,9 +80,8 @@ static bool learner_open(learner *l, const ink_golden_run *run, size_t n,
     *l = (learner){.run = run, .n = n, .subject = {.kind = kind, .adapter = &adapter}};
     (void)snprintf(relative, sizeof relative, "golden/%s",
                    json_string_value(json_object_get(run->of->json, "file")));
-    ink_status status =
-        ink_subject_open(&l->subject, ink_shared_path(relative, path, sizeof path),
-                         &(ink_training){.n_threads = 1}, &error);
+    ink_status status = ink_subject_open(&l->subject, ink_shared_path(relative, path, sizeof path),
+                                         &(ink_training){.n_threads = 1}, &error);
     l->model = l->subject.model;
     l->parameters = l->subject.parameters;
     if (status == INK_OK && kind->list == ink_subject_adapter.list)
@@ -106,25 +105,24 @@ static void learner_close(learner *l)
 static void learner_record(learner *l)
 {
     ink_graph_init(&l->graph, NULL);
-    ink_model_record(l->model, &l->graph,
-                     (ink_step_shape){.n_tokens = l->n,
-                                      .n_outputs = l->n,
-                                      .n_context = l->run->n_context,
-                                      .training = true},
-                     &l->step);
+    ink_model_record(
+        l->model, &l->graph,
+        (ink_step_shape){
+            .n_tokens = l->n, .n_outputs = l->n, .n_context = l->run->n_context, .training = true},
+        &l->step);
     l->targets = ink_input(&l->graph, INK_I32, 1, &l->n);
-    l->loss = ink_output(
-        ink_reduce(ink_cross_entropy(l->step.result, l->targets), 2, (size_t[]){1, 1}));
+    l->loss =
+        ink_output(ink_reduce(ink_cross_entropy(l->step.result, l->targets), 2, (size_t[]){1, 1}));
 }
 
 static void put(const learner *l, const ink_exact *exact, ink_array *input, int32_t first, int kind)
 {
     int32_t *data = ink_program_data(l->program, input);
     for (size_t i = 0; i < l->n; i++)
-        data[i] = kind == 0        ? (int32_t)i
-                  : i + 1 < l->n   ? l->run->prompt[i + (size_t)first]
-                  : first == 0     ? l->run->prompt[i]
-                                   : -1;
+        data[i] = kind == 0      ? (int32_t)i
+                  : i + 1 < l->n ? l->run->prompt[i + (size_t)first]
+                  : first == 0   ? l->run->prompt[i]
+                                 : -1;
     if (exact)
         ink_exact_fill(exact, input, data);
 }
@@ -334,7 +332,7 @@ static void a_step_of_an_adapter_makes_the_loss_smaller(void **state)
 
 /* ---- The list -------------------------------------------------------------------------------- */
 
-/* Weights become floats whatever their format, so one model of an architecture's variant is enough. */
+/* Weights become floats whatever their format: one model of a variant is enough. */
 static bool is_first_of_kind(const ink_golden *golden, const ink_golden_run *run)
 {
     return run == golden->runs || run[-1].of != run->of;

@@ -71,10 +71,9 @@ static size_t look_through(const fixture *f, uint8_t seen[MOST])
         assert_int_equal(f->origins[i], token);
         n++;
         seen[token]++;
-        assert_true(f->positions[i] == 0 ||
-                    (i > 0 && f->positions[i] == f->positions[i - 1] + 1 &&
-                     token == f->tokens[i - 1] + 1 &&
-                     f->document[token] == f->document[token - 1]));
+        assert_true(f->positions[i] == 0 || (i > 0 && f->positions[i] == f->positions[i - 1] + 1 &&
+                                             token == f->tokens[i - 1] + 1 &&
+                                             f->document[token] == f->document[token - 1]));
         assert_in_range(f->positions[i], 0, CONTEXT - 1);
         if (target >= 0) {
             assert_int_equal(target, token + 1);
@@ -164,9 +163,9 @@ static void seeds_and_epochs_have_orders_of_their_own(void **state)
     assert_memory_not_equal(f.corpus.windows, g.corpus.windows, n_bytes);
     check_ok(ink_corpus_go_to(&g.corpus, 1, 0, &error), &error);
     check_ok(ink_corpus_go_to(&f.corpus, 1, 0, &error), &error);
-    assert_true(f.corpus.n_windows != g.corpus.n_windows ||
-                memcmp(f.corpus.windows, g.corpus.windows,
-                       f.corpus.n_windows * sizeof(ink_window)) != 0);
+    assert_true(
+        f.corpus.n_windows != g.corpus.n_windows ||
+        memcmp(f.corpus.windows, g.corpus.windows, f.corpus.n_windows * sizeof(ink_window)) != 0);
     ink_corpus_deinit(&f.corpus);
     ink_corpus_deinit(&g.corpus);
 }

@@ -1,6 +1,6 @@
 /*
- * AdamW against its definition in double; the same bits on any number of threads; gradients that are
- * no numbers change nothing.
+ * AdamW against its definition in double; the same bits on any number of threads; gradients that
+ * are no numbers change nothing.
  */
 #include "../support.h"
 

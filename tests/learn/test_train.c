@@ -224,11 +224,11 @@ static void killed_at_any_moment(void **state)
 static bool change_option(ink_training *t, size_t wanted)
 {
     size_t i = 0;
-#define X(type, name, fallback, low, high, help)                                 \
-    if (i++ == wanted) {                                                         \
-        double half = (double)t->name > 0 ? (double)t->name / 2 : (double)(high) / 2; \
+#define X(type, name, fallback, low, high, help)                                                \
+    if (i++ == wanted) {                                                                        \
+        double half = (double)t->name > 0 ? (double)t->name / 2 : (double)(high) / 2;           \
         t->name = (type)(half > 1000 ? 1 : half >= 0.5 && (type)0.5f == 0 ? ceil(half) : half); \
-        return true;                                                             \
+        return true;                                                                            \
     }
     INK_TRAINING_TABLE(X)
 #undef X
@@ -360,15 +360,15 @@ static void options_have_limits(void **state)
     ink_error error;
     ink_test_training_init(&t);
     const ink_training good = t.options;
-#define REFUSED(type, name, value, limit)                                               \
-    t.options = good;                                                                   \
-    t.options.name = (type)(value);                                                     \
-    if ((double)t.options.name != (double)(limit)) {                                    \
-        assert_int_equal(try_with(&t, &error), INK_BAD_ARGUMENT);                       \
-        assert_non_null(strstr(error.message, #name));                                  \
+#define REFUSED(type, name, value, limit)                         \
+    t.options = good;                                             \
+    t.options.name = (type)(value);                               \
+    if ((double)t.options.name != (double)(limit)) {              \
+        assert_int_equal(try_with(&t, &error), INK_BAD_ARGUMENT); \
+        assert_non_null(strstr(error.message, #name));            \
     }
-#define X(type, name, fallback, low, high, help)                                              \
-    REFUSED(type, name, (double)(low)-1, low)                                                 \
+#define X(type, name, fallback, low, high, help) \
+    REFUSED(type, name, (double)(low)-1, low)    \
     REFUSED(type, name, (double)(high) < 1e18 ? (double)(high)*1.01 + 1 : (double)(high), high)
     INK_TRAINING_TABLE(X)
 #undef X

@@ -10,11 +10,10 @@
 #include "kernel/math.h"
 
 /*
- * Softmax of a row into p. Returns the logarithm of what exp(logits - *most) was divided by; *most is
- * the largest logit, beside which that would be lost where logits are large and alike.
+ * Softmax of a row into p. Returns the logarithm of what exp(logits - *most) was divided by; *most
+ * is the largest logit, beside which that would be lost where logits are large and alike.
  */
-static double soften(const ink_cpu_call *call, float *p, const float *logits, size_t n,
-                     float *most)
+static double soften(const ink_cpu_call *call, float *p, const float *logits, size_t n, float *most)
 {
     ink_softmax_state state = {-INFINITY, 0};
     const ink_kernels *kernels = &call->cpu->kernels;
