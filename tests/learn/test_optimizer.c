@@ -50,7 +50,7 @@ static void learner_init(learner *l, ink_adam how, int n_threads)
             .name = "w", .data = l->weights + at, .n = sizes[i], .decays = i % 2 != 0};
         l->of[i] = l->gradients + at;
     }
-    l->list = (ink_parameter_list){l->all, N, N_FLOATS};
+    l->list = (ink_parameter_list){.all = l->all, .n = N, .n_floats = N_FLOATS};
     assert_int_equal(ink_pool_new(&l->pool, n_threads, NULL, NULL), INK_OK);
     assert_int_equal(ink_pool_reserve(l->pool, 1, NULL), INK_OK);
     assert_int_equal(ink_optimizer_init(&l->optimizer, how, &l->list, l->pool, NULL, NULL), INK_OK);
