@@ -37,7 +37,7 @@ endfunction()
 # ---- Unit tests.
 file(GLOB ink_unit_tests CONFIGURE_DEPENDS "${ink_tests_dir}/*/test_*.c")
 if(INK_BUILD_TESTS AND TARGET ink::cmocka AND TARGET ink::jansson)
-    add_library(ink_test_support STATIC "${ink_tests_dir}/support.c")
+    add_library(ink_test_support STATIC "${ink_tests_dir}/support.c" "${ink_tests_dir}/exact.c")
     target_link_libraries(ink_test_support PUBLIC ink_test_base ink::cmocka)
     foreach(source ${ink_unit_tests})
         get_filename_component(folder "${source}" DIRECTORY)

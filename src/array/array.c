@@ -343,7 +343,7 @@ ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_arr
     if (!x)
         return NULL;
     if ((weight && ink_elements(weight) != ink_last(x)) ||
-        (bias && ink_elements(bias) != ink_last(x)))
+        (bias && (ink_elements(bias) != ink_last(x) || kind == INK_NORM_RMS)))
         return ink_mismatch(x, INK_OP_NORM);
     ink_array *y = ink_derive_alike(INK_OP_NORM, x);
     if (y) {

@@ -222,7 +222,7 @@ ink_array *ink_linear_experts(const ink_matrix *matrix, ink_array *x, ink_array 
 ink_array *ink_matmul_arrays(ink_array *a, bool transpose_a, ink_array *b, bool transpose_b,
                              ink_precision precision);
 
-/* Over the last dimension; weight and bias [last] or NULL. */
+/* Over the last dimension; weight and bias [last] or NULL; RMS has no bias. */
 ink_array *ink_norm(ink_norm_kind kind, ink_array *x, ink_array *weight, ink_array *bias,
                     float epsilon);
 

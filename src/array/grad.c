@@ -97,7 +97,9 @@ void ink_tape_add(ink_tape *tape, ink_array *x, ink_array *gradient)
     if (!ink_same_shape(gradient, x))
         gradient = ink_reduce(gradient, x->n_dims, x->shape);
     ink_array **sum = &tape->gradients[x->index];
-    *sum = *sum ? ink_add(*sum, gradient) : gradient;
+    *sum = *sum
+               ? ink_reshape(ink_add(ink_as_rows(*sum), ink_as_rows(gradient)), x->n_dims, x->shape)
+               : gradient;
 }
 
 static void mark_wanted(ink_tape *tape, size_t n, ink_array *const *of)
@@ -148,6 +150,11 @@ void ink_grad(ink_array *loss, size_t n, ink_array *const *of, ink_array **gradi
     if (!loss || loss->graph->error.status != INK_OK)
         return;
     ink_graph *graph = loss->graph;
+    if (ink_elements(loss) != 1) {
+        (void)ink_fail(&graph->error, INK_BAD_ARGUMENT, 0,
+                       "gradients are of one number, not of %zu", ink_elements(loss));
+        return;
+    }
     ink_tape tape = {.graph = graph, .n_nodes = loss->index + 1};
     tape.wanted = ink_arena_take(&graph->arena, tape.n_nodes, sizeof *tape.wanted);
     tape.gradients = ink_arena_take(&graph->arena, tape.n_nodes, sizeof *tape.gradients);
@@ -161,5 +168,5 @@ void ink_grad(ink_array *loss, size_t n, ink_array *const *of, ink_array **gradi
     go_back(&tape);
     for (size_t i = 0; i < n && graph->error.status == INK_OK; i++)
         if (of[i] && of[i]->index < tape.n_nodes)
-            gradients[i] = tape.gradients[of[i]->index];
+            gradients[i] = ink_close_gaps(tape.gradients[of[i]->index]);
 }

@@ -12,9 +12,9 @@
 #include "array/array.h"
 
 /*
- * gradients[i]: of loss[1, 1] with respect to of[i], of of[i]'s shape; NULL where the loss does not
- * depend on it. Quantizing counts as the identity. A mistake, such as an op on the way that no
- * gradient goes through, stays in the graph like any other, and all are NULL then.
+ * gradients[i]: of loss[1, 1] with respect to of[i], of of[i]'s shape and without gaps; NULL where
+ * the loss does not depend on it. Quantizing counts as the identity. A mistake, such as an op on
+ * the way that no gradient goes through, stays in the graph like any other, and all are NULL then.
  */
 void ink_grad(ink_array *loss, size_t n, ink_array *const *of, ink_array **gradients);
 
@@ -53,5 +53,11 @@ ink_array *ink_tape_value(ink_tape *tape, ink_array *x);
  * happens if x's gradient is not needed.
  */
 void ink_tape_add(ink_tape *tape, ink_array *x, ink_array *gradient);
+
+/* x, or a copy where its rows lie further apart than they are long. NULL for NULL. */
+ink_array *ink_close_gaps(ink_array *x);
+
+/* A vector [n] as [1, n], which ops want; others as they are. NULL for NULL. */
+ink_array *ink_as_rows(ink_array *x);
 
 #endif

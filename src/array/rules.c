@@ -3,22 +3,26 @@
 #include "array/grad.h"
 #include "array/record.h"
 
-/* Without gaps between its rows, so that it can be reshaped. */
-static ink_array *close_gaps(ink_array *x)
+ink_array *ink_close_gaps(ink_array *x)
 {
-    for (int d = 0; d + 1 < x->n_dims; d++)
+    for (int d = 0; x && d + 1 < x->n_dims; d++)
         if (x->stride[d] != x->stride[d + 1] * x->shape[d + 1])
             return ink_scale(x, 1);
     return x;
+}
+
+ink_array *ink_as_rows(ink_array *x)
+{
+    return x && x->n_dims == 1 ? ink_reshape(x, 2, (size_t[]){1, x->shape[0]}) : x;
 }
 
 void ink_grad_view(ink_tape *tape, ink_array *node, ink_array *dy)
 {
     ink_array *x = node->inputs[0];
     if (ink_elements(x) == ink_elements(node))
-        ink_tape_add(tape, x, ink_reshape(close_gaps(dy), x->n_dims, x->shape));
+        ink_tape_add(tape, x, ink_reshape(ink_close_gaps(dy), x->n_dims, x->shape));
     else
-        ink_tape_add(tape, x, ink_insert(dy, node->parameters.offset, ink_last(x)));
+        ink_tape_add(tape, x, ink_insert(ink_as_rows(dy), node->parameters.offset, ink_last(x)));
 }
 
 void ink_grad_pick(ink_tape *tape, ink_array *node, ink_array *dy)
@@ -27,13 +31,10 @@ void ink_grad_pick(ink_tape *tape, ink_array *node, ink_array *dy)
     ink_tape_add(tape, x, ink_scatter(dy, node->inputs[1], x->shape[0]));
 }
 
-/* Passed on as if nothing had been rounded (Bengio et al., arXiv:1308.3432). */
-void ink_grad_quantize(ink_tape *tape, ink_array *node, ink_array *dy)
-{
-    ink_tape_add(tape, node->inputs[0], dy);
-}
-
-/* The gradient of quantized rows has the shape of what they were made from. */
+/*
+ * Quantized rows are passed over, as if nothing had been rounded (Bengio et al., arXiv:1308.3432):
+ * the gradient has the shape of what they were made from.
+ */
 void ink_grad_linear(ink_tape *tape, ink_array *node, ink_array *dy)
 {
     ink_array *x = node->inputs[0];

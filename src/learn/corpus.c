@@ -182,6 +182,8 @@ static ink_status begin_epoch(ink_corpus *c, uint64_t epoch, ink_error *error)
     ink_random_init(state, (int64_t)(c->seed + epoch * 0x9E3779B97F4A7C15u));
     size_t phase = epoch == 0 || c->same_windows ? 0 : (size_t)below(state, c->n_context);
     size_t n = cut(c, false, phase, NULL);
+    if (n == 0) /* what counts is in a part that is left out at this phase */
+        n = cut(c, false, phase = 0, NULL);
     ink_window *windows = ink_new(c->allocator, n, sizeof *windows);
     if (!windows)
         return ink_fail_memory(error, "the order of what is learned from");

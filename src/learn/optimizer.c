@@ -42,8 +42,12 @@ static void sum_squares(void *context, size_t stage, size_t task, int thread)
     piece p = find_piece(s->optimizer->parameters, task);
     const float *g = s->gradients[p.index] + p.begin;
     double sums[8] = {0};
+    size_t i = 0;
     (void)stage, (void)thread;
-    for (size_t i = 0; i < p.n; i++)
+    for (; i + 8 <= p.n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            sums[j] += (double)g[i + j] * (double)g[i + j];
+    for (; i < p.n; i++)
         sums[i % 8] += (double)g[i] * (double)g[i];
     s->optimizer->piece_sums[task] =
         ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));

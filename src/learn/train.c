@@ -163,6 +163,11 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
         error);
 }
 
+static bool is_out_of_patience(const run *r)
+{
+    return r->options->patience > 0 && r->state.n_worse >= (uint64_t)r->options->patience;
+}
+
 static ink_status go_on(run *r, ink_error *error)
 {
     bool found = false;
@@ -172,8 +177,7 @@ static ink_status go_on(run *r, ink_error *error)
                                     &found, error));
     if (found)
         INK_TRY(ink_corpus_go_to(&r->corpus, r->state.epoch, r->state.next, error));
-    r->stopped_early =
-        r->options->patience > 0 && r->state.n_worse >= (uint64_t)r->options->patience;
+    r->stopped_early = is_out_of_patience(r); /* it may have ended there */
     r->first_step = (int64_t)r->state.step;
     r->began = now();
     r->first_tokens = (double)r->state.n_tokens;
@@ -263,8 +267,7 @@ static ink_status measure_and_judge(run *r, ink_error *error)
         r->state.best_loss = loss;
     if (better && r->options->patience > 0)
         INK_TRY(ink_learned_save(&r->subject, r->out, error));
-    r->stopped_early =
-        r->options->patience > 0 && r->state.n_worse >= (uint64_t)r->options->patience;
+    r->stopped_early = is_out_of_patience(r);
     return INK_OK;
 }
 

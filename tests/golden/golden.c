@@ -264,9 +264,10 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-ink_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns)
+ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows,
+                                  size_t n_columns)
 {
-    ink_divergence out = {0};
+    ink_golden_divergence out = {0};
     double *rows = calloc(n_rows, sizeof *rows);
     assert_non_null(rows);
     for (size_t i = 0; i < n_rows; i++) {

@@ -76,12 +76,13 @@ double ink_golden_number(const json_t *object, const char *key);
  * Over the rows: KL(truth || got) in nats, softmax in double precision; not a number when an input
  * is not.
  */
-typedef struct ink_divergence {
+typedef struct ink_golden_divergence {
     double mean, median, largest;
     double max_difference; /* of single logits */
-} ink_divergence;
+} ink_golden_divergence;
 
-ink_divergence ink_diverge(const float *truth, const float *got, size_t n_rows, size_t n_columns);
+ink_golden_divergence ink_diverge(const float *truth, const float *got, size_t n_rows,
+                                  size_t n_columns);
 
 /*
  * Fails the test with a message that names the first difference unless all n floats have the same

@@ -23,21 +23,21 @@
 typedef struct measured {
     const ink_golden_run *run;
     bool done, refused;
-    ink_divergence f32, f16; /* by cache */
+    ink_golden_divergence f32, f16; /* by cache */
 } measured;
 
 static measured *all;
 static size_t n_all;
 
-static ink_divergence diverge_with(const ink_golden_run *run, const ink_model *model,
-                                   const char *cache)
+static ink_golden_divergence diverge_with(const ink_golden_run *run, const ink_model *model,
+                                          const char *cache)
 {
     const ink_session_options options = {
         .n_context = run->n_context, .cache = cache, .n_threads = 2};
     size_t n = run->n_prompt * run->n_vocab;
     float *truth = ink_golden_floats(run->json, "truth", n);
     float *got = ink_golden_logits(model, &options, run->prompt, run->n_prompt);
-    ink_divergence out = ink_diverge(truth, got, run->n_prompt, run->n_vocab);
+    ink_golden_divergence out = ink_diverge(truth, got, run->n_prompt, run->n_vocab);
     free(truth);
     free(got);
     return out;

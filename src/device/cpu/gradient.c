@@ -111,8 +111,9 @@ static void gelu_inner(float *t, const float *x, size_t n)
 static void gelu_slope(float *dx, const float *dy, const float *x, const float *t, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        float inner = GELU_A * (1 + 3 * GELU_B * x[i] * x[i]);
-        dx[i] = dy[i] * (0.5f * (1 + t[i]) + 0.5f * x[i] * (1 - t[i] * t[i]) * inner);
+        float inner = GELU_A * (1 + 3 * GELU_B * x[i] * x[i]), bend = 1 - t[i] * t[i];
+        float bent = bend == 0 ? 0 : 0.5f * x[i] * bend * inner; /* inner may be infinite there */
+        dx[i] = dy[i] * (0.5f * (1 + t[i]) + bent);
     }
 }
 

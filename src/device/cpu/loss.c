@@ -9,14 +9,18 @@
 #include <string.h>
 #include "kernel/math.h"
 
-/* Softmax of a row into p. Returns the logarithm of what exp(logits) was divided by. */
-static double soften(const ink_cpu_call *call, float *p, const float *logits, size_t n)
+/*
+ * Softmax of a row into p. Returns the logarithm of what exp(logits - *most) was divided by; *most
+ * is the largest logit, beside which that would be lost where logits are large and alike.
+ */
+static double soften(const ink_cpu_call *call, float *p, const float *logits, size_t n, float *most)
 {
     ink_softmax_state state = {-INFINITY, 0};
     const ink_kernels *kernels = &call->cpu->kernels;
     kernels->softmax_page(p, logits, n, &state);
     kernels->scale(p, p, 1 / state.sum, n);
-    return (double)state.max + (double)ink_logf(state.sum);
+    *most = state.max;
+    return (double)ink_logf(state.sum);
 }
 
 /* ---- Cross-entropy --------------------------------------------------------------------------- */
@@ -32,12 +36,12 @@ void ink_cpu_cross_entropy(const ink_cpu_call *call, size_t first_row, size_t n_
     const int32_t *targets = node->inputs[1]->data;
     for (size_t row = first_row; row < first_row + n_rows; row++) {
         const float *x = ink_line(logits, row, 0);
-        float *loss = ink_line(node, row, 0);
+        float *loss = ink_line(node, row, 0), most;
         *loss = 0;
         if (targets[row] < 0)
             continue;
-        *loss = (float)(soften(call, call->scratch, x, ink_line_length(logits)) -
-                        (double)x[targets[row]]);
+        double total = soften(call, call->scratch, x, ink_line_length(logits), &most);
+        *loss = (float)(total + ((double)most - (double)x[targets[row]]));
     }
 }
 
@@ -47,12 +51,12 @@ void ink_cpu_cross_entropy_gradient(const ink_cpu_call *call, size_t first_row, 
     const int32_t *targets = node->inputs[1]->data;
     size_t n = ink_line_length(node);
     for (size_t row = first_row; row < first_row + n_rows; row++) {
-        float *dx = ink_line(node, row, 0);
+        float *dx = ink_line(node, row, 0), most;
         if (targets[row] < 0) {
             memset(dx, 0, n * sizeof *dx);
             continue;
         }
-        (void)soften(call, dx, ink_line(node->inputs[0], row, 0), n);
+        (void)soften(call, dx, ink_line(node->inputs[0], row, 0), n, &most);
         dx[targets[row]] -= 1;
         call->cpu->kernels.scale(dx, dx, *(const float *)ink_line(node->inputs[2], row, 0), n);
     }
@@ -75,9 +79,9 @@ size_t ink_cpu_divergence_scratch(const ink_array *node)
 static void soften_both(const ink_cpu_call *call, float *p, float *log_p, const float *logits,
                         size_t n)
 {
-    float total = (float)soften(call, p, logits, n);
+    float most, total = (float)soften(call, p, logits, n, &most);
     for (size_t i = 0; i < n; i++)
-        log_p[i] = logits[i] - total;
+        log_p[i] = (logits[i] - most) - total;
 }
 
 /*

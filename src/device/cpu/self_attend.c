@@ -210,18 +210,30 @@ static void probabilities(const work *w, const block *b, rows q, rows k)
     }
 }
 
-/* dP in w->slopes becomes dS, scale included. */
+/* dP of a row becomes dS, scale included; p and cap are those of the scores. */
+static void slope_of_row(const ink_attention *a, float *slope, const float *p, const float *cap,
+                         size_t n)
+{
+    float mean = ink_sum_of_products(p, slope, n);
+    for (size_t j = 0; j < n; j++)
+        slope[j] = p[j] * (slope[j] - mean) * a->scale;
+    for (size_t j = 0; a->soft_cap > 0 && j < n; j++)
+        slope[j] *= 1 - cap[j] * cap[j];
+}
+
+/* The same of all that the block's queries see; where they do not, it is 0. */
 static void slope_of_scores(const work *w, const block *b)
 {
-    const ink_attention *a = w->attention;
     size_t n = width(b);
     for (size_t i = 0; i < b->n; i++) {
-        const float *p = w->scores + i * n, *cap = w->caps + i * n;
-        float *slope = w->slopes + i * n, mean = ink_sum_of_products(p, slope, n);
-        for (size_t j = 0; j < n; j++)
-            slope[j] = p[j] * (slope[j] - mean) * a->scale;
-        for (size_t j = 0; a->soft_cap > 0 && j < n; j++)
-            slope[j] = p[j] > 0 ? slope[j] * (1 - cap[j] * cap[j]) : 0;
+        size_t begin, end, row = i * n;
+        seen_by(w, b->first + i, &begin, &end);
+        begin -= b->begin;
+        end -= b->begin;
+        slope_of_row(w->attention, w->slopes + row + begin, w->scores + row + begin,
+                     w->caps + row + begin, end - begin);
+        memset(w->slopes + row, 0, begin * sizeof *w->slopes);
+        memset(w->slopes + row + end, 0, (n - end) * sizeof *w->slopes);
     }
 }
 
