@@ -1,0 +1,116 @@
+/*
+ * The end of a grammar's definition: what its rules can be is settled, and bytes that no expression
+ * tells apart become one class.
+ */
+#include <string.h>
+
+#include "base/status.h"
+#include "text/constraint/grammar_nodes.h"
+
+/* ---- Classes */
+
+/* Bytes in `set` part from those that are not. */
+static void split_classes(ink_grammar *grammar, const ink_byte_set *set)
+{
+    uint16_t moved[256]; /* the new class of those in the set, for each class; 0: none yet */
+    bool outside[256] = {false};
+    memset(moved, 0, sizeof moved);
+    for (unsigned byte = 0; byte < 256; byte++)
+        outside[grammar->class_of[byte]] |= !ink_byte_set_has(set, byte);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        unsigned old = grammar->class_of[byte];
+        if (!ink_byte_set_has(set, byte) || !outside[old])
+            continue;
+        if (!moved[old])
+            moved[old] = (uint16_t)grammar->n_classes++;
+        grammar->class_of[byte] = (uint8_t)moved[old];
+    }
+}
+
+static void find_classes(ink_grammar *grammar)
+{
+    ink_byte_set literal = {{0}};
+    grammar->n_classes = 1;
+    memset(grammar->class_of, 0, sizeof grammar->class_of);
+    for (size_t i = 0; i < grammar->n_sets; i++)
+        split_classes(grammar, &grammar->sets[i]);
+    for (size_t i = 0; i < grammar->n_texts; i++)
+        ink_byte_set_add(&literal, (unsigned char)grammar->texts[i]);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        ink_byte_set one = {{0}};
+        ink_byte_set_add(&one, byte);
+        if (ink_byte_set_has(&literal, byte))
+            split_classes(grammar, &one);
+    }
+    for (unsigned byte = 256; byte-- > 0;)
+        grammar->byte_of[grammar->class_of[byte]] = (uint8_t)byte;
+}
+
+/* ---- Finishing */
+
+/* Intersections are looked into as if every rule could be completed that is not plainly dead. */
+static void find_life(ink_grammar *grammar, uint8_t *productive, size_t n)
+{
+    ink_grammar_find_productive(grammar, productive);
+    for (size_t i = 0; i < n && grammar->status == INK_OK; i++)
+        if (grammar->nodes[i].kind == INK_EXPR_IS_AND)
+            (void)ink_expr_is_alive(grammar, (ink_expr)i);
+    for (size_t i = 0; i < grammar->n_rules; i++)
+        grammar->rules[i].productive = false;
+}
+
+/* Rules lose their dead branches; what `root` has become is returned. */
+static ink_expr prune_in(ink_grammar *grammar, ink_expr root, uint8_t *productive, uint32_t *map,
+                         size_t n)
+{
+    ink_grammar_find_productive(grammar, productive);
+    ink_grammar_prune(grammar, productive, map, n);
+    if (grammar->status != INK_OK)
+        return INK_EXPR_FAIL;
+    for (size_t i = 0; i < grammar->n_rules; i++)
+        grammar->rules[i].body = map[grammar->rules[i].body];
+    return map[root];
+}
+
+static ink_expr prune(ink_grammar *grammar, ink_expr root)
+{
+    size_t n_before = grammar->n_nodes;
+    uint8_t *first = ink_new(grammar->allocator, n_before, sizeof *first);
+    if (first)
+        find_life(grammar, first, n_before);
+    ink_delete(grammar->allocator, first);
+    size_t n = grammar->n_nodes; /* looking made more */
+    uint8_t *productive = ink_new(grammar->allocator, n, sizeof *productive);
+    uint32_t *map = ink_new(grammar->allocator, n, sizeof *map);
+    ink_expr result = INK_EXPR_FAIL;
+    if (first && productive && map)
+        result = prune_in(grammar, root, productive, map, n);
+    else
+        ink_grammar_fail(grammar, INK_NO_MEMORY, "out of memory for a constraint");
+    ink_delete(grammar->allocator, productive);
+    ink_delete(grammar->allocator, map);
+    return result;
+}
+
+ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
+                              const char *(*name)(void *context, uint32_t rule), void *context,
+                              ink_error *error)
+{
+    INK_TRY(ink_grammar_status(grammar, error));
+    ink_grammar_begin(grammar);
+    ink_grammar_find_nullable(grammar);
+    uint32_t looping = ink_grammar_find_left_recursion(grammar);
+    if (looping != UINT32_MAX)
+        return ink_fail(error, INK_UNSUPPORTED, 0,
+                        "%s refers to itself before it has read anything: put something in front "
+                        "of the reference",
+                        name(context, looping));
+    find_classes(grammar);
+    ink_expr pruned = prune(grammar, *root);
+    INK_TRY(ink_grammar_status(grammar, error));
+    if (pruned == INK_EXPR_FAIL)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "no text can satisfy the constraint");
+    grammar->finished = true;
+    *root = pruned;
+    return INK_OK;
+}

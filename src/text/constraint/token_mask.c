@@ -1,0 +1,303 @@
+#include "text/constraint/token_mask.h"
+
+#include <string.h>
+#include "base/size.h"
+#include "base/status.h"
+#include "text/constraint/charset.h"
+#include "text/constraint/grammar_nodes.h"
+
+enum { N_SLOT_BUCKETS = 4 * INK_MASK_CACHE_MAX, MAX_PAIRS_AT_ONCE = 4096, MAX_NESTING = 32 };
+
+/* ---- Containing: outer goes on with whatever inner goes on with. */
+
+static ink_contains_pair *pair_of(const ink_token_mask *m, ink_expr outer, ink_expr inner)
+{
+    uint32_t hash = (outer * 0x9e3779b1u ^ inner) * 0x85ebca6bu;
+    return &m->pairs[(hash ^ hash >> 15) & (INK_CONTAINS_BUCKETS - 1)];
+}
+
+static bool is_known(const ink_contains_pair *pair, ink_expr outer, ink_expr inner)
+{
+    return pair->known && pair->outer == outer && pair->inner == inner;
+}
+
+static bool remember(ink_token_mask *m, ink_expr outer, ink_expr inner, bool holds)
+{
+    *pair_of(m, outer, inner) = (ink_contains_pair){outer, inner, true, holds};
+    return holds;
+}
+
+static bool was_pushed(const ink_token_mask *m, size_t base, ink_expr outer, ink_expr inner)
+{
+    for (size_t i = base; i < m->todo.n; i += 2)
+        if (m->todo.items[i] == outer && m->todo.items[i + 1] == inner)
+            return true;
+    return false;
+}
+
+/* Pushes the pairs that one pair leads to; false when outer is behind. */
+static bool follow_pair(ink_token_mask *m, size_t base, ink_expr outer, ink_expr inner)
+{
+    ink_grammar *grammar = m->grammar;
+    for (size_t c = 0; c < grammar->n_classes; c++) {
+        unsigned byte = grammar->byte_of[c];
+        ink_expr next_inner = ink_grammar_step(grammar, inner, byte);
+        if (next_inner == INK_EXPR_FAIL)
+            continue;
+        ink_expr next = ink_grammar_step(grammar, outer, byte);
+        const ink_contains_pair *pair = pair_of(m, next, next_inner);
+        if (next == INK_EXPR_FAIL || (is_known(pair, next, next_inner) && !pair->holds))
+            return false;
+        if (is_known(pair, next, next_inner) || was_pushed(m, base, next, next_inner))
+            continue;
+        if (!ink_grammar_push(grammar, &m->todo, next) ||
+            !ink_grammar_push(grammar, &m->todo, next_inner))
+            return false;
+    }
+    return true;
+}
+
+/* By looking at all pairs of states that come up together. */
+static bool search_pairs(ink_token_mask *m, ink_expr outer, ink_expr inner)
+{
+    size_t base = m->todo.n;
+    bool holds = ink_grammar_push(m->grammar, &m->todo, outer) &&
+                 ink_grammar_push(m->grammar, &m->todo, inner);
+    for (size_t i = base; holds && i < m->todo.n; i += 2)
+        holds = m->todo.n - base < MAX_PAIRS_AT_ONCE &&
+                follow_pair(m, base, m->todo.items[i], m->todo.items[i + 1]);
+    for (size_t i = base; holds && i < m->todo.n; i += 2)
+        remember(m, m->todo.items[i], m->todo.items[i + 1], true);
+    m->todo.n = base;
+    return holds;
+}
+
+static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting);
+
+/* By its parts: one of several alternatives is enough, and so is the first of a sequence. */
+static bool part_contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting)
+{
+    ink_grammar *grammar = m->grammar;
+    const ink_expr_node node = grammar->nodes[outer];
+    if (nesting == MAX_NESTING)
+        return false;
+    if (node.kind == INK_EXPR_IS_SEQ)
+        return contains(m, node.a, inner, nesting + 1);
+    for (uint32_t i = 0; node.kind == INK_EXPR_IS_ALT && i < node.b && i < MAX_NESTING; i++)
+        if (contains(m, grammar->lists.items[node.a + i], inner, nesting + 1))
+            return true;
+    return false;
+}
+
+/*
+ * Repetitions of one character that takes all of `inner`'s: then only how many there may be counts.
+ */
+static bool counts_suffice(ink_token_mask *m, ink_expr outer, ink_expr inner)
+{
+    const ink_expr_node node = m->grammar->nodes[outer], of = m->grammar->nodes[inner];
+    if (node.kind != INK_EXPR_IS_REPEAT || of.kind != INK_EXPR_IS_REPEAT || node.c < of.c)
+        return false;
+    return ink_expr_alt(m->grammar, node.a, of.a) == node.a;
+}
+
+static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting)
+{
+    const ink_contains_pair *pair = pair_of(m, outer, inner);
+    if (is_known(pair, outer, inner))
+        return pair->holds;
+    bool holds = counts_suffice(m, outer, inner) || part_contains(m, outer, inner, nesting) ||
+                 search_pairs(m, outer, inner);
+    return remember(m, outer, inner, holds);
+}
+
+/* ---- The walk */
+
+static void add_token(const ink_token_trie *trie, uint32_t *mask, int32_t token)
+{
+    for (; token >= 0; token = trie->same[token])
+        mask[token / 32] |= UINT32_C(1) << (token % 32);
+}
+
+static const uint32_t *row_of(const ink_grammar *grammar, ink_expr state)
+{
+    uint32_t row = grammar->nodes[state].row;
+    return row ? ink_grammar_row(grammar, row) : NULL;
+}
+
+/* Adds the tokens of one group that the state allows. */
+static void walk(ink_token_mask *m, ink_expr state, unsigned group, uint32_t *mask)
+{
+    ink_grammar *grammar = m->grammar;
+    const ink_trie_node *node = m->trie->nodes + m->trie->begin[group];
+    const ink_trie_node *end = m->trie->nodes + m->trie->begin[group + 1];
+    m->states[0] = state;
+    m->rows[0] = row_of(grammar, state);
+    while (node < end) {
+        size_t depth = node->depth;
+        const uint32_t *row = m->rows[depth - 1];
+        ink_expr next = row ? row[grammar->class_of[node->byte]] : INK_EXPR_NONE;
+        if (next == INK_EXPR_NONE) {
+            next = ink_grammar_step(grammar, m->states[depth - 1], node->byte);
+            m->rows[depth - 1] = row_of(grammar, m->states[depth - 1]);
+            if (grammar->status != INK_OK)
+                return;
+        }
+        if (next == INK_EXPR_FAIL) {
+            node += node->size;
+            continue;
+        }
+        m->states[depth] = next;
+        m->rows[depth] = row_of(grammar, next);
+        if (node->token >= 0)
+            add_token(m->trie, mask, node->token);
+        node++;
+    }
+}
+
+static void add_group(const ink_token_mask *m, unsigned group, uint32_t *mask)
+{
+    const uint32_t *all = m->trie->masks + group * m->trie->n_words;
+    for (size_t i = 0; i < m->trie->n_words; i++)
+        mask[i] |= all[i];
+}
+
+/* The number of lengths up to which any such characters are allowed. */
+static unsigned free_lengths(ink_token_mask *m, ink_expr state, ink_expr any,
+                             const ink_expr *at_most)
+{
+    unsigned n = INK_TRIE_N_LENGTHS;
+    if (ink_grammar_step(m->grammar, state, 'a') == INK_EXPR_FAIL)
+        return 0;
+    if (contains(m, state, any, 0))
+        return n;
+    while (n > 0 && !contains(m, state, at_most[n - 1], 0))
+        n--;
+    return n;
+}
+
+static void compute(ink_token_mask *m, ink_expr state, uint32_t *mask)
+{
+    memset(mask, 0, m->trie->n_words * sizeof *mask);
+    unsigned plain = free_lengths(m, state, m->plain, m->plains);
+    unsigned word = plain;
+    if (word < INK_TRIE_N_LENGTHS)
+        word = free_lengths(m, state, m->word, m->words);
+    walk(m, state, INK_TRIE_REST, mask);
+    for (unsigned i = 0; i < INK_TRIE_N_LENGTHS; i++) {
+        if (i < plain)
+            add_group(m, INK_TRIE_PLAIN + i, mask);
+        else
+            walk(m, state, INK_TRIE_PLAIN + i, mask);
+        if (i < word)
+            add_group(m, INK_TRIE_WORD + i, mask);
+        else
+            walk(m, state, INK_TRIE_WORD + i, mask);
+    }
+}
+
+/* ---- Kept masks */
+
+static uint16_t *bucket_of(const ink_token_mask *m, ink_expr state)
+{
+    uint32_t hash = state * 0x9e3779b1u;
+    return &m->slot_of[(hash >> 16) % N_SLOT_BUCKETS];
+}
+
+/* The slot to be filled next: a free one, else the one that was filled first. */
+static size_t take_slot(ink_token_mask *m, ink_expr state)
+{
+    size_t slot = m->n_used < m->n_slots ? m->n_used++ : m->oldest;
+    if (slot == m->oldest)
+        m->oldest = (slot + 1) % m->n_slots;
+    uint16_t *bucket = bucket_of(m, m->slot_states[slot]);
+    if (*bucket == slot + 1)
+        *bucket = 0;
+    m->slot_states[slot] = state;
+    *bucket_of(m, state) = (uint16_t)(slot + 1);
+    return slot;
+}
+
+ink_status ink_token_mask_get(ink_token_mask *m, ink_expr state, const uint32_t **out,
+                              ink_error *error)
+{
+    uint16_t slot = *bucket_of(m, state);
+    if (slot && m->slot_states[slot - 1] == state) {
+        *out = m->slot_masks + (size_t)(slot - 1) * m->trie->n_words;
+        return INK_OK;
+    }
+    size_t new_slot = take_slot(m, state);
+    uint32_t *mask = m->slot_masks + new_slot * m->trie->n_words;
+    ink_grammar_begin(m->grammar);
+    compute(m, state, mask);
+    if (m->grammar->status != INK_OK)
+        m->slot_states[new_slot] = INK_EXPR_NONE;
+    *out = mask;
+    return ink_grammar_status(m->grammar, error);
+}
+
+/* ---- Life */
+
+static void make_expressions(ink_token_mask *m)
+{
+    static const uint8_t lengths[INK_TRIE_N_LENGTHS] = INK_TRIE_LENGTHS;
+    ink_grammar *grammar = m->grammar;
+    ink_charset plain = {.grammar = grammar}, word = {.grammar = grammar};
+    ink_charset_add(&plain, 0x20, '"' - 1);
+    ink_charset_add(&plain, '"' + 1, '\\' - 1);
+    ink_charset_add(&plain, '\\' + 1, 0x10ffff);
+    ink_charset_add(&word, '0', '9');
+    ink_charset_add(&word, 'A', 'Z');
+    ink_charset_add(&word, '_', '_');
+    ink_charset_add(&word, 'a', 'z');
+    ink_expr one_plain = ink_charset_expr(&plain, INK_SPELLED_PLAIN);
+    ink_expr one_word = ink_charset_expr(&word, INK_SPELLED_PLAIN);
+    m->plain = ink_expr_repeat(grammar, one_plain, 0, INK_EXPR_FOREVER);
+    m->word = ink_expr_repeat(grammar, one_word, 0, INK_EXPR_FOREVER);
+    for (size_t i = 0; i < INK_TRIE_N_LENGTHS; i++) {
+        m->plains[i] = ink_expr_repeat(grammar, one_plain, 0, lengths[i]);
+        m->words[i] = ink_expr_repeat(grammar, one_word, 0, lengths[i]);
+    }
+    ink_charset_deinit(&plain);
+    ink_charset_deinit(&word);
+}
+
+static bool take_memory(ink_token_mask *m)
+{
+    size_t n_words = ink_size_max(m->trie->n_words, 1), n_depths = m->trie->longest_bytes + 1;
+    m->n_slots = ink_size_min(INK_MASK_CACHE_BYTES / (n_words * sizeof(uint32_t)),
+                              INK_MASK_CACHE_MAX);
+    m->n_slots = ink_size_max(m->n_slots, 2);
+    m->pairs = ink_new(m->allocator, INK_CONTAINS_BUCKETS, sizeof *m->pairs);
+    m->states = ink_new(m->allocator, n_depths, sizeof *m->states);
+    m->rows = ink_new(m->allocator, n_depths, sizeof *m->rows);
+    m->slot_states = ink_new(m->allocator, m->n_slots, sizeof *m->slot_states);
+    m->slot_masks =
+        ink_new(m->allocator, m->n_slots, n_words * sizeof *m->slot_masks /* checked */);
+    m->slot_of = ink_new(m->allocator, N_SLOT_BUCKETS, sizeof *m->slot_of);
+    return m->pairs && m->states && m->rows && m->slot_states && m->slot_masks && m->slot_of;
+}
+
+ink_status ink_token_mask_init(ink_token_mask *m, ink_grammar *grammar, const ink_token_trie *trie,
+                               ink_error *error)
+{
+    *m = (ink_token_mask){.allocator = grammar->allocator, .grammar = grammar, .trie = trie};
+    make_expressions(m);
+    ink_status status = ink_grammar_status(grammar, error);
+    if (status == INK_OK && !take_memory(m))
+        status = ink_fail_memory(error, "masks of tokens");
+    if (status != INK_OK)
+        ink_token_mask_deinit(m);
+    return status;
+}
+
+void ink_token_mask_deinit(ink_token_mask *m)
+{
+    ink_delete(m->allocator, m->pairs);
+    ink_delete(m->allocator, m->todo.items);
+    ink_delete(m->allocator, m->states);
+    ink_delete(m->allocator, m->rows);
+    ink_delete(m->allocator, m->slot_states);
+    ink_delete(m->allocator, m->slot_masks);
+    ink_delete(m->allocator, m->slot_of);
+    *m = (ink_token_mask){.allocator = m->allocator};
+}
