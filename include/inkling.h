@@ -462,6 +462,13 @@ typedef struct ink_generation {
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
     /*
+     * What the text must be, made for the same model; NULL: anything. It is reset first. Tokens
+     * that are forced are evaluated without being sampled. The model ends where the text may end,
+     * and where it must end nothing is sampled any more. A text that can neither end nor go on is
+     * an error (BAD_ARGUMENT), with what was written so far.
+     */
+    ink_constraint *constraint;
+    /*
      * Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind
      * n_bytes.
      */
@@ -473,6 +480,8 @@ typedef struct ink_generation {
 typedef struct ink_generated {
     ink_stop stop;
     size_t n_prompt, n_tokens; /* n_tokens generated, an end token included */
+    size_t n_forced;           /* of those, not sampled: the constraint left no choice */
+    bool incomplete;           /* it stopped where the constraint does not let the text end */
     double prompt_seconds, seconds;
     int64_t seed; /* the one used */
 } ink_generated;

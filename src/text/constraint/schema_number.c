@@ -434,7 +434,9 @@ ink_status ink_schema_number(ink_schema *schema, const ink_schema_term *term, in
             all = ink_expr_and(g, all, ink_expr_not(g, whole_number(g)));
     }
     if (whole) {
-        ink_expr digits_only = ink_expr_alt(g, any_whole(g), with_minus(g, any_whole(g)));
+        ink_expr nonzero =
+            ink_expr_seq(g, digits(g, '1', '9'), some_digits(g, 0, INK_EXPR_FOREVER));
+        ink_expr digits_only = ink_expr_alt(g, any_whole(g), with_minus(g, nonzero));
         ink_expr form = schema->form == INK_JSON_ANY ? whole_number(g) : digits_only;
         all = all == free ? form : ink_expr_and(g, all, form);
     } else if (all == free)

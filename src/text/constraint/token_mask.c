@@ -6,7 +6,11 @@
 #include "text/constraint/charset.h"
 #include "text/constraint/grammar_nodes.h"
 
-enum { N_SLOT_BUCKETS = 4 * INK_MASK_CACHE_MAX, MAX_PAIRS_AT_ONCE = 4096, MAX_NESTING = 32 };
+enum { N_SLOT_BUCKETS = 4 * INK_MASK_CACHE_MAX, MAX_PAIRS_AT_ONCE = 512 };
+
+/* Parts within parts that are looked at; parts of a sequence that are relaxed; of lengths, the
+   first ones, up to 16 bytes. */
+enum { MAX_NESTING = 32, MAX_SPINE = 3, RELAXED_LENGTHS = 3 };
 
 /* ---- Containing: outer goes on with whatever inner goes on with. */
 
@@ -72,23 +76,6 @@ static bool search_pairs(ink_token_mask *m, ink_expr outer, ink_expr inner)
     return holds;
 }
 
-static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting);
-
-/* By its parts: one of several alternatives is enough, and so is the first of a sequence. */
-static bool part_contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting)
-{
-    ink_grammar *grammar = m->grammar;
-    const ink_expr_node node = grammar->nodes[outer];
-    if (nesting == MAX_NESTING)
-        return false;
-    if (node.kind == INK_EXPR_IS_SEQ)
-        return contains(m, node.a, inner, nesting + 1);
-    for (uint32_t i = 0; node.kind == INK_EXPR_IS_ALT && i < node.b && i < MAX_NESTING; i++)
-        if (contains(m, grammar->lists.items[node.a + i], inner, nesting + 1))
-            return true;
-    return false;
-}
-
 /*
  * Repetitions of one character that takes all of `inner`'s: then only how many there may be counts.
  */
@@ -100,12 +87,29 @@ static bool counts_suffice(ink_token_mask *m, ink_expr outer, ink_expr inner)
     return ink_expr_alt(m->grammar, node.a, of.a) == node.a;
 }
 
-static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting)
+/* Plain to see: in the first part of a sequence, or in one of several alternatives. */
+static bool shows(ink_token_mask *m, ink_expr outer, ink_expr inner, unsigned nesting)
+{
+    ink_grammar *grammar = m->grammar;
+    const ink_expr_node node = grammar->nodes[outer];
+    if (nesting == MAX_NESTING)
+        return false;
+    if (node.kind == INK_EXPR_IS_SEQ)
+        return shows(m, node.a, inner, nesting + 1);
+    for (uint32_t i = 0; node.kind == INK_EXPR_IS_ALT && i < node.b && i < MAX_NESTING; i++)
+        if (shows(m, grammar->lists.items[node.a + i], inner, nesting + 1))
+            return true;
+    return counts_suffice(m, outer, inner);
+}
+
+/* The first part of a sequence, when it is enough, is the same for whatever follows it. */
+static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner)
 {
     const ink_contains_pair *pair = pair_of(m, outer, inner);
+    const ink_expr_node node = m->grammar->nodes[outer];
     if (is_known(pair, outer, inner))
         return pair->holds;
-    bool holds = counts_suffice(m, outer, inner) || part_contains(m, outer, inner, nesting) ||
+    bool holds = (node.kind == INK_EXPR_IS_SEQ && contains(m, node.a, inner)) ||
                  search_pairs(m, outer, inner);
     return remember(m, outer, inner, holds);
 }
@@ -165,34 +169,84 @@ static void add_group(const ink_token_mask *m, unsigned group, uint32_t *mask)
 static unsigned free_lengths(ink_token_mask *m, ink_expr state, ink_expr any,
                              const ink_expr *at_most)
 {
-    unsigned n = INK_TRIE_N_LENGTHS;
+    unsigned n = INK_TRIE_N_LIMITS;
     if (ink_grammar_step(m->grammar, state, 'a') == INK_EXPR_FAIL)
         return 0;
-    if (contains(m, state, any, 0))
+    if (shows(m, state, any, 0))
+        return INK_TRIE_N_LENGTHS;
+    while (n > 0 && !shows(m, state, at_most[n - 1], 0))
+        n--;
+    if (n > 0)
         return n;
-    while (n > 0 && !contains(m, state, at_most[n - 1], 0))
+    if (contains(m, state, any))
+        return INK_TRIE_N_LENGTHS;
+    for (n = INK_TRIE_N_LIMITS; n > 0 && !contains(m, state, at_most[n - 1]);)
         n--;
     return n;
 }
 
-static void compute(ink_token_mask *m, ink_expr state, uint32_t *mask)
+/* Adds the tokens of the lengths from `first` on. */
+static void add_lengths(ink_token_mask *m, ink_expr state, unsigned first, uint32_t *mask)
 {
-    memset(mask, 0, m->trie->n_words * sizeof *mask);
-    unsigned plain = free_lengths(m, state, m->plain, m->plains);
-    unsigned word = plain;
-    if (word < INK_TRIE_N_LENGTHS)
-        word = free_lengths(m, state, m->word, m->words);
-    walk(m, state, INK_TRIE_REST, mask);
-    for (unsigned i = 0; i < INK_TRIE_N_LENGTHS; i++) {
-        if (i < plain)
-            add_group(m, INK_TRIE_PLAIN + i, mask);
-        else
-            walk(m, state, INK_TRIE_PLAIN + i, mask);
-        if (i < word)
-            add_group(m, INK_TRIE_WORD + i, mask);
-        else
-            walk(m, state, INK_TRIE_WORD + i, mask);
-    }
+    unsigned n_free[INK_TRIE_N_FAMILIES] = {0};
+    n_free[INK_TRIE_PLAIN] = free_lengths(m, state, m->plain, m->plains);
+    n_free[INK_TRIE_WORD] = n_free[INK_TRIE_PLAIN] == INK_TRIE_N_LENGTHS
+                                ? INK_TRIE_N_LENGTHS
+                                : free_lengths(m, state, m->word, m->words);
+    for (unsigned family = 0; family < INK_TRIE_N_FAMILIES; family++)
+        for (unsigned length = first; length < INK_TRIE_N_LENGTHS; length++)
+            if (length < n_free[family])
+                add_group(m, ink_trie_group(family, length), mask);
+            else
+                walk(m, state, ink_trie_group(family, length), mask);
+}
+
+/*
+ * The state without upper bounds of repetitions that no token of up to `n_bytes` can reach, as each
+ * turn takes a byte; so much only as such a token may see. Not inside of intersections, where a
+ * bound may decide whether there is an end at all.
+ */
+static ink_expr relax(ink_grammar *grammar, ink_expr state, uint32_t n_bytes, unsigned nesting)
+{
+    const ink_expr_node node = grammar->nodes[state];
+    if (nesting == MAX_NESTING)
+        return state;
+    if (node.kind == INK_EXPR_IS_SEQ)
+        return ink_expr_seq(grammar, relax(grammar, node.a, n_bytes, nesting + 1),
+                            nesting < MAX_SPINE ? relax(grammar, node.b, n_bytes, nesting + 1)
+                                                : node.b);
+    if (node.kind == INK_EXPR_IS_REPEAT && node.c != INK_EXPR_FOREVER && node.c >= n_bytes)
+        return ink_expr_repeat(grammar, node.a, (uint32_t)ink_size_min(node.b, n_bytes),
+                               INK_EXPR_FOREVER);
+    if (node.kind != INK_EXPR_IS_ALT || node.b > MAX_NESTING)
+        return state;
+    ink_expr parts[MAX_NESTING];
+    for (uint32_t i = 0; i < node.b; i++)
+        parts[i] = relax(grammar, grammar->lists.items[node.a + i], n_bytes, nesting + 1);
+    return ink_expr_alts(grammar, parts, node.b);
+}
+
+static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state);
+
+/*
+ * Short tokens are those of a relaxed state, whose mask many states share; only longer ones have to
+ * be looked at here.
+ */
+static void compute(ink_token_mask *m, ink_expr state)
+{
+    static const uint8_t limits[INK_TRIE_N_LIMITS] = INK_TRIE_LENGTHS;
+    unsigned n_shared = RELAXED_LENGTHS;
+    ink_expr relaxed = state;
+    for (; n_shared > 0 && relaxed == state; n_shared -= relaxed == state)
+        relaxed = relax(m->grammar, state, limits[n_shared - 1], 0);
+    const uint32_t *shared = n_shared ? find_or_compute(m, relaxed) : NULL;
+    memset(m->scratch, 0, m->trie->n_words * sizeof *m->scratch);
+    for (unsigned family = 0; family < INK_TRIE_N_FAMILIES; family++)
+        for (unsigned length = 0; length < n_shared; length++)
+            add_group(m, ink_trie_group(family, length), m->scratch);
+    for (size_t i = 0; n_shared && i < m->trie->n_words; i++)
+        m->scratch[i] &= shared[i];
+    add_lengths(m, state, n_shared, m->scratch);
 }
 
 /* ---- Kept masks */
@@ -217,21 +271,24 @@ static size_t take_slot(ink_token_mask *m, ink_expr state)
     return slot;
 }
 
+static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state)
+{
+    size_t n_words = m->trie->n_words;
+    uint16_t slot = *bucket_of(m, state);
+    if (slot && m->slot_states[slot - 1] == state)
+        return m->slot_masks + (size_t)(slot - 1) * n_words;
+    compute(m, state);
+    size_t taken = take_slot(m, m->grammar->status == INK_OK ? state : INK_EXPR_NONE);
+    uint32_t *mask = m->slot_masks + taken * n_words;
+    memcpy(mask, m->scratch, n_words * sizeof *mask);
+    return mask;
+}
+
 ink_status ink_token_mask_get(ink_token_mask *m, ink_expr state, const uint32_t **out,
                               ink_error *error)
 {
-    uint16_t slot = *bucket_of(m, state);
-    if (slot && m->slot_states[slot - 1] == state) {
-        *out = m->slot_masks + (size_t)(slot - 1) * m->trie->n_words;
-        return INK_OK;
-    }
-    size_t new_slot = take_slot(m, state);
-    uint32_t *mask = m->slot_masks + new_slot * m->trie->n_words;
     ink_grammar_begin(m->grammar);
-    compute(m, state, mask);
-    if (m->grammar->status != INK_OK)
-        m->slot_states[new_slot] = INK_EXPR_NONE;
-    *out = mask;
+    *out = find_or_compute(m, state);
     return ink_grammar_status(m->grammar, error);
 }
 
@@ -239,7 +296,7 @@ ink_status ink_token_mask_get(ink_token_mask *m, ink_expr state, const uint32_t 
 
 static void make_expressions(ink_token_mask *m)
 {
-    static const uint8_t lengths[INK_TRIE_N_LENGTHS] = INK_TRIE_LENGTHS;
+    static const uint8_t limits[INK_TRIE_N_LIMITS] = INK_TRIE_LENGTHS;
     ink_grammar *grammar = m->grammar;
     ink_charset plain = {.grammar = grammar}, word = {.grammar = grammar};
     ink_charset_add(&plain, 0x20, '"' - 1);
@@ -253,9 +310,9 @@ static void make_expressions(ink_token_mask *m)
     ink_expr one_word = ink_charset_expr(&word, INK_SPELLED_PLAIN);
     m->plain = ink_expr_repeat(grammar, one_plain, 0, INK_EXPR_FOREVER);
     m->word = ink_expr_repeat(grammar, one_word, 0, INK_EXPR_FOREVER);
-    for (size_t i = 0; i < INK_TRIE_N_LENGTHS; i++) {
-        m->plains[i] = ink_expr_repeat(grammar, one_plain, 0, lengths[i]);
-        m->words[i] = ink_expr_repeat(grammar, one_word, 0, lengths[i]);
+    for (size_t i = 0; i < INK_TRIE_N_LIMITS; i++) {
+        m->plains[i] = ink_expr_repeat(grammar, one_plain, 0, limits[i]);
+        m->words[i] = ink_expr_repeat(grammar, one_word, 0, limits[i]);
     }
     ink_charset_deinit(&plain);
     ink_charset_deinit(&word);
@@ -274,7 +331,8 @@ static bool take_memory(ink_token_mask *m)
     m->slot_masks =
         ink_new(m->allocator, m->n_slots, n_words * sizeof *m->slot_masks /* checked */);
     m->slot_of = ink_new(m->allocator, N_SLOT_BUCKETS, sizeof *m->slot_of);
-    return m->pairs && m->states && m->rows && m->slot_states && m->slot_masks && m->slot_of;
+    m->scratch = ink_new(m->allocator, n_words, sizeof *m->scratch);
+    return m->scratch && m->pairs && m->states && m->rows && m->slot_states && m->slot_masks && m->slot_of;
 }
 
 ink_status ink_token_mask_init(ink_token_mask *m, ink_grammar *grammar, const ink_token_trie *trie,
@@ -292,6 +350,7 @@ ink_status ink_token_mask_init(ink_token_mask *m, ink_grammar *grammar, const in
 
 void ink_token_mask_deinit(ink_token_mask *m)
 {
+    ink_delete(m->allocator, m->scratch);
     ink_delete(m->allocator, m->pairs);
     ink_delete(m->allocator, m->todo.items);
     ink_delete(m->allocator, m->states);

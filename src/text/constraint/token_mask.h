@@ -23,11 +23,12 @@ typedef struct ink_token_mask {
     ink_grammar *grammar;
     const ink_token_trie *trie;
     ink_expr plain, word;                               /* any number of such characters */
-    ink_expr plains[INK_TRIE_N_LENGTHS], words[INK_TRIE_N_LENGTHS]; /* at most so many */
+    ink_expr plains[INK_TRIE_N_LIMITS], words[INK_TRIE_N_LIMITS]; /* at most so many */
     ink_contains_pair *pairs;                           /* [INK_CONTAINS_BUCKETS] */
     ink_grammar_list todo;
     ink_expr *states; /* of the walk, [longest token + 1] */
     const uint32_t **rows;
+    uint32_t *scratch; /* [n_words] */
     size_t n_slots, n_used, oldest;
     ink_expr *slot_states; /* [n_slots] */
     uint32_t *slot_masks;  /* [n_slots][n_words] */

@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "text/detokenizer.h"
 
-static const uint8_t lengths[INK_TRIE_N_LENGTHS] = INK_TRIE_LENGTHS;
+static const uint8_t limits[INK_TRIE_N_LIMITS] = INK_TRIE_LENGTHS;
 
 /* A token to be put into its place. */
 typedef struct entry {
@@ -24,21 +24,25 @@ static bool is_word(uint32_t c)
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
 
-static unsigned group_of(ink_text text)
+static unsigned family_of(ink_text text)
 {
-    size_t n_chars = 0;
     bool word = true;
-    for (size_t at = 0, n; at < text.n_bytes; at += n, n_chars++) {
+    for (size_t at = 0, n; at < text.n_bytes; at += n) {
         uint32_t c;
         n = ink_utf8_decode(text.data + at, text.n_bytes - at, &c);
         if (n == 0 || c < 0x20 || c == '"' || c == '\\')
             return INK_TRIE_REST;
         word = word && is_word(c);
     }
-    for (unsigned i = 0; i < INK_TRIE_N_LENGTHS; i++)
-        if (n_chars <= lengths[i])
-            return (word ? INK_TRIE_WORD : INK_TRIE_PLAIN) + i;
-    return INK_TRIE_REST;
+    return word ? INK_TRIE_WORD : INK_TRIE_PLAIN;
+}
+
+static unsigned group_of(ink_text text)
+{
+    unsigned length = 0;
+    while (length < INK_TRIE_N_LIMITS && text.n_bytes > limits[length])
+        length++;
+    return ink_trie_group(family_of(text), length);
 }
 
 static uint64_t head_of(unsigned group, ink_text text)

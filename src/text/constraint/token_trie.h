@@ -2,11 +2,11 @@
  * The texts of a vocabulary's tokens as trees, to find in one walk which of them an automaton
  * accepts.
  *
- * Tokens are parted into groups, a tree each: those of nothing but plain characters (what a JSON
- * string holds as it stands), by how many they have, and the rest. Where a state of the automaton
- * takes any plain characters, whole groups are allowed without a walk. That most tokens can be
- * settled without looking at each is from XGrammar (arXiv:2411.15100); the groups are those slices
- * that llguidance documents.
+ * Tokens are parted into groups, a tree each, by length and by whether they consist of plain
+ * characters only (what a JSON string holds as it stands). Where a state of the automaton takes any
+ * plain characters, whole groups are allowed without a walk. That most tokens can be settled
+ * without looking at each is from XGrammar (arXiv:2411.15100); the groups are those slices that
+ * llguidance documents.
  *
  * Immutable; may be shared by threads.
  */
@@ -16,17 +16,18 @@
 #include "base/memory.h"
 #include "text/vocab.h"
 
-/* The longest tokens of each group of plain ones, in characters. */
+/* The longest tokens of each group, in bytes, but for the last, which holds all that are longer. */
 #define INK_TRIE_LENGTHS {4, 8, 16, 32}
-enum { INK_TRIE_N_LENGTHS = 4 };
+enum { INK_TRIE_N_LIMITS = 4, INK_TRIE_N_LENGTHS = INK_TRIE_N_LIMITS + 1 };
 
-/* INK_TRIE_REST, then plain characters by length, then words ([0-9A-Za-z_]) by length. */
-enum {
-    INK_TRIE_REST,
-    INK_TRIE_PLAIN,
-    INK_TRIE_WORD = INK_TRIE_PLAIN + INK_TRIE_N_LENGTHS,
-    INK_TRIE_N_GROUPS = INK_TRIE_WORD + INK_TRIE_N_LENGTHS
-};
+/* Families of groups: words ([0-9A-Za-z_]), other plain characters, and the rest. */
+enum { INK_TRIE_REST, INK_TRIE_PLAIN, INK_TRIE_WORD, INK_TRIE_N_FAMILIES };
+enum { INK_TRIE_N_GROUPS = INK_TRIE_N_FAMILIES * INK_TRIE_N_LENGTHS };
+
+static inline unsigned ink_trie_group(unsigned family, unsigned length)
+{
+    return family * INK_TRIE_N_LENGTHS + length;
+}
 
 /* In the order of a walk: a node, then what is below it. */
 typedef struct ink_trie_node {
