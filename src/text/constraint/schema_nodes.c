@@ -261,6 +261,23 @@ static ink_status read_places(ink_schema *schema, uint32_t index, unsigned depth
     return INK_OK;
 }
 
+/* Other metaschemas may take keywords away or give them another meaning. */
+static ink_status check_dialect(const ink_schema *schema, uint32_t index)
+{
+    static const char *const known[] = {"http://json-schema.org/", "https://json-schema.org/"};
+    const ink_schema_node *node = &schema->nodes[index];
+    const ink_value *dialect = ink_schema_get(node, "$schema");
+    bool found = !dialect;
+    for (size_t i = 0; i < 2 && !found; i++) {
+        size_t n = strlen(known[i]);
+        found = ink_value_is_string(*dialect) && dialect->n_bytes >= n &&
+                memcmp(dialect->as.text, known[i], n) == 0;
+    }
+    return found ? INK_OK
+                 : ink_schema_fail(schema, INK_UNSUPPORTED, node, "$schema",
+                                   "only the metaschemas of json-schema.org are known");
+}
+
 /* What is no schema is found out where it is used. */
 static ink_status read_schema(ink_schema *schema, ink_value value, const char *pointer,
                               const char *base, unsigned depth)
@@ -271,6 +288,7 @@ static ink_status read_schema(ink_schema *schema, ink_value value, const char *p
     if (depth > INK_VALUE_MAX_DEPTH)
         return ink_fail(schema->error, INK_LIMIT, 0, "the schema nests too deeply");
     INK_TRY(add_node(schema, value, pointer, base, &node));
+    INK_TRY(check_dialect(schema, node));
     INK_TRY(name_node(schema, node));
     return read_places(schema, node, depth + 1);
 }
