@@ -77,8 +77,8 @@ uint32_t ink_grammar_find_left_recursion(ink_grammar *grammar)
 
 /* ---- What can be completed */
 
-static bool list_productive(const ink_grammar *grammar, const ink_expr_node *node,
-                            const uint8_t *productive, bool all)
+static bool all_productive(const ink_grammar *grammar, const ink_expr_node *node,
+                           const uint8_t *productive, bool all)
 {
     for (uint32_t i = 0; i < node->b; i++)
         if (productive[grammar->lists.items[node->a + i]] != (uint8_t)all)
@@ -86,9 +86,9 @@ static bool list_productive(const ink_grammar *grammar, const ink_expr_node *nod
     return all;
 }
 
-static bool is_productive(const ink_grammar *grammar, const ink_expr_node *node,
-                          const uint8_t *productive)
+static bool is_productive(const ink_grammar *grammar, ink_expr expr, const uint8_t *productive)
 {
+    const ink_expr_node *node = &grammar->nodes[expr];
     switch ((ink_expr_kind)node->kind) {
     case INK_EXPR_IS_NONE:
     case INK_EXPR_IS_FAIL:
@@ -97,13 +97,13 @@ static bool is_productive(const ink_grammar *grammar, const ink_expr_node *node,
     case INK_EXPR_IS_SEQ:
         return productive[node->a] && productive[node->b];
     case INK_EXPR_IS_ALT:
-        return list_productive(grammar, node, productive, false);
+        return all_productive(grammar, node, productive, false);
     case INK_EXPR_IS_AND:
-        return node->life != INK_LIFE_DEAD && list_productive(grammar, node, productive, true);
+        return node->life != INK_LIFE_DEAD && all_productive(grammar, node, productive, true);
     case INK_EXPR_IS_REPEAT:
         return node->b == 0 || productive[node->a];
     case INK_EXPR_IS_RULE:
-        return grammar->rules[node->a].productive;
+        return productive[grammar->rules[node->a].body];
     case INK_EXPR_IS_OBJECT:
         return ink_object_feasible(grammar, node);
     default:
@@ -111,19 +111,36 @@ static bool is_productive(const ink_grammar *grammar, const ink_expr_node *node,
     }
 }
 
+static bool note_productive(ink_grammar *grammar, ink_expr expr, uint8_t *productive)
+{
+    if (!is_productive(grammar, expr, productive))
+        return false;
+    productive[expr] = true;
+    if (grammar->nodes[expr].kind == INK_EXPR_IS_RULE)
+        grammar->rules[grammar->nodes[expr].a].productive = true;
+    return true;
+}
+
+static bool note_nullable(ink_grammar *grammar, ink_expr expr, uint8_t *nullable)
+{
+    if (!ink_expr_is_nullable(grammar, expr))
+        return false;
+    nullable[expr] = true;
+    grammar->nodes[expr].nullable = true;
+    return true;
+}
+
 void ink_grammar_find_productive(ink_grammar *grammar, uint8_t *productive)
 {
-    for (bool changed = true; changed && grammar->status == INK_OK;) {
-        changed = false;
-        for (size_t i = 0; i < grammar->n_nodes; i++)
-            productive[i] = is_productive(grammar, &grammar->nodes[i], productive);
-        for (size_t i = 0; i < grammar->n_rules; i++) {
-            ink_grammar_rule *rule = &grammar->rules[i];
-            changed |= productive[rule->body] && !rule->productive;
-            rule->productive |= productive[rule->body];
-        }
-        grammar->work += grammar->n_nodes;
-    }
+    ink_grammar_propagate(grammar, productive, note_productive);
+}
+
+/* Rules are nullable with their bodies, which an expression of a rule asks for. */
+void ink_grammar_find_nullable(ink_grammar *grammar, uint8_t *nullable)
+{
+    ink_grammar_propagate(grammar, nullable, note_nullable);
+    for (size_t i = 0; i < grammar->n_rules; i++)
+        grammar->rules[i].nullable = grammar->nodes[grammar->rules[i].body].nullable;
 }
 
 /* ---- Without what cannot */
@@ -135,11 +152,8 @@ static ink_expr prune_list(ink_grammar *grammar, const ink_expr_node *node, cons
         (void)ink_grammar_push(grammar, &grammar->stack, map[grammar->lists.items[node->a + i]]);
     if (grammar->status != INK_OK)
         return INK_EXPR_FAIL;
-    ink_expr result = node->kind == INK_EXPR_IS_AND
-                          ? ink_expr_ands(grammar, grammar->stack.items + base, node->b)
-                          : ink_expr_alts(grammar, grammar->stack.items + base, node->b);
-    grammar->stack.n = base;
-    return result;
+    return node->kind == INK_EXPR_IS_AND ? ink_expr_ands_from(grammar, base)
+                                         : ink_expr_alts_from(grammar, base);
 }
 
 /* Parts are older than the whole, so that one pass is enough. */

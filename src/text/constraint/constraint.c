@@ -56,8 +56,7 @@ static ink_status add_choices(ink_constraint *c, ink_text text, ink_buffer *choi
                                ink_expr_text(grammar, choice->data, choice->n_bytes));
     }
     INK_TRY(ink_grammar_status(grammar, error));
-    c->root = ink_expr_alts(grammar, grammar->stack.items + base, grammar->stack.n - base);
-    grammar->stack.n = base;
+    c->root = ink_expr_alts_from(grammar, base);
     return ink_grammar_finish(grammar, &c->root, no_name, NULL, error);
 }
 

@@ -78,9 +78,7 @@ static ink_expr derive_seq(ink_grammar *grammar, ink_expr expr, unsigned byte)
         grammar->stack.n = base;
     if (n == 1)
         return only;
-    ink_expr result = ink_expr_alts(grammar, grammar->stack.items + base, n);
-    grammar->stack.n = base;
-    return result;
+    return ink_expr_alts_from(grammar, base);
 }
 
 static ink_expr derive_list(ink_grammar *grammar, ink_expr expr, unsigned byte)
@@ -99,11 +97,7 @@ static ink_expr derive_list(ink_grammar *grammar, ink_expr expr, unsigned byte)
     }
     if (grammar->status != INK_OK)
         return INK_EXPR_FAIL;
-    size_t n = grammar->stack.n - base;
-    ink_expr result = all ? ink_expr_ands(grammar, grammar->stack.items + base, n)
-                          : ink_expr_alts(grammar, grammar->stack.items + base, n);
-    grammar->stack.n = base;
-    return result;
+    return all ? ink_expr_ands_from(grammar, base) : ink_expr_alts_from(grammar, base);
 }
 
 static ink_expr derive_repeat(ink_grammar *grammar, ink_expr expr, unsigned byte)

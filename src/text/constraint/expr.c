@@ -8,8 +8,6 @@
 #include "base/status.h"
 #include "text/constraint/grammar_nodes.h"
 
-enum { SHARED_BYTES = 4096 };
-
 /* ---- Bytes */
 
 ink_expr ink_expr_set(ink_grammar *grammar, const ink_byte_set *set)
@@ -34,30 +32,33 @@ ink_expr ink_expr_range(ink_grammar *grammar, unsigned low, unsigned high)
     return ink_expr_set(grammar, &set);
 }
 
-/* Where the text already stands among the first ones, so that short words share their nodes. */
-static size_t find_text(const ink_grammar *grammar, const char *text, size_t n_bytes)
+/* A text that was made before, or where the next one of this hash is noted. */
+static bool find_text(ink_grammar *grammar, const char *text, size_t n_bytes, size_t *slot)
 {
-    size_t n = grammar->n_texts < SHARED_BYTES ? grammar->n_texts : SHARED_BYTES;
-    for (size_t at = 0; at + n_bytes <= n; at++)
-        if (memcmp(grammar->texts + at, text, n_bytes) == 0)
-            return at;
-    return SIZE_MAX;
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < n_bytes; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    *slot = (hash ^ hash >> 16) % INK_GRAMMAR_SHARED;
+    return grammar->shared[*slot].n_bytes == n_bytes &&
+           memcmp(grammar->texts + grammar->shared[*slot].begin, text, n_bytes) == 0;
 }
 
 ink_expr ink_expr_text(ink_grammar *grammar, const char *text, size_t n_bytes)
 {
-    if (n_bytes == 0)
+    size_t slot, begin = grammar->n_texts;
+    if (n_bytes == 0 || grammar->status != INK_OK)
         return grammar->status == INK_OK ? INK_EXPR_EMPTY : INK_EXPR_FAIL;
-    size_t begin = find_text(grammar, text, n_bytes);
-    if (begin != SIZE_MAX)
-        return ink_grammar_intern(grammar, INK_EXPR_IS_TEXT, (uint32_t)begin, (uint32_t)n_bytes, 0);
-    begin = grammar->n_texts;
+    if (find_text(grammar, text, n_bytes, &slot))
+        return ink_grammar_intern(grammar, INK_EXPR_IS_TEXT, grammar->shared[slot].begin,
+                                  (uint32_t)n_bytes, 0);
     for (size_t i = 0; i < n_bytes; i++) {
         if (!ink_grammar_grow(grammar, &grammar->texts, grammar->n_texts, &grammar->text_capacity,
                               sizeof *grammar->texts))
             return INK_EXPR_FAIL;
         grammar->texts[grammar->n_texts++] = text[i];
     }
+    grammar->shared[slot].begin = (uint32_t)begin;
+    grammar->shared[slot].n_bytes = (uint32_t)n_bytes;
     return ink_grammar_intern(grammar, INK_EXPR_IS_TEXT, (uint32_t)begin, (uint32_t)n_bytes, 0);
 }
 
@@ -212,14 +213,30 @@ static ink_expr join_items(ink_grammar *grammar, ink_expr_kind kind, const ink_e
     return join(grammar, kind, base);
 }
 
-ink_expr ink_expr_alts(ink_grammar *grammar, ink_expr *items, size_t n)
+ink_expr ink_expr_alts(ink_grammar *grammar, const ink_expr *items, size_t n)
 {
     return join_items(grammar, INK_EXPR_IS_ALT, items, n);
 }
 
-ink_expr ink_expr_ands(ink_grammar *grammar, ink_expr *items, size_t n)
+/* Their parts are pushed behind them: the stack may move. */
+static ink_expr join_from(ink_grammar *grammar, ink_expr_kind kind, size_t base)
 {
-    return join_items(grammar, INK_EXPR_IS_AND, items, n);
+    size_t n = grammar->stack.n;
+    for (size_t i = base; i < n; i++)
+        push_parts(grammar, kind, grammar->stack.items[i]);
+    ink_expr result = join(grammar, kind, n);
+    grammar->stack.n = base;
+    return result;
+}
+
+ink_expr ink_expr_alts_from(ink_grammar *grammar, size_t base)
+{
+    return join_from(grammar, INK_EXPR_IS_ALT, base);
+}
+
+ink_expr ink_expr_ands_from(ink_grammar *grammar, size_t base)
+{
+    return join_from(grammar, INK_EXPR_IS_AND, base);
 }
 
 ink_expr ink_expr_alt(ink_grammar *grammar, ink_expr a, ink_expr b)

@@ -48,48 +48,107 @@ static void find_classes(ink_grammar *grammar)
 
 /* ---- Finishing */
 
-/* Intersections are looked into as if every rule could be completed that is not plainly dead. */
-static void find_life(ink_grammar *grammar, uint8_t *productive, size_t n)
+static void push_part(void *context, ink_expr part, ink_expr whole)
 {
+    ink_grammar *grammar = context;
+    (void)whole;
+    (void)ink_grammar_push(grammar, &grammar->stack, part);
+}
+
+/* Only what the root needs is looked at. */
+static void mark_reached(ink_grammar *grammar, ink_expr root, uint8_t *reached)
+{
+    ink_grammar_list *stack = &grammar->stack;
+    size_t base = stack->n;
+    (void)ink_grammar_push(grammar, stack, root);
+    while (stack->n > base && ink_grammar_works(grammar)) {
+        ink_expr expr = stack->items[--stack->n];
+        if (reached[expr])
+            continue;
+        reached[expr] = true;
+        ink_expr_each_part(grammar, expr, push_part, grammar);
+    }
+    stack->n = base;
+}
+
+/* Intersections are looked into as if every rule could be completed that is not plainly dead. */
+static void find_life(ink_grammar *grammar, ink_expr root, uint8_t *productive, uint8_t *reached,
+                      size_t n)
+{
+    mark_reached(grammar, root, reached);
     ink_grammar_find_productive(grammar, productive);
     for (size_t i = 0; i < n && grammar->status == INK_OK; i++)
-        if (grammar->nodes[i].kind == INK_EXPR_IS_AND)
+        if (reached[i] && grammar->nodes[i].kind == INK_EXPR_IS_AND)
             (void)ink_expr_is_alive(grammar, (ink_expr)i);
+}
+
+/* True when a kind of members disappears: objects may then have become impossible. */
+static bool prune_spec(ink_object_spec *spec, const uint32_t *map)
+{
+    bool changed = false;
+    for (size_t i = 0; i < spec->n_others; i++) {
+        ink_expr name = map[spec->others[i].name];
+        changed |= name != spec->others[i].name && name == INK_EXPR_FAIL;
+        spec->others[i].name = name;
+    }
+    return changed;
+}
+
+/* Rules lose their dead branches, and `*root` too. True when it should be done again. */
+static bool prune_once(ink_grammar *grammar, ink_expr *root)
+{
+    size_t n = grammar->n_nodes;
+    uint8_t *productive = ink_new(grammar->allocator, n, sizeof *productive);
+    uint32_t *map = ink_new(grammar->allocator, n, sizeof *map);
+    bool again = false;
+    if (productive && map) {
+        ink_grammar_find_productive(grammar, productive);
+        ink_grammar_prune(grammar, productive, map, n);
+    } else
+        ink_grammar_fail(grammar, INK_NO_MEMORY, "out of memory for a constraint");
+    if (grammar->status == INK_OK) {
+        for (size_t i = 0; i < grammar->n_rules; i++)
+            grammar->rules[i].body = map[grammar->rules[i].body];
+        for (size_t i = 0; i < grammar->n_specs; i++)
+            again |= prune_spec(grammar->specs[i], map);
+        *root = map[*root];
+    }
+    ink_delete(grammar->allocator, productive);
+    ink_delete(grammar->allocator, map);
+    return again && grammar->status == INK_OK;
+}
+
+static void clear_productive(ink_grammar *grammar)
+{
     for (size_t i = 0; i < grammar->n_rules; i++)
         grammar->rules[i].productive = false;
 }
 
-/* Rules lose their dead branches; what `root` has become is returned. */
-static ink_expr prune_in(ink_grammar *grammar, ink_expr root, uint8_t *productive, uint32_t *map,
-                         size_t n)
-{
-    ink_grammar_find_productive(grammar, productive);
-    ink_grammar_prune(grammar, productive, map, n);
-    if (grammar->status != INK_OK)
-        return INK_EXPR_FAIL;
-    for (size_t i = 0; i < grammar->n_rules; i++)
-        grammar->rules[i].body = map[grammar->rules[i].body];
-    return map[root];
-}
-
 static ink_expr prune(ink_grammar *grammar, ink_expr root)
 {
-    size_t n_before = grammar->n_nodes;
-    uint8_t *first = ink_new(grammar->allocator, n_before, sizeof *first);
-    if (first)
-        find_life(grammar, first, n_before);
-    ink_delete(grammar->allocator, first);
-    size_t n = grammar->n_nodes; /* looking made more */
+    size_t n = grammar->n_nodes;
     uint8_t *productive = ink_new(grammar->allocator, n, sizeof *productive);
-    uint32_t *map = ink_new(grammar->allocator, n, sizeof *map);
-    ink_expr result = INK_EXPR_FAIL;
-    if (first && productive && map)
-        result = prune_in(grammar, root, productive, map, n);
+    uint8_t *reached = ink_new(grammar->allocator, n, sizeof *reached);
+    if (productive && reached)
+        find_life(grammar, root, productive, reached, n);
     else
         ink_grammar_fail(grammar, INK_NO_MEMORY, "out of memory for a constraint");
     ink_delete(grammar->allocator, productive);
-    ink_delete(grammar->allocator, map);
-    return result;
+    ink_delete(grammar->allocator, reached);
+    clear_productive(grammar);
+    while (prune_once(grammar, &root))
+        clear_productive(grammar);
+    return grammar->status == INK_OK ? root : INK_EXPR_FAIL;
+}
+
+static void find_nullable(ink_grammar *grammar)
+{
+    uint8_t *nullable = ink_new(grammar->allocator, grammar->n_nodes, sizeof *nullable);
+    if (nullable)
+        ink_grammar_find_nullable(grammar, nullable);
+    else
+        ink_grammar_fail(grammar, INK_NO_MEMORY, "out of memory for a constraint");
+    ink_delete(grammar->allocator, nullable);
 }
 
 ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
@@ -98,7 +157,8 @@ ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
 {
     INK_TRY(ink_grammar_status(grammar, error));
     ink_grammar_begin(grammar);
-    ink_grammar_find_nullable(grammar);
+    find_nullable(grammar);
+    INK_TRY(ink_grammar_status(grammar, error));
     uint32_t looping = ink_grammar_find_left_recursion(grammar);
     if (looping != UINT32_MAX)
         return ink_fail(error, INK_UNSUPPORTED, 0,

@@ -340,8 +340,7 @@ static ink_status read_alternatives(reader *r, bool nested, ink_expr *out)
             skip_blanks(r, true);
     }
     INK_TRY(ink_grammar_status(grammar, r->error));
-    *out = ink_expr_alts(grammar, grammar->stack.items + base, grammar->stack.n - base);
-    grammar->stack.n = base;
+    *out = ink_expr_alts_from(grammar, base);
     return ink_grammar_status(grammar, r->error);
 }
 

@@ -150,25 +150,16 @@ static bool is_nullable(const ink_grammar *grammar, const ink_expr_node *node)
     case INK_EXPR_IS_REPEAT:
         return node->b == 0 || nodes[node->a].nullable;
     case INK_EXPR_IS_RULE:
-        return grammar->rules[node->a].nullable;
+        return grammar->rules[node->a].nullable ||
+               nodes[grammar->rules[node->a].body].nullable;
     default:
         return false;
     }
 }
 
-void ink_grammar_find_nullable(ink_grammar *grammar)
+bool ink_expr_is_nullable(const ink_grammar *grammar, ink_expr expr)
 {
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 1; i < grammar->n_nodes; i++)
-            grammar->nodes[i].nullable = is_nullable(grammar, &grammar->nodes[i]);
-        for (size_t i = 0; i < grammar->n_rules; i++) {
-            ink_grammar_rule *rule = &grammar->rules[i];
-            bool nullable = grammar->nodes[rule->body].nullable;
-            changed |= nullable != rule->nullable;
-            rule->nullable |= nullable;
-        }
-    }
+    return is_nullable(grammar, &grammar->nodes[expr]);
 }
 
 static uint8_t has_within(const ink_grammar *grammar, const ink_expr_node *node)

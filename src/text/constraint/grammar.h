@@ -27,6 +27,7 @@
 #define INK_GRAMMAR_MAX_DEPTH 512
 #define INK_GRAMMAR_MAX_WORK ((uint64_t)1 << 25)
 #define INK_OBJECT_MAX_KEYS 4096
+enum { INK_GRAMMAR_SHARED = 512 };
 
 typedef uint32_t ink_expr;
 
@@ -107,6 +108,9 @@ typedef struct ink_grammar {
     ink_grammar_list lists; /* members of ALT and AND */
     ink_grammar_list stack; /* scratch */
     char *texts;
+    struct {
+        uint32_t begin, n_bytes;
+    } shared[INK_GRAMMAR_SHARED]; /* texts by hash, so that equal ones share their nodes */
     size_t n_texts, text_capacity;
     ink_byte_set *sets;
     size_t n_sets, set_capacity;
@@ -159,9 +163,12 @@ ink_expr ink_expr_not(ink_grammar *grammar, ink_expr a);
 ink_expr ink_expr_repeat(ink_grammar *grammar, ink_expr a, uint32_t min, uint32_t max);
 ink_expr ink_expr_optional(ink_grammar *grammar, ink_expr a);
 
-/* [n]: reorders `items`. */
-ink_expr ink_expr_alts(ink_grammar *grammar, ink_expr *items, size_t n);
-ink_expr ink_expr_ands(ink_grammar *grammar, ink_expr *items, size_t n);
+/* [n]: not a part of the grammar's stack. */
+ink_expr ink_expr_alts(ink_grammar *grammar, const ink_expr *items, size_t n);
+
+/* Of what was pushed to the grammar's stack from `base` on, which is taken off. */
+ink_expr ink_expr_alts_from(ink_grammar *grammar, size_t base);
+ink_expr ink_expr_ands_from(ink_grammar *grammar, size_t base);
 
 /* A rule to be defined later, by its number; and a reference to it. */
 uint32_t ink_grammar_add_rule(ink_grammar *grammar);

@@ -34,6 +34,23 @@ static inline bool ink_grammar_works(ink_grammar *grammar)
     return grammar->status == INK_OK;
 }
 
+/* Whether an expression accepts the empty text, from what is known of its parts. */
+bool ink_expr_is_nullable(const ink_grammar *grammar, ink_expr expr);
+
+/* ---- propagate.c */
+
+/* Visits what an expression is made of; of a rule its body, of an object its values. */
+typedef void (*ink_part_visit)(void *context, ink_expr part, ink_expr whole);
+void ink_expr_each_part(const ink_grammar *grammar, ink_expr whole, ink_part_visit visit,
+                        void *context);
+
+/*
+ * has [n_nodes]: `gains` says whether an expression gets the property because its parts have it,
+ * and notes it; it is asked until nothing changes.
+ */
+void ink_grammar_propagate(ink_grammar *grammar, uint8_t *has,
+                           bool (*gains)(ink_grammar *grammar, ink_expr expr, uint8_t *has));
+
 /* ---- object.c */
 
 /* OBJECT as an ALT of what it may go on with; kept. */
@@ -51,10 +68,10 @@ bool ink_expr_is_alive(ink_grammar *grammar, ink_expr expr);
 
 /* ---- check.c */
 
-/* Which expressions accept the empty text, through all rules; in grammar.c. */
-void ink_grammar_find_nullable(ink_grammar *grammar);
+/* [n_nodes], zeroed: which expressions accept the empty text, through all rules. */
+void ink_grammar_find_nullable(ink_grammar *grammar, uint8_t *nullable);
 
-/* [n_nodes] and each rule: whether the language has any text. */
+/* [n_nodes], zeroed: whether the language has any text. Noted at the rules, too. */
 void ink_grammar_find_productive(ink_grammar *grammar, uint8_t *productive);
 
 /* A rule that can come back to itself before any byte; UINT32_MAX: none. */

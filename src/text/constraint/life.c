@@ -1,5 +1,5 @@
 /*
- * Whether an intersection has any text: looked for breadth first through its derivatives, until one
+ * Whether an intersection has any text: looked for depth first through its derivatives, until one
  * accepts the empty text or is known to lead there. What was found on the way is kept.
  */
 #include <string.h>
@@ -14,6 +14,7 @@ typedef struct search {
     ink_grammar *grammar;
     ink_grammar_list states; /* in the order they were found */
     ink_grammar_list parents;
+    ink_grammar_list todo; /* by their place among the states */
 } search;
 
 static bool is_plain_to_see(const ink_grammar *grammar, ink_expr expr)
@@ -33,7 +34,8 @@ static bool was_found(const search *s, ink_expr expr)
 static bool add(search *s, ink_expr expr, uint32_t parent)
 {
     if (!ink_grammar_push(s->grammar, &s->states, expr) ||
-        !ink_grammar_push(s->grammar, &s->parents, parent))
+        !ink_grammar_push(s->grammar, &s->parents, parent) ||
+        !ink_grammar_push(s->grammar, &s->todo, (uint32_t)s->states.n - 1))
         return false;
     if (s->grammar->nodes[expr].kind != INK_EXPR_IS_OBJECT)
         s->grammar->nodes[expr].more = (uint32_t)s->states.n;
@@ -73,10 +75,10 @@ static bool run(search *s, ink_expr expr)
 {
     if (!add(s, expr, UINT32_MAX))
         return false;
-    for (uint32_t i = 0; i < s->states.n; i++) {
-        if (expand(s, i))
+    for (size_t n = 0; s->todo.n > 0; n++) {
+        if (expand(s, s->todo.items[--s->todo.n]))
             return true;
-        if (i >= MAX_STATES || s->grammar->status != INK_OK) {
+        if (n >= MAX_STATES || s->grammar->status != INK_OK) {
             mark_path(s, 0);
             return true;
         }
@@ -103,6 +105,8 @@ bool ink_expr_is_alive(ink_grammar *grammar, ink_expr expr)
             grammar->nodes[s.states.items[i]].more = 0;
     ink_delete(grammar->allocator, s.states.items);
     ink_delete(grammar->allocator, s.parents.items);
-    grammar->used_bytes -= (s.states.capacity + s.parents.capacity) * sizeof(uint32_t);
+    ink_delete(grammar->allocator, s.todo.items);
+    grammar->used_bytes -=
+        (s.states.capacity + s.parents.capacity + s.todo.capacity) * sizeof(uint32_t);
     return alive;
 }

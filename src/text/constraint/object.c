@@ -165,8 +165,7 @@ ink_expr ink_object_expand(ink_grammar *grammar, ink_expr object)
         push_others(&e);
     if (grammar->status != INK_OK)
         return INK_EXPR_FAIL;
-    ink_expr all =
-        ink_expr_alts(grammar, grammar->stack.items + e.base, grammar->stack.n - e.base);
+    ink_expr all = ink_expr_alts_from(grammar, e.base);
     grammar->stack.n = e.words;
     if (grammar->finished)
         grammar->nodes[object].more = all;

@@ -61,6 +61,10 @@ static ink_status list_of(ink_schema *schema, const ink_schema_node *node, ink_v
     *out = (ink_value){.kind = INK_VALUE_UNDEFINED};
     if (list && list->kind != INK_VALUE_LIST)
         return ink_schema_fail(schema, INK_CORRUPT, node, "enum", "it must be a list");
+    if (list && list->as.list->n_items > INK_GRAMMAR_MAX_ALTERNATIVES)
+        return ink_schema_fail(schema, INK_LIMIT, node, "enum",
+                               "%zu values; at most %u are supported", list->as.list->n_items,
+                               INK_GRAMMAR_MAX_ALTERNATIVES);
     if (list && (!single || holds(*list, *single)))
         *out = *list;
     if (!single)

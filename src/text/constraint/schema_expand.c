@@ -33,15 +33,31 @@ typedef struct expansion {
 /* A term while it is made: what was joined, and what is still to be chosen. */
 typedef struct draft {
     ink_schema_term term;
+    uint32_t parents[INK_SCHEMA_MAX_TOGETHER]; /* literals that brought them, or UINT32_MAX */
     ink_schema_choice choices[MAX_CHOICES];
+    uint32_t parents_of_choices[MAX_CHOICES];
     uint32_t n_choices, n_done; /* n_done: literals looked at */
     bool dead;
 } draft;
 
 /* ---- Joining */
 
-static ink_status join(draft *d, const ink_schema *schema, uint32_t literal)
+/* Whether the literal at `place`, or one that it comes from, is of this node. */
+static bool comes_from(const draft *d, uint32_t place, uint32_t node)
 {
+    while (place != UINT32_MAX && d->term.literals[place] >> 1 != node)
+        place = d->parents[place];
+    return place != UINT32_MAX;
+}
+
+/* Because of the literal at `parent`, which may be UINT32_MAX. */
+static ink_status join(draft *d, const ink_schema *schema, uint32_t literal, uint32_t parent)
+{
+    if (literal >> 1 > 1 && comes_from(d, parent, literal >> 1))
+        return ink_schema_fail(schema, INK_CORRUPT,
+                               &schema->nodes[d->term.literals[parent] >> 1], NULL,
+                               "it refers back to the schema that it is a part of, for the same "
+                               "value, so it says nothing");
     for (uint32_t i = 0; i < d->term.n; i++) {
         if (d->term.literals[i] == literal)
             return INK_OK;
@@ -51,25 +67,28 @@ static ink_status join(draft *d, const ink_schema *schema, uint32_t literal)
         return ink_schema_fail(schema, INK_LIMIT, &schema->nodes[literal >> 1], NULL,
                                "more than %d schemas hold at one place",
                                INK_SCHEMA_MAX_TOGETHER);
+    d->parents[d->term.n] = parent;
     d->term.literals[d->term.n++] = literal;
     return INK_OK;
 }
 
-static ink_status join_all(draft *d, const ink_schema *schema, ink_conjunction of)
+static ink_status join_all(draft *d, const ink_schema *schema, ink_conjunction of, uint32_t parent)
 {
     for (uint32_t i = 0; i < of.n; i++)
-        INK_TRY(join(d, schema, of.literals[i]));
+        INK_TRY(join(d, schema, of.literals[i], parent));
     return INK_OK;
 }
 
 static ink_status add_choice(draft *d, const ink_schema *schema, const ink_schema_choice *choice)
 {
+    uint32_t parent = d->n_done - 1; /* the literal that is looked at */
     if (choice->n == 1)
-        return join_all(d, schema, choice->options[0]);
+        return join_all(d, schema, choice->options[0], parent);
     d->dead |= choice->n == 0;
     if (d->n_choices == MAX_CHOICES)
         return ink_schema_fail(schema, INK_LIMIT, &schema->nodes[choice->node], choice->keyword,
                                "more than %d choices hold at one place", MAX_CHOICES);
+    d->parents_of_choices[d->n_choices] = parent;
     d->choices[d->n_choices++] = *choice;
     return INK_OK;
 }
@@ -119,13 +138,13 @@ static ink_status join_keyword(draft *d, ink_schema *schema, uint32_t index, con
         return join_type(d, schema, &node, value);
     if (strcmp(keyword, "$ref") == 0) {
         INK_TRY(ink_schema_find_ref(schema, &node, value, &target));
-        return join(d, schema, 2 * target);
+        return join(d, schema, 2 * target, d->n_done - 1);
     }
     if (value.kind != INK_VALUE_LIST)
         return ink_schema_fail(schema, INK_CORRUPT, &node, keyword, "it must be a list of schemas");
     for (size_t i = 0; i < value.as.list->n_items; i++) {
         INK_TRY(ink_schema_node_of(schema, value.as.list->items[i], &node, &target));
-        INK_TRY(join(d, schema, 2 * target));
+        INK_TRY(join(d, schema, 2 * target, d->n_done - 1));
     }
     return INK_OK;
 }
@@ -177,7 +196,7 @@ static ink_status choose(expansion *e, const draft *from)
     for (size_t i = 0; i < choice.n && status == INK_OK && !e->stop; i++) {
         *d = *from;
         d->n_choices--;
-        status = join_all(d, schema, choice.options[i]);
+        status = join_all(d, schema, choice.options[i], from->parents_of_choices[d->n_choices]);
         if (status == INK_OK)
             status = expand(e, d);
     }
@@ -217,7 +236,7 @@ static ink_status expand_all(expansion *e, ink_conjunction of)
     if (!d)
         return ink_fail_memory(e->schema->error, "a schema");
     d->term.types = INK_TYPE_ALL;
-    ink_status status = join_all(d, e->schema, of);
+    ink_status status = join_all(d, e->schema, of, UINT32_MAX);
     if (status == INK_OK)
         status = expand(e, d);
     ink_delete(allocator, d);

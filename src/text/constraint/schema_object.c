@@ -245,9 +245,7 @@ static ink_expr other_name(object_shape *s, unsigned matched)
         (void)ink_grammar_push(grammar, &grammar->stack, key_text(s, dict->entries[i].key));
     if (grammar->status != INK_OK)
         return INK_EXPR_FAIL;
-    ink_expr known =
-        ink_expr_alts(grammar, grammar->stack.items + base, grammar->stack.n - base);
-    grammar->stack.n = base;
+    ink_expr known = ink_expr_alts_from(grammar, base);
     if (s->limits_names)
         name = ink_expr_and(grammar, name, quoted_end(s, s->names));
     for (size_t p = 0; p < s->n_patterns; p++) {
