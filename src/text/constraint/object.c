@@ -58,7 +58,8 @@ bool ink_object_feasible(const ink_grammar *grammar, const ink_expr_node *node)
     for (size_t i = 0; i < spec->n_others; i++)
         if (is_productive(grammar, spec->others[i].value) && spec->others[i].name != INK_EXPR_FAIL)
             n_available = UINT32_MAX;
-    return node->c + n_required <= spec->max && node->c + n_available >= spec->min;
+    return spec->min <= spec->max && node->c + n_required <= spec->max &&
+           node->c + n_available >= spec->min;
 }
 
 /* FAIL when it leads nowhere. */

@@ -109,6 +109,26 @@ static unsigned type_of(ink_value value)
     }
 }
 
+ink_status ink_schema_types_left(ink_schema *schema, const ink_schema_term *term, unsigned *types)
+{
+    const unsigned single = INK_TYPE_NULL | INK_TYPE_FALSE | INK_TYPE_TRUE;
+    *types = term->types;
+    for (uint32_t i = 0; i < term->n; i++) {
+        const ink_schema_node *node = &schema->nodes[term->literals[i] >> 1];
+        const ink_value *list =
+            term->literals[i] & 1 ? NULL : ink_schema_get(node, INK_SCHEMA_NOT_ENUM);
+        for (size_t k = 0; list && k < list->as.list->n_items; k++) {
+            unsigned type = type_of(list->as.list->items[k]);
+            if (type >= INK_TYPE_ARRAY && type & *types)
+                return ink_schema_fail(schema, INK_UNSUPPORTED, node, "not",
+                                       "that a value is not a given array or object is not "
+                                       "supported");
+            *types &= ~(type & single);
+        }
+    }
+    return INK_OK;
+}
+
 /* ---- Literals */
 
 static ink_status literal(ink_schema *schema, ink_value value, ink_expr *out);

@@ -312,10 +312,13 @@ static ink_status has_scalar(ink_schema *schema, const ink_schema_term *term, bo
 static ink_status has_value(ink_schema *schema, const ink_schema_term *term, bool *has)
 {
     bool limited, empty = true;
+    unsigned types = 0;
     ink_expr expr;
     INK_TRY(ink_schema_enum(schema, term, &limited, &expr));
+    if (!limited)
+        INK_TRY(ink_schema_types_left(schema, term, &types));
     *has = limited ? expr != INK_EXPR_FAIL
-                   : (term->types & (INK_TYPE_NULL | INK_TYPE_FALSE | INK_TYPE_TRUE)) != 0;
+                   : (types & (INK_TYPE_NULL | INK_TYPE_FALSE | INK_TYPE_TRUE)) != 0;
     if (limited || *has)
         return INK_OK;
     INK_TRY(has_scalar(schema, term, has));

@@ -403,7 +403,7 @@ static void add_excluded(ink_schema *schema, const ink_schema_node *node, ink_ex
                                 ink_expr_not(schema->grammar, equal_to(schema->grammar, &d)));
 }
 
-/* Any number, with an exponent where it is free of all else. */
+/* Any number, with an exponent where it is free of all else, of those that a double can have. */
 static ink_expr free_number(ink_grammar *g)
 {
     ink_byte_set e = {{0}}, sign = {{0}};
@@ -411,8 +411,11 @@ static ink_expr free_number(ink_grammar *g)
         ink_byte_set_add(&e, (unsigned char)*c);
     for (const char *c = "+-"; *c; c++)
         ink_byte_set_add(&sign, (unsigned char)*c);
+    ink_expr hundreds = ink_expr_seq(g, digits(g, '1', '2'), some_digits(g, 2, 2));
+    ink_expr most = ink_expr_seq(g, ink_expr_literal(g, "30"), digits(g, '0', '8'));
+    const ink_expr parts[] = {some_digits(g, 1, 2), hundreds, most};
     ink_expr exponent = ink_expr_seq(g, ink_expr_optional(g, ink_expr_set(g, &sign)),
-                                     some_digits(g, 1, INK_EXPR_FOREVER));
+                                     ink_expr_alts(g, parts, 3));
     exponent = ink_expr_optional(g, ink_expr_seq(g, ink_expr_set(g, &e), exponent));
     return ink_expr_seq(g, any_number(g), exponent);
 }

@@ -76,13 +76,15 @@ static ink_status write_term(ink_schema *schema, const ink_schema_term *term, vo
     ink_grammar *grammar = schema->grammar;
     ink_grammar_list *found = context;
     bool limited;
+    unsigned types;
     ink_expr expr;
     INK_TRY(ink_schema_enum(schema, term, &limited, &expr));
     if (limited)
         return ink_grammar_push(grammar, found, expr) ? INK_OK
                                                       : ink_grammar_status(grammar, schema->error);
+    INK_TRY(ink_schema_types_left(schema, term, &types));
     for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++)
-        if (term->types & scalars[i].type)
+        if (types & scalars[i].type)
             (void)ink_grammar_push(grammar, found, ink_expr_literal(grammar, scalars[i].text));
     for (size_t i = 0; i < sizeof writers / sizeof writers[0]; i++) {
         if (!(term->types & writers[i].type))

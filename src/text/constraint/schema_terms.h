@@ -179,6 +179,9 @@ ink_status ink_schema_enum(ink_schema *schema, const ink_schema_term *term, bool
 ink_status ink_schema_enum_strings(ink_schema *schema, const ink_schema_term *term, bool *limited,
                                    ink_expr *out);
 
+/* The types of the term without null, false and true where a negated enum excludes them. */
+ink_status ink_schema_types_left(ink_schema *schema, const ink_schema_term *term, unsigned *types);
+
 bool ink_json_equal(ink_value a, ink_value b);
 
 /* ---- schema_read.c: arguments of keywords. */
