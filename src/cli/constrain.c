@@ -10,7 +10,8 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "Exit code 0: the text is accepted, or without --check, the constraint is. 1: the text is not,\n"
+    "Exit code 0: the text is accepted, or without --check, the constraint is. 1: the text is "
+    "not,\n"
     "and the byte is named. 2: the constraint is refused, with the reason. Both files may be '-'.\n"
     "A new line at the end of the text is dropped unless the constraint allows it.";
 

@@ -10,22 +10,21 @@ typedef struct ink_constraint_flags {
     const char *form;                              /* "plain" or "any" */
 } ink_constraint_flags;
 
-#define INK_OPTION_CONSTRAINT_ROW(name_, field_, value_, help_)                                \
-    {                                                                                          \
-        .name = name_, .kind = INK_OPTION_TEXT, .destination = &(field_), .value = value_,     \
-        .help = help_                                                                          \
+#define INK_OPTION_CONSTRAINT_ROW(name_, field_, value_, help_)                            \
+    {                                                                                      \
+        .name = name_, .kind = INK_OPTION_TEXT, .destination = &(field_), .value = value_, \
+        .help = help_                                                                      \
     }
-#define INK_OPTION_CONSTRAINT(flags)                                                             \
+#define INK_OPTION_CONSTRAINT(flags)                                                              \
     INK_OPTION_CONSTRAINT_ROW("schema", (flags)->schema, "FILE", "JSON that satisfies a schema"), \
-        INK_OPTION_CONSTRAINT_ROW("grammar", (flags)->grammar, "FILE",                           \
-                                  "a text of a GBNF grammar"),                                   \
-        INK_OPTION_CONSTRAINT_ROW("regex", (flags)->regex, "R",                                  \
-                                  "a text that matches a regular expression as a whole"),        \
-        INK_OPTION_CONSTRAINT_ROW("choice", (flags)->choice, "A,B", "one of these texts"),       \
-    {                                                                                            \
-        .name = "form", .kind = INK_OPTION_CHOICE, .destination = &(flags)->form,                \
-        .value = "plain|any",                                                                    \
-        .help = "of JSON: one line with keys in the schema's order, or any"                      \
+        INK_OPTION_CONSTRAINT_ROW("grammar", (flags)->grammar, "FILE",                            \
+                                  "a text of a GBNF grammar"),                                    \
+        INK_OPTION_CONSTRAINT_ROW("regex", (flags)->regex, "R",                                   \
+                                  "a text that matches a regular expression as a whole"),         \
+        INK_OPTION_CONSTRAINT_ROW("choice", (flags)->choice, "A,B", "one of these texts"),        \
+    {                                                                                             \
+        .name = "form", .kind = INK_OPTION_CHOICE, .destination = &(flags)->form,                 \
+        .value = "plain|any", .help = "of JSON: one line with keys in the schema's order, or any" \
     }
 
 /*

@@ -9,7 +9,7 @@
 ink_constraint *make_constraint(ink_constraint_kind kind, ink_json_form form, const char *text,
                                 ink_error *error);
 
-/* From the begin: whether the whole text is accepted. `*byte`, if not NULL: how far it is allowed. */
+/* From the begin: whether the whole text is accepted. `*byte` (or NULL): how far it is allowed. */
 bool accepts(ink_constraint *constraint, const char *text, size_t n_bytes, size_t *byte);
 
 /* The whole of a terminated text must be accepted, or must not. */

@@ -21,9 +21,9 @@ static void put_name(ink_buffer *out, uint64_t *random)
 
 static void put_scalar(ink_buffer *out, uint64_t *random)
 {
-    static const char *const scalars[] = {"null",  "true",    "false",  "0",       "1",    "-2",
-                                          "3",     "2.5",     "12",     "\"\"",    "\"a\"", "\"abc\"",
-                                          "\"b1\"", "\"\\n\"", "\"\xc3\xa9\"", "\"aab\"", "-7",   "6"};
+    static const char *const scalars[] = {
+        "null", "true",  "false",   "0",      "1",       "-2",           "3",       "2.5", "12",
+        "\"\"", "\"a\"", "\"abc\"", "\"b1\"", "\"\\n\"", "\"\xc3\xa9\"", "\"aab\"", "-7",  "6"};
     put(out, scalars[below(random, 18)]);
 }
 
@@ -93,15 +93,29 @@ static void put_number(ink_buffer *out, uint64_t *random, unsigned n)
 /* One keyword and its value; which: the keyword. */
 static void put_keyword(ink_buffer *out, uint64_t *random, unsigned depth, unsigned which)
 {
-    static const char *const types[] = {"\"null\"",    "\"boolean\"", "\"integer\"", "\"number\"",
+    static const char *const types[] = {"\"null\"",   "\"boolean\"", "\"integer\"", "\"number\"",
                                         "\"string\"", "\"array\"",   "\"object\""};
     static const char *const names[] = {"a", "b", "ab", "c1", "d"};
     static const char *const counts[] = {"minLength", "maxLength",     "minItems",
                                          "maxItems",  "minProperties", "maxProperties"};
-    static const char *const keys[] = {
-        "type",       "enum",     "minimum", "maximum",     "exclusiveMinimum", "multipleOf",
-        "pattern",    "required", "items",   "prefixItems", "properties", "patternProperties",
-        "additionalProperties", "anyOf", "allOf", "oneOf", "not", "$ref"};
+    static const char *const keys[] = {"type",
+                                       "enum",
+                                       "minimum",
+                                       "maximum",
+                                       "exclusiveMinimum",
+                                       "multipleOf",
+                                       "pattern",
+                                       "required",
+                                       "items",
+                                       "prefixItems",
+                                       "properties",
+                                       "patternProperties",
+                                       "additionalProperties",
+                                       "anyOf",
+                                       "allOf",
+                                       "oneOf",
+                                       "not",
+                                       "$ref"};
     const unsigned n_keys = sizeof keys / sizeof keys[0];
     put(out, "\"");
     put(out, which < n_keys ? keys[which] : counts[(which - n_keys) % 6]);

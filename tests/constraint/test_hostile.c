@@ -49,8 +49,7 @@ static void survive(ink_constraint_kind kind, ink_buffer *text, const char *inpu
     ink_constraint *constraint = make_constraint(kind, INK_JSON_PLAIN, text->data, &error);
     if (constraint && input) {
         size_t n;
-        ink_status status =
-            ink_constraint_accept(constraint, input, strlen(input), &n, &error);
+        ink_status status = ink_constraint_accept(constraint, input, strlen(input), &n, &error);
         assert_true(status == INK_OK || (status == INK_LIMIT && error.message[0]));
     }
     if (words && (constraint || !strstr(error.message, words)))
@@ -94,12 +93,22 @@ static void grammars(void **state)
 
 static void expressions(void **state)
 {
-    static const char *const bombs[] = {"(a*)*b",          "(a|a)*b",           "(a|aa)*b",
-                                        "(x+x+)+y",        "(a{0,1000}){0,1000}", "a{1000}{1000}",
-                                        "((a{1000}){1000}){1000}", "(.*a){20}",   "(.*)(.*)(.*)(.*)b",
-                                        "(a?){300}a{300}", "a{2147483647,}",    "(|a)+",
-                                        ".*a.{18}",        "(a{1,2}){1,1000000000}"};
-    static const char input[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    static const char *const bombs[] = {"(a*)*b",
+                                        "(a|a)*b",
+                                        "(a|aa)*b",
+                                        "(x+x+)+y",
+                                        "(a{0,1000}){0,1000}",
+                                        "a{1000}{1000}",
+                                        "((a{1000}){1000}){1000}",
+                                        "(.*a){20}",
+                                        "(.*)(.*)(.*)(.*)b",
+                                        "(a?){300}a{300}",
+                                        "a{2147483647,}",
+                                        "(|a)+",
+                                        ".*a.{18}",
+                                        "(a{1,2}){1,1000000000}"};
+    static const char input[] =
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     (void)state;
     for (size_t i = 0; i < sizeof bombs / sizeof bombs[0]; i++) {
         ink_buffer text = begin(bombs[i]);
@@ -143,7 +152,9 @@ static void schemas(void **state)
     assert_true(ink_buffer_text(&text, "]}"));
     survive(INK_CONSTRAINT_SCHEMA, &text, NULL, "more than 512 schemas");
     text = begin("{\"allOf\":[true");
-    repeat(&text, 30, ",{\"anyOf\":[{\"required\":[\"a@\"]},{\"required\":[\"b@\"]},{\"required\":[\"c@\"]}]}");
+    repeat(
+        &text, 30,
+        ",{\"anyOf\":[{\"required\":[\"a@\"]},{\"required\":[\"b@\"]},{\"required\":[\"c@\"]}]}");
     assert_true(ink_buffer_text(&text, "]}"));
     survive(INK_CONSTRAINT_SCHEMA, &text, NULL, "more than 1024 cases");
     text = begin("{\"$ref\":\"#/$defs/d0\",\"$defs\":{\"d400\":{\"type\":\"null\"}");
@@ -152,9 +163,11 @@ static void schemas(void **state)
     survive(INK_CONSTRAINT_SCHEMA, &text, "null", NULL);
     text = begin("{\"pattern\":\"^.*a.{20}$\",\"type\":\"string\",\"maxLength\":1000}");
     survive(INK_CONSTRAINT_SCHEMA, &text, "\"bbbbbbbbbbabababababababab", NULL);
-    text = begin("{\"description\":\"a \\\" quote\\n \\\\ </s> {\",\"title\":\"\\u0000\",\"const\":\"x\\\"\\n\"}");
+    text = begin("{\"description\":\"a \\\" quote\\n \\\\ </s> "
+                 "{\",\"title\":\"\\u0000\",\"const\":\"x\\\"\\n\"}");
     survive(INK_CONSTRAINT_SCHEMA, &text, "\"x\\\"\\n\"", NULL);
-    text = begin("{\"type\":\"integer\",\"multipleOf\":8191,\"minimum\":1e30,\"maximum\":1.000001e30}");
+    text = begin(
+        "{\"type\":\"integer\",\"multipleOf\":8191,\"minimum\":1e30,\"maximum\":1.000001e30}");
     survive(INK_CONSTRAINT_SCHEMA, &text, "1000000", NULL);
     text = begin("{\"minimum\":1e308,\"maximum\":-1e308}");
     survive(INK_CONSTRAINT_SCHEMA, &text, "1", NULL);
@@ -163,7 +176,8 @@ static void schemas(void **state)
 /* ---- Memory */
 
 static const char *const small[][2] = {
-    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"b+\"},\"c\":{\"enum\":[1,"
+    {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"b+\"},\"c\":{"
+     "\"enum\":[1,"
      "\"x\"]}},\"patternProperties\":{\"^z\":{\"anyOf\":[{\"minimum\":3},{\"type\":\"null\"}]}}}",
      "{\"a\":\"abb\",\"z\":17}"},
     {"root ::= (\"a\" b)*\nb ::= [^x]{2,3} | root", "axy"},

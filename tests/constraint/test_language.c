@@ -35,8 +35,14 @@ static const row rows[] = {
     {REGEX, ".", "\xf0\x9f\x99\x82", true},
     {REGEX, "\\w\\s\\D", "a\xe2\x80\xa8x", true},
     {REGEX, "\\W", "\xc3\xa9", true},
-    {REGEX, "\\u00e9\\x41\\u{1F642}\\ud83d\\ude42", "\xc3\xa9" "A\xf0\x9f\x99\x82\xf0\x9f\x99\x82", true},
-    {REGEX, "\\p{Lu}\\P{L}", "\xc3\x89" "1", true},
+    {REGEX, "\\u00e9\\x41\\u{1F642}\\ud83d\\ude42",
+     "\xc3\xa9"
+     "A\xf0\x9f\x99\x82\xf0\x9f\x99\x82",
+     true},
+    {REGEX, "\\p{Lu}\\P{L}",
+     "\xc3\x89"
+     "1",
+     true},
     {REGEX, "\\p{Lu}", "e", false},
     {REGEX, "\\cA\\0\\t", "\x01", false},
     {REGEX, "\\cA\\t", "\x01\t", true},
@@ -83,40 +89,71 @@ static const row rows[] = {
     {SCHEMA, "{\"type\": \"integer\"}", "1.5", false},
     {SCHEMA, "{\"type\": [\"integer\", \"null\"]}", "null", true},
     {SCHEMA, "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}", "-1.50", true},
-    {SCHEMA, "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}", "-1.501", false},
+    {SCHEMA, "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}", "-1.501",
+     false},
     {SCHEMA, "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}", "9.9999", true},
     {SCHEMA, "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}", "10.00", false},
     {SCHEMA, "{\"maximum\": 18446744073709551616}", "18446744073709551616", true},
     {SCHEMA, "{\"maximum\": 18446744073709551616}", "18446744073709551617", false},
     {SCHEMA, "{\"multipleOf\": 0.05, \"minimum\": 1}", "1.15", true},
     {SCHEMA, "{\"multipleOf\": 0.05, \"minimum\": 1}", "1.16", false},
-    {SCHEMA, "{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 3}", "\"\\u0041\xf0\x9f\x99\x82\"", true},
+    {SCHEMA, "{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 3}",
+     "\"\\u0041\xf0\x9f\x99\x82\"", true},
     {SCHEMA, "{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 3}", "\"abcd\"", false},
     {SCHEMA, "{\"type\": \"string\", \"pattern\": \"b+\", \"maxLength\": 3}", "\"abb\"", true},
     {SCHEMA, "{\"type\": \"string\", \"pattern\": \"b+\", \"maxLength\": 3}", "\"aca\"", false},
     {SCHEMA, "{\"type\": \"string\", \"pattern\": \"^\\\"\\\\n$\"}", "\"\\\"\\n\"", true},
-    {SCHEMA, "{\"enum\": [1, \"a\\n\", [true, {\"x\": 0}]], \"not\": {\"const\": 1}}", "\"a\\n\"", true},
-    {SCHEMA, "{\"enum\": [1, \"a\\n\", [true, {\"x\": 0}]], \"not\": {\"const\": 1}}", "[ true, {\"x\" :0.0}]", true},
+    {SCHEMA, "{\"enum\": [1, \"a\\n\", [true, {\"x\": 0}]], \"not\": {\"const\": 1}}", "\"a\\n\"",
+     true},
+    {SCHEMA, "{\"enum\": [1, \"a\\n\", [true, {\"x\": 0}]], \"not\": {\"const\": 1}}",
+     "[ true, {\"x\" :0.0}]", true},
     {SCHEMA, "{\"enum\": [1, \"a\\n\", [true, {\"x\": 0}]], \"not\": {\"const\": 1}}", "1", false},
     {SCHEMA, "{\"const\": 1}", "true", false},
-    {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"object\"}}, \"minProperties\": 2, \"maxProperties\": 3}", "{\"z\":1,\"a\":{},\"y\":2}", true},
+    {SCHEMA,
+     "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"object\"}}, \"minProperties\": "
+     "2, \"maxProperties\": 3}",
+     "{\"z\":1,\"a\":{},\"y\":2}", true},
     {SCHEMA, "{\"type\": \"object\", \"minProperties\": 2}", "{\"a\":1}", false},
     {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": false}}", "{\"a\":1}", false},
     {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": false}}", "{\"ab\":1}", true},
-    {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": {}}, \"additionalProperties\": false}", "{\"a\":1,\"a\":2}", false},
-    {SCHEMA, "{\"type\": \"object\", \"propertyNames\": {\"pattern\": \"^x\"}, \"additionalProperties\": {\"type\": \"null\"}}", "{\"xy\":null}", true},
-    {SCHEMA, "{\"type\": \"object\", \"propertyNames\": {\"pattern\": \"^x\"}}", "{\"y\":null}", false},
-    {SCHEMA, "{\"type\": \"array\", \"prefixItems\": [{\"type\": \"null\"}], \"items\": {\"type\": \"boolean\"}, \"minItems\": 2, \"maxItems\": 3}", "[null,true,false]", true},
-    {SCHEMA, "{\"type\": \"array\", \"prefixItems\": [{\"type\": \"null\"}], \"items\": {\"type\": \"boolean\"}, \"minItems\": 2, \"maxItems\": 3}", "[null]", false},
-    {SCHEMA, "{\"$ref\": \"#/$defs/t\", \"$defs\": {\"t\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/t\"}}}}", "[[[],[[]]],[]]", true},
-    {SCHEMA, "{\"$ref\": \"#/$defs/t\", \"$defs\": {\"t\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/t\"}}}}", "[[[],[[1]]],[]]", false},
+    {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": {}}, \"additionalProperties\": false}",
+     "{\"a\":1,\"a\":2}", false},
+    {SCHEMA,
+     "{\"type\": \"object\", \"propertyNames\": {\"pattern\": \"^x\"}, \"additionalProperties\": "
+     "{\"type\": \"null\"}}",
+     "{\"xy\":null}", true},
+    {SCHEMA, "{\"type\": \"object\", \"propertyNames\": {\"pattern\": \"^x\"}}", "{\"y\":null}",
+     false},
+    {SCHEMA,
+     "{\"type\": \"array\", \"prefixItems\": [{\"type\": \"null\"}], \"items\": {\"type\": "
+     "\"boolean\"}, \"minItems\": 2, \"maxItems\": 3}",
+     "[null,true,false]", true},
+    {SCHEMA,
+     "{\"type\": \"array\", \"prefixItems\": [{\"type\": \"null\"}], \"items\": {\"type\": "
+     "\"boolean\"}, \"minItems\": 2, \"maxItems\": 3}",
+     "[null]", false},
+    {SCHEMA,
+     "{\"$ref\": \"#/$defs/t\", \"$defs\": {\"t\": {\"type\": \"array\", \"items\": {\"$ref\": "
+     "\"#/$defs/t\"}}}}",
+     "[[[],[[]]],[]]", true},
+    {SCHEMA,
+     "{\"$ref\": \"#/$defs/t\", \"$defs\": {\"t\": {\"type\": \"array\", \"items\": {\"$ref\": "
+     "\"#/$defs/t\"}}}}",
+     "[[[],[[1]]],[]]", false},
     {SCHEMA, "{\"oneOf\": [{\"type\": \"integer\"}, {\"minimum\": 2}]}", "2.5", true},
     {SCHEMA, "{\"oneOf\": [{\"type\": \"integer\"}, {\"minimum\": 2}]}", "3", false},
-    {SCHEMA, "{\"if\": {\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"]}, \"then\": {\"required\": [\"a\"]}, \"else\": {\"required\": [\"b\"]}}", "{\"k\":1,\"a\":0}", true},
-    {SCHEMA, "{\"if\": {\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"]}, \"then\": {\"required\": [\"a\"]}, \"else\": {\"required\": [\"b\"]}}", "{\"k\":1,\"b\":0}", false},
+    {SCHEMA,
+     "{\"if\": {\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"]}, \"then\": "
+     "{\"required\": [\"a\"]}, \"else\": {\"required\": [\"b\"]}}",
+     "{\"k\":1,\"a\":0}", true},
+    {SCHEMA,
+     "{\"if\": {\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"]}, \"then\": "
+     "{\"required\": [\"a\"]}, \"else\": {\"required\": [\"b\"]}}",
+     "{\"k\":1,\"b\":0}", false},
     {SCHEMA, "{\"type\": \"string\", \"format\": \"date\"}", "\"2024-02-29\"", true},
     {SCHEMA, "{\"type\": \"string\", \"format\": \"date\"}", "\"2023-02-29\"", false},
-    {SCHEMA, "{\"type\": \"string\", \"format\": \"uuid\", \"pattern\": \"^0\"}", "\"0eb8aa08-aa98-11ea-b4aa-73b441d16380\"", true},
+    {SCHEMA, "{\"type\": \"string\", \"format\": \"uuid\", \"pattern\": \"^0\"}",
+     "\"0eb8aa08-aa98-11ea-b4aa-73b441d16380\"", true},
 };
 
 static void accepts_what_it_means(void **state)
@@ -172,16 +209,20 @@ static const struct refusal {
     {GBNF, "\n\nroot ::= $", INK_CORRUPT, "line 3"},
     {GBNF, "root ::= <think>", INK_UNSUPPORTED, "tokens"},
     {GBNF, "root ::= root \"a\" | \"b\"", INK_UNSUPPORTED, "rule root"},
-    {GBNF, "root ::= a\na ::= b? c\nb ::= \"b\"\nc ::= a \"x\"", INK_UNSUPPORTED, "refers to itself"},
+    {GBNF, "root ::= a\na ::= b? c\nb ::= \"b\"\nc ::= a \"x\"", INK_UNSUPPORTED,
+     "refers to itself"},
     {GBNF, "root ::= root", INK_UNSUPPORTED, "rule root"},
     {GBNF, "root ::= \"a\" b\nb ::= \"c\" b", INK_BAD_ARGUMENT, "no text"},
     {SCHEMA, "{", INK_CORRUPT, "JSON"},
     {SCHEMA, "[]", INK_CORRUPT, "object or a boolean"},
     {SCHEMA, "false", INK_BAD_ARGUMENT, "no text"},
     {SCHEMA, "{\"type\": \"int\"}", INK_CORRUPT, "#/type"},
-    {SCHEMA, "{\"properties\": {\"a/b\": {\"items\": {\"uniqueItems\": true}}}}", INK_UNSUPPORTED, "#/properties/a~1b/items/uniqueItems"},
-    {SCHEMA, "{\"allOf\": [{}, {\"unevaluatedProperties\": false}]}", INK_UNSUPPORTED, "#/allOf/1/unevaluatedProperties"},
-    {SCHEMA, "{\"items\": {\"contains\": {\"type\": \"null\"}}}", INK_UNSUPPORTED, "#/items/contains"},
+    {SCHEMA, "{\"properties\": {\"a/b\": {\"items\": {\"uniqueItems\": true}}}}", INK_UNSUPPORTED,
+     "#/properties/a~1b/items/uniqueItems"},
+    {SCHEMA, "{\"allOf\": [{}, {\"unevaluatedProperties\": false}]}", INK_UNSUPPORTED,
+     "#/allOf/1/unevaluatedProperties"},
+    {SCHEMA, "{\"items\": {\"contains\": {\"type\": \"null\"}}}", INK_UNSUPPORTED,
+     "#/items/contains"},
     {SCHEMA, "{\"format\": \"uri\"}", INK_UNSUPPORTED, "#/format"},
     {SCHEMA, "{\"pattern\": \"(?=a)\"}", INK_UNSUPPORTED, "#/pattern"},
     {SCHEMA, "{\"pattern\": \"(\"}", INK_CORRUPT, "#/pattern"},
@@ -193,8 +234,11 @@ static const struct refusal {
     {SCHEMA, "{\"minimum\": \"1\"}", INK_CORRUPT, "#/minimum"},
     {SCHEMA, "{\"multipleOf\": 0}", INK_CORRUPT, "#/multipleOf"},
     {SCHEMA, "{\"multipleOf\": 0.123456789}", INK_UNSUPPORTED, "#/multipleOf"},
-    {SCHEMA, "{\"type\": \"integer\", \"minimum\": 5, \"maximum\": 3}", INK_BAD_ARGUMENT, "no text"},
-    {SCHEMA, "{\"type\": \"object\", \"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}", INK_BAD_ARGUMENT, "no text"},
+    {SCHEMA, "{\"type\": \"integer\", \"minimum\": 5, \"maximum\": 3}", INK_BAD_ARGUMENT,
+     "no text"},
+    {SCHEMA,
+     "{\"type\": \"object\", \"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}",
+     INK_BAD_ARGUMENT, "no text"},
     {SCHEMA, "{\"$schema\": \"http://example.com/own\"}", INK_UNSUPPORTED, "#/$schema"},
     {SCHEMA, "{\"not\": {\"items\": {\"type\": \"null\"}}}", INK_UNSUPPORTED, "#/not/items"},
     {SCHEMA, "{\"enum\": 1}", INK_CORRUPT, "#/enum"},
@@ -210,9 +254,10 @@ static void refuses_by_name(void **state)
 
 /* ---- The plain form */
 
-static const char two_keys[] = "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"integer\"}, "
-                               "\"b\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}}}, "
-                               "\"required\": [\"b\"]}";
+static const char two_keys[] =
+    "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"integer\"}, "
+    "\"b\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}}}, "
+    "\"required\": [\"b\"]}";
 
 static const struct plain_row {
     const char *text;
@@ -233,8 +278,7 @@ static void plain_has_one_form(void **state)
 {
     (void)state;
     ink_error error = {0};
-    ink_constraint *constraint =
-        make_constraint(SCHEMA, INK_JSON_PLAIN, two_keys, &error);
+    ink_constraint *constraint = make_constraint(SCHEMA, INK_JSON_PLAIN, two_keys, &error);
     assert_non_null(constraint);
     for (size_t i = 0; i < sizeof plain_rows / sizeof plain_rows[0]; i++)
         if (accepts(constraint, plain_rows[i].text, strlen(plain_rows[i].text), NULL) !=
@@ -248,9 +292,10 @@ static void tells_the_byte(void **state)
     (void)state;
     ink_error error = {0};
     size_t byte;
-    ink_constraint *constraint =
-        make_constraint(SCHEMA, INK_JSON_ANY, "{\"type\": \"object\", \"properties\": {\"a\": "
-                                              "{\"type\": \"integer\"}}}", &error);
+    ink_constraint *constraint = make_constraint(SCHEMA, INK_JSON_ANY,
+                                                 "{\"type\": \"object\", \"properties\": {\"a\": "
+                                                 "{\"type\": \"integer\"}}}",
+                                                 &error);
     assert_non_null(constraint);
     assert_false(accepts(constraint, "{\"a\": true}", 11, &byte));
     assert_int_equal(byte, 6);

@@ -16,8 +16,10 @@ static const struct source {
     {INK_CONSTRAINT_SCHEMA, INK_JSON_PLAIN, "{}"},
     {INK_CONSTRAINT_SCHEMA, INK_JSON_ANY, "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"},
     {INK_CONSTRAINT_SCHEMA, INK_JSON_PLAIN,
-     "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"maxLength\":40},\"note\":{"
-     "\"type\":\"string\",\"pattern\":\"^[a-z ,.]+$\",\"maxLength\":30},\"age\":{\"type\":\"integer\","
+     "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"maxLength\":40},"
+     "\"note\":{"
+     "\"type\":\"string\",\"pattern\":\"^[a-z "
+     ",.]+$\",\"maxLength\":30},\"age\":{\"type\":\"integer\","
      "\"minimum\":0,\"maximum\":150},\"kind\":{\"enum\":[\"first one\",\"second one\"]},\"mail\":{"
      "\"format\":\"email\"}},\"required\":[\"name\",\"kind\"]}"},
     {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, "[a-zA-Z0-9_]{3,20}( [^\\n]{0,24})?\\n?"},
@@ -63,8 +65,7 @@ static size_t token_text(const ink_model *model, int32_t token, char text[1100])
     ink_string with = {0}, without = {0};
     ink_error error;
     int32_t pair[2] = {0, token};
-    for (pair[0] = 300; ink_is_end_token(model, pair[0]); pair[0]++) {
-    }
+    for (pair[0] = 300; ink_is_end_token(model, pair[0]); pair[0]++) {}
     assert_int_equal(ink_detokenize(model, pair, 1, 0, &without, &error), INK_OK);
     assert_int_equal(ink_detokenize(model, pair, 2, 0, &with, &error), INK_OK);
     size_t n = with.n_bytes - without.n_bytes;
@@ -111,8 +112,8 @@ static void check_mask(place *p, const vocabulary *v, const uint32_t *mask)
         if (ink_is_end_token(v->model, token) && may_end)
             wanted = true;
         if ((mask[i / 32] >> (i % 32) & 1) != (uint32_t)wanted)
-            fail_msg("behind '%.*s': token %zu '%.*s' should %sbe allowed", (int)p->n_bytes, p->text,
-                     i, (int)n, bytes, wanted ? "" : "not ");
+            fail_msg("behind '%.*s': token %zu '%.*s' should %sbe allowed", (int)p->n_bytes,
+                     p->text, i, (int)n, bytes, wanted ? "" : "not ");
     }
     go_back(p);
 }
@@ -224,9 +225,9 @@ static void of_many(void **state)
 /* A whole stretch at once, in the tokens of the tokenizer. */
 static void forces_keys(void **state)
 {
-    static const char schema[] =
-        "{\"type\":\"object\",\"properties\":{\"temperature\":{\"type\":\"integer\"}},\"required\":["
-        "\"temperature\"],\"additionalProperties\":false}";
+    static const char schema[] = "{\"type\":\"object\",\"properties\":{\"temperature\":{\"type\":"
+                                 "\"integer\"}},\"required\":["
+                                 "\"temperature\"],\"additionalProperties\":false}";
     const ink_constraint_source from = {INK_CONSTRAINT_SCHEMA, schema, strlen(schema),
                                         INK_JSON_PLAIN};
     ink_model *model = open_vocabulary("gpt-2");
@@ -260,8 +261,7 @@ static void refuses_tokens(void **state)
     (void)state;
     assert_int_equal(ink_constraint_new(&constraint, model, &from, &error), INK_OK);
     assert_int_equal(ink_tokenize(model, "no", 2, 0, &no, &error), INK_OK);
-    assert_int_equal(ink_constraint_accept_token(constraint, no.ids[0], &error),
-                     INK_BAD_ARGUMENT);
+    assert_int_equal(ink_constraint_accept_token(constraint, no.ids[0], &error), INK_BAD_ARGUMENT);
     assert_int_equal(ink_constraint_accept_token(constraint, -1, &error), INK_BAD_ARGUMENT);
     assert_int_equal(ink_constraint_accept_token(constraint, 1 << 30, &error), INK_BAD_ARGUMENT);
     assert_int_equal(ink_constraint_new(&bare, NULL, &from, &error), INK_OK);
@@ -275,8 +275,8 @@ static void refuses_tokens(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(of_pieces), cmocka_unit_test(of_bytes), cmocka_unit_test(of_many),
-        cmocka_unit_test(forces_keys), cmocka_unit_test(refuses_tokens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(of_pieces), cmocka_unit_test(of_bytes),
+                                       cmocka_unit_test(of_many), cmocka_unit_test(forces_keys),
+                                       cmocka_unit_test(refuses_tokens)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,9 +83,9 @@ static void check_walk(tally *t, ink_constraint *constraint, ink_value schema, c
     ink_error error = {0};
     int byte = 0;
     ink_constraint_reset(constraint);
-    while (n < MAX_BYTES && !(ink_constraint_may_end(constraint) &&
-                              ((ink_test_random(random) >> 40) % 4 == 0 ||
-                               count_digits(text, n) > 9))) {
+    while (n < MAX_BYTES &&
+           !(ink_constraint_may_end(constraint) &&
+             ((ink_test_random(random) >> 40) % 4 == 0 || count_digits(text, n) > 9))) {
         byte = next_byte(constraint, text, n, random);
         if (byte < 0)
             break;

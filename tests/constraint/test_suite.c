@@ -27,7 +27,7 @@ typedef struct tally {
 static bool is_excepted(const char *test)
 {
     static const char *const names[] = {
-        "is only an annotation by default",                      /* format asserts here */
+        "is only an annotation by default", /* format asserts here */
         "leap second, positive time-offset", "leap second, large positive time-offset",
         "leap second, negative time-offset", "leap second, large negative time-offset",
         "a leap second, with minus offset"};
@@ -84,8 +84,7 @@ static void run_case(tally *t, ink_arena *arena, const char *file, ink_value ent
     ink_buffer_init(&text, NULL, SIZE_MAX);
     assert_int_equal(ink_json_write(&text, *ink_value_find_name(entry, "schema"), NULL, &error),
                      INK_OK);
-    ink_constraint *constraint =
-        make_constraint(INK_CONSTRAINT_SCHEMA, form, text.data, &error);
+    ink_constraint *constraint = make_constraint(INK_CONSTRAINT_SCHEMA, form, text.data, &error);
     const ink_value_list *tests = ink_value_find_name(entry, "tests")->as.list;
     t->n_schemas++;
     t->n_accepted += constraint != NULL;

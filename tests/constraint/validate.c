@@ -187,7 +187,9 @@ static bool combinations_hold(ink_value root, ink_value schema, ink_value value)
         found |= same(listed->as.list->items[i], value);
     if (ref) { /* "#/$defs/X" */
         const ink_value *defs = get(root, "$defs");
-        found = found && is_valid(root, *ink_value_find(*defs, ink_value_part(*ref, 8, ref->n_bytes - 8)), value);
+        found = found &&
+                is_valid(root, *ink_value_find(*defs, ink_value_part(*ref, 8, ref->n_bytes - 8)),
+                         value);
     }
     return found && (!all || count_holding(root, all, value) == all->as.list->n_items) &&
            (!any || count_holding(root, any, value) > 0) &&

@@ -23,7 +23,8 @@ void ink_charset_add(ink_charset *set, uint32_t low, uint32_t high)
 {
     if (low > high)
         return;
-    if (set->n > 0 && low <= set->ranges[set->n - 1].high + 1 && low >= set->ranges[set->n - 1].low) {
+    if (set->n > 0 && low <= set->ranges[set->n - 1].high + 1 &&
+        low >= set->ranges[set->n - 1].low) {
         if (high > set->ranges[set->n - 1].high)
             set->ranges[set->n - 1].high = high;
         return;
@@ -215,8 +216,9 @@ static ink_expr utf8_tail(const ink_charset *set, uint32_t low, unsigned n)
     branches b = {.n = 0};
     for (unsigned i = 0; i < 64; i++) {
         uint32_t at = low + i * (size >> 6);
-        ink_expr tail = n > 1 ? utf8_tail(set, at, n - 1)
-                              : (share_of(set, at, at) == SHARE_ALL ? INK_EXPR_EMPTY : INK_EXPR_FAIL);
+        ink_expr tail = n > 1
+                            ? utf8_tail(set, at, n - 1)
+                            : (share_of(set, at, at) == SHARE_ALL ? INK_EXPR_EMPTY : INK_EXPR_FAIL);
         add_branch(&b, 0x80 + i, tail);
     }
     return join_branches(grammar, &b);
@@ -239,10 +241,10 @@ static ink_expr utf8_length(const ink_charset *set, uint32_t low, uint32_t high,
     while (lead * step <= high) {
         branches b = {.n = 0};
         for (size_t i = 0; i < 64 && lead * step <= high; i++, lead++)
-            add_branch(&b, leads[n] + lead,
-                       n ? utf8_tail(&part, lead * step, n)
-                         : (share_of(&part, lead, lead) == SHARE_ALL ? INK_EXPR_EMPTY
-                                                                     : INK_EXPR_FAIL));
+            add_branch(
+                &b, leads[n] + lead,
+                n ? utf8_tail(&part, lead * step, n)
+                  : (share_of(&part, lead, lead) == SHARE_ALL ? INK_EXPR_EMPTY : INK_EXPR_FAIL));
         items[n_items++] = join_branches(set->grammar, &b);
     }
     ink_charset_deinit(&part);
@@ -336,8 +338,8 @@ ink_expr ink_char_json_free(ink_grammar *grammar)
     ink_expr pair =
         ink_expr_seq(grammar, high, ink_expr_seq(grammar, ink_expr_literal(grammar, "\\u"), low));
     ink_expr codes[] = {ink_expr_seq(grammar, others, three), below, pair};
-    ink_expr code = ink_expr_seq(grammar, ink_expr_literal(grammar, "u"),
-                                 ink_expr_alts(grammar, codes, 3));
+    ink_expr code =
+        ink_expr_seq(grammar, ink_expr_literal(grammar, "u"), ink_expr_alts(grammar, codes, 3));
     ink_byte_set letters = {{0}};
     for (const char *letter = "\"\\/bfnrt"; *letter; letter++)
         ink_byte_set_add(&letters, (unsigned char)*letter);

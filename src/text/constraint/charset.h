@@ -43,7 +43,6 @@ ink_expr ink_char_any(ink_grammar *grammar, ink_spelled spelled);
 ink_expr ink_char_json_free(ink_grammar *grammar);
 
 /* A text, valid UTF-8, as it stands or as JSON spells it, without quotes. */
-ink_expr ink_text_expr(ink_grammar *grammar, const char *text, size_t n_bytes,
-                       ink_spelled spelled);
+ink_expr ink_text_expr(ink_grammar *grammar, const char *text, size_t n_bytes, ink_spelled spelled);
 
 #endif

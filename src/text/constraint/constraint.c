@@ -72,8 +72,7 @@ static ink_status compile_choice(ink_constraint *c, ink_text text, ink_error *er
     return status;
 }
 
-static ink_status compile(ink_constraint *c, const ink_constraint_source *source,
-                          ink_error *error)
+static ink_status compile(ink_constraint *c, const ink_constraint_source *source, ink_error *error)
 {
     ink_text text = {source->text, source->n_bytes};
     switch (source->kind) {
@@ -114,8 +113,7 @@ ink_status ink_constraint_make(ink_constraint **out, const ink_constraint_source
     ink_constraint *c = ink_new(allocator, 1, sizeof *c);
     if (!c)
         return ink_fail_memory(error, "a constraint");
-    *c = (ink_constraint){
-        .allocator = allocator, .trie = trie, .vocab = trie ? trie->vocab : NULL};
+    *c = (ink_constraint){.allocator = allocator, .trie = trie, .vocab = trie ? trie->vocab : NULL};
     c->masks.allocator = allocator;
     ink_status status = build(c, source, error);
     if (status == INK_OK)
@@ -172,7 +170,7 @@ static unsigned count_next(ink_constraint *c, unsigned *byte)
     unsigned n = 0;
     ink_grammar *grammar = &c->grammar;
     ink_grammar_begin(grammar);
-    for (size_t class = 0; class < grammar->n_classes && n < 2; class++) {
+    for (size_t class = 0; class < grammar->n_classes && n < 2; class ++) {
         if (ink_grammar_step(grammar, c->state, grammar->byte_of[class]) == INK_EXPR_FAIL)
             continue;
         n += c->class_size[class];

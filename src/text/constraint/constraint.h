@@ -16,8 +16,8 @@ struct ink_constraint {
     const ink_allocator *allocator;
     ink_grammar grammar;
     ink_expr root, state;
-    size_t n_bytes;           /* of the text so far */
-    const ink_vocab *vocab;   /* NULL: for texts only; so is trie */
+    size_t n_bytes;         /* of the text so far */
+    const ink_vocab *vocab; /* NULL: for texts only; so is trie */
     const ink_token_trie *trie;
     ink_token_mask masks;
     uint32_t *mask;           /* [trie->n_words]: with end tokens */

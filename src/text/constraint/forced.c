@@ -16,7 +16,7 @@ static int only_byte(ink_constraint *c, ink_expr state)
     int byte = -1;
     if (ink_expr_accepts_empty(grammar, state))
         return -1;
-    for (size_t class = 0; class < grammar->n_classes; class++) {
+    for (size_t class = 0; class < grammar->n_classes; class ++) {
         if (ink_grammar_step(grammar, state, grammar->byte_of[class]) == INK_EXPR_FAIL)
             continue;
         if (byte >= 0 || c->class_size[class] > 1)
@@ -78,8 +78,8 @@ static bool says(ink_text text, const char *what)
  * Tokenizes the stretch behind a new line, so that no blank is put before it; `*first` is where
  * its own tokens begin, n_tokens when the tokenizer joined it with the new line.
  */
-static ink_status tokenize(ink_constraint *c, ink_text stretch, ink_token_list *list,
-                           size_t *first, ink_error *error)
+static ink_status tokenize(ink_constraint *c, ink_text stretch, ink_token_list *list, size_t *first,
+                           ink_error *error)
 {
     char text[INK_FORCED_MAX_BYTES + 1] = {'\n'};
     bool found = false, blank = true;

@@ -219,8 +219,7 @@ static ink_status read_alternatives(reader *r, bool nested, ink_expr *out);
 static ink_status read_group(reader *r, ink_expr *out)
 {
     if (r->depth == INK_GBNF_MAX_DEPTH)
-        return fail(r, INK_LIMIT, "more than %d parentheses within each other",
-                    INK_GBNF_MAX_DEPTH);
+        return fail(r, INK_LIMIT, "more than %d parentheses within each other", INK_GBNF_MAX_DEPTH);
     r->depth++;
     INK_TRY(read_alternatives(r, true, out));
     r->depth--;

@@ -150,8 +150,7 @@ static bool is_nullable(const ink_grammar *grammar, const ink_expr_node *node)
     case INK_EXPR_IS_REPEAT:
         return node->b == 0 || nodes[node->a].nullable;
     case INK_EXPR_IS_RULE:
-        return grammar->rules[node->a].nullable ||
-               nodes[grammar->rules[node->a].body].nullable;
+        return grammar->rules[node->a].nullable || nodes[grammar->rules[node->a].body].nullable;
     default:
         return false;
     }
@@ -239,9 +238,9 @@ ink_expr ink_grammar_intern_list(ink_grammar *grammar, ink_expr_kind kind, const
     for (size_t i = 0; i < n; i++)
         if (!ink_grammar_push(grammar, &grammar->lists, items[i]))
             return INK_EXPR_FAIL;
-    return add_node(
-        grammar, (ink_expr_node){.kind = (uint8_t)kind, .a = (uint32_t)begin, .b = (uint32_t)n},
-        hash);
+    return add_node(grammar,
+                    (ink_expr_node){.kind = (uint8_t)kind, .a = (uint32_t)begin, .b = (uint32_t)n},
+                    hash);
 }
 
 /* ---- Rules */

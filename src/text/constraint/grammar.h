@@ -39,18 +39,18 @@ enum {
 };
 
 /* kind, what a, b, c are */
-#define INK_EXPR_KINDS(X)                                                         \
-    X(NONE)                                                                       \
-    X(FAIL)                                                                       \
-    X(EMPTY)                                                                      \
-    X(SET)    /* one byte of a: the number of a set */                            \
-    X(TEXT)   /* b bytes at a in `texts` */                                       \
-    X(SEQ)    /* a, which is no SEQ, then b */                                    \
-    X(ALT)    /* any of b expressions at a in `lists`, ascending */               \
-    X(AND)    /* what all of them allow */                                        \
-    X(NOT)    /* all that a is not */                                             \
-    X(REPEAT) /* a, b to c times; c may be INK_EXPR_FOREVER */                    \
-    X(RULE)   /* rule a */                                                        \
+#define INK_EXPR_KINDS(X)                                                          \
+    X(NONE)                                                                        \
+    X(FAIL)                                                                        \
+    X(EMPTY)                                                                       \
+    X(SET)    /* one byte of a: the number of a set */                             \
+    X(TEXT)   /* b bytes at a in `texts` */                                        \
+    X(SEQ)    /* a, which is no SEQ, then b */                                     \
+    X(ALT)    /* any of b expressions at a in `lists`, ascending */                \
+    X(AND)    /* what all of them allow */                                         \
+    X(NOT)    /* all that a is not */                                              \
+    X(REPEAT) /* a, b to c times; c may be INK_EXPR_FOREVER */                     \
+    X(RULE)   /* rule a */                                                         \
     X(OBJECT) /* members of object a, keys of the SEEN b gone, c members before */ \
     X(SEEN)   /* no language: b words of bits at a in `lists` */
 
@@ -215,7 +215,9 @@ ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
                               const char *(*name)(void *context, uint32_t rule), void *context,
                               ink_error *error);
 
-/* What may follow behind `byte`; FAIL: nothing. Before the end of the definition only without rules. */
+/*
+ * What may follow behind `byte`; FAIL: nothing. Before the end of the definition only without rules.
+ */
 ink_expr ink_expr_derive(ink_grammar *grammar, ink_expr expr, unsigned byte);
 
 /* The same when it is finished, kept for the next time: a look-up where it is known. */

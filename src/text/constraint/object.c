@@ -71,8 +71,7 @@ static ink_expr make_state(ink_grammar *grammar, uint32_t spec_index, const uint
     if (n_members > enough && n_members > 1) /* more makes no difference */
         n_members = enough ? enough : 1;
     ink_expr seen = ink_grammar_intern_list(grammar, INK_EXPR_IS_SEEN, words, n_words(spec));
-    ink_expr state =
-        ink_grammar_intern(grammar, INK_EXPR_IS_OBJECT, spec_index, seen, n_members);
+    ink_expr state = ink_grammar_intern(grammar, INK_EXPR_IS_OBJECT, spec_index, seen, n_members);
     if (grammar->finished && !ink_object_feasible(grammar, &grammar->nodes[state]))
         return INK_EXPR_FAIL;
     return state;
@@ -142,8 +141,7 @@ static bool may_close(const expansion *e)
 static bool push_seen(expansion *e)
 {
     for (size_t i = 0; i < n_words(e->spec); i++)
-        if (!ink_grammar_push(e->grammar, &e->grammar->stack,
-                              seen_words(e->grammar, &e->from)[i]))
+        if (!ink_grammar_push(e->grammar, &e->grammar->stack, seen_words(e->grammar, &e->from)[i]))
             return false;
     return true;
 }
@@ -210,8 +208,8 @@ ink_expr ink_expr_object(ink_grammar *grammar, const ink_object_spec *spec)
         return ink_grammar_fail(grammar, INK_LIMIT,
                                 "an object with %zu properties; at most %d are supported",
                                 spec->n_keys, INK_OBJECT_MAX_KEYS);
-    size_t n_bytes = sizeof *spec + spec->n_keys * sizeof *spec->keys +
-                     spec->n_others * sizeof *spec->others;
+    size_t n_bytes =
+        sizeof *spec + spec->n_keys * sizeof *spec->keys + spec->n_others * sizeof *spec->others;
     if (!ink_grammar_charge(grammar, n_bytes) ||
         !ink_grammar_grow(grammar, &grammar->specs, grammar->n_specs, &grammar->spec_capacity,
                           sizeof *grammar->specs))

@@ -195,8 +195,9 @@ static ink_status read_term(ink_regex_reader *reader, piece *out)
     if (is_anchored(out))
         return ink_regex_fail(reader, INK_UNSUPPORTED, "an anchor cannot be repeated");
     if (min > max)
-        return ink_regex_fail(reader, INK_CORRUPT, "a repetition of at least %" PRIu32
-                              " and at most %" PRIu32, min, max);
+        return ink_regex_fail(reader, INK_CORRUPT,
+                              "a repetition of at least %" PRIu32 " and at most %" PRIu32, min,
+                              max);
     out->by[0][0] = ink_expr_repeat(reader->grammar, out->by[0][0], min, max);
     if (ink_regex_peek(reader) > 0 && strchr("*+?", ink_regex_peek(reader)))
         return ink_regex_fail(reader, INK_CORRUPT, "there is nothing that '%c' could repeat",

@@ -17,8 +17,8 @@ ink_status ink_regex_fail(const ink_regex_reader *reader, ink_status status, con
     va_end(arguments);
     return ink_fail(reader->error, status, reader->at,
                     "the regular expression '%.*s' at byte %zu: %s",
-                    (int)(reader->text.n_bytes < 80 ? reader->text.n_bytes : 80),
-                    reader->text.data, reader->at, what);
+                    (int)(reader->text.n_bytes < 80 ? reader->text.n_bytes : 80), reader->text.data,
+                    reader->at, what);
 }
 
 ink_status ink_regex_read_char(ink_regex_reader *reader, uint32_t *c)
@@ -99,10 +99,9 @@ static bool read_code_point(ink_regex_reader *reader, uint32_t *value)
 
 static void add_letters(ink_charset *set, char letter)
 {
-    static const uint16_t space[][2] = {{'\t', '\r'},     {' ', ' '},       {0xa0, 0xa0},
-                                        {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029},
-                                        {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
-                                        {0xfeff, 0xfeff}};
+    static const uint16_t space[][2] = {
+        {'\t', '\r'},     {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
+        {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
     if (letter == 'd' || letter == 'w')
         ink_charset_add(set, '0', '9');
     if (letter == 'w') {

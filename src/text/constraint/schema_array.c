@@ -61,8 +61,8 @@ static ink_status shape_of(const ink_schema *schema, const ink_schema_term *term
                                    "it must be a list of schemas");
         size_t n = prefix->as.list->n_items;
         if (n > INK_SCHEMA_MAX_PREFIX)
-            return ink_schema_fail(schema, INK_LIMIT, node, "prefixItems",
-                                   "more than %d items", INK_SCHEMA_MAX_PREFIX);
+            return ink_schema_fail(schema, INK_LIMIT, node, "prefixItems", "more than %d items",
+                                   INK_SCHEMA_MAX_PREFIX);
         out->n_prefix = n > out->n_prefix ? (uint32_t)n : out->n_prefix;
     }
     return INK_OK;

@@ -236,10 +236,9 @@ static bool is_free(const ink_schema *schema, const ink_schema_term *term, unsig
 {
     static const char *const arrays[] = {"prefixItems", "items",       "maxItems",
                                          "minItems",    "uniqueItems", "contains"};
-    static const char *const objects[] = {"properties",    "patternProperties",
-                                          "required",      "additionalProperties",
-                                          "propertyNames", "maxProperties",
-                                          "minProperties"};
+    static const char *const objects[] = {
+        "properties",    "patternProperties", "required",     "additionalProperties",
+        "propertyNames", "maxProperties",     "minProperties"};
     size_t n = type == INK_TYPE_ARRAY ? sizeof arrays / sizeof arrays[0]
                                       : sizeof objects / sizeof objects[0];
     for (uint32_t i = 0; i < term->n; i++)
@@ -347,9 +346,9 @@ ink_status ink_schema_enum_strings(ink_schema *schema, const ink_schema_term *te
         for (uint32_t k = 1; k < f->n_lists && inside; k++)
             inside = holds(f->lists[k], item);
         if (inside)
-            *out = ink_expr_alt(schema->grammar, *out,
-                                ink_text_expr(schema->grammar, item.as.text, item.n_bytes,
-                                              INK_SPELLED_JSON));
+            *out = ink_expr_alt(
+                schema->grammar, *out,
+                ink_text_expr(schema->grammar, item.as.text, item.n_bytes, INK_SPELLED_JSON));
     }
     ink_delete(schema->grammar->allocator, f);
     return status;

@@ -54,8 +54,8 @@ static bool comes_from(const draft *d, uint32_t place, uint32_t node)
 static ink_status join(draft *d, const ink_schema *schema, uint32_t literal, uint32_t parent)
 {
     if (literal >> 1 > 1 && comes_from(d, parent, literal >> 1))
-        return ink_schema_fail(schema, INK_CORRUPT,
-                               &schema->nodes[d->term.literals[parent] >> 1], NULL,
+        return ink_schema_fail(schema, INK_CORRUPT, &schema->nodes[d->term.literals[parent] >> 1],
+                               NULL,
                                "it refers back to the schema that it is a part of, for the same "
                                "value, so it says nothing");
     for (uint32_t i = 0; i < d->term.n; i++) {
@@ -65,8 +65,7 @@ static ink_status join(draft *d, const ink_schema *schema, uint32_t literal, uin
     }
     if (d->term.n == INK_SCHEMA_MAX_TOGETHER)
         return ink_schema_fail(schema, INK_LIMIT, &schema->nodes[literal >> 1], NULL,
-                               "more than %d schemas hold at one place",
-                               INK_SCHEMA_MAX_TOGETHER);
+                               "more than %d schemas hold at one place", INK_SCHEMA_MAX_TOGETHER);
     d->parents[d->term.n] = parent;
     d->term.literals[d->term.n++] = literal;
     return INK_OK;
@@ -285,8 +284,8 @@ ink_status ink_schema_rule_of(ink_schema *schema, ink_conjunction of, ink_expr *
         }
     }
     uint32_t number = ink_grammar_add_rule(schema->grammar);
-    if (!ink_grammar_grow(schema->grammar, &schema->rules, schema->n_rules,
-                          &schema->rule_capacity, sizeof *schema->rules))
+    if (!ink_grammar_grow(schema->grammar, &schema->rules, schema->n_rules, &schema->rule_capacity,
+                          sizeof *schema->rules))
         return ink_grammar_status(schema->grammar, schema->error);
     schema->rules[schema->n_rules++] = (ink_schema_rule){of, number, *bucket};
     *bucket = (uint32_t)schema->n_rules;

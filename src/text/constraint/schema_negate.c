@@ -118,8 +118,7 @@ static ink_status not_opposite(negation *n, ink_value value)
     INK_TRY(ink_schema_count(n->schema, &n->node, n->keyword, value, &count));
     if (row->step < 0 && count == 0)
         return INK_OK;
-    return offer_made(n, row->type, row->opposite,
-                      ink_value_integer((int64_t)count + row->step));
+    return offer_made(n, row->type, row->opposite, ink_value_integer((int64_t)count + row->step));
 }
 
 static ink_status not_required(negation *n, ink_value value)

@@ -52,8 +52,8 @@ static ink_status add_node(ink_schema *schema, ink_value value, const char *poin
     if (schema->n_nodes == INK_SCHEMA_MAX_NODES)
         return ink_fail(schema->error, INK_LIMIT, 0, "the schema has more than %u subschemas",
                         INK_SCHEMA_MAX_NODES);
-    if (!ink_grammar_grow(schema->grammar, &schema->nodes, schema->n_nodes,
-                          &schema->node_capacity, sizeof *schema->nodes))
+    if (!ink_grammar_grow(schema->grammar, &schema->nodes, schema->n_nodes, &schema->node_capacity,
+                          sizeof *schema->nodes))
         return ink_grammar_status(schema->grammar, schema->error);
     ink_schema_node *row = &schema->nodes[schema->n_nodes++];
     *row = (ink_schema_node){.value = value, .pointer = pointer, .base = base};
@@ -145,8 +145,8 @@ static char *resolve(ink_schema *schema, const char *base, const char *ref, size
 
 static ink_status add_name(ink_schema *schema, const char *uri, uint32_t node)
 {
-    if (!ink_grammar_grow(schema->grammar, &schema->names, schema->n_names,
-                          &schema->name_capacity, sizeof *schema->names))
+    if (!ink_grammar_grow(schema->grammar, &schema->names, schema->n_names, &schema->name_capacity,
+                          sizeof *schema->names))
         return ink_grammar_status(schema->grammar, schema->error);
     schema->names[schema->n_names++] = (ink_schema_name){uri, node};
     return INK_OK;
@@ -230,16 +230,26 @@ static ink_status read_each(ink_schema *schema, ink_value value, const char *poi
 static const struct place {
     const char *keyword;
     bool one;
-} places[] = {{"additionalProperties", true}, {"items", true},
-              {"contains", true},             {"not", true},
-              {"if", true},                   {"then", true},
-              {"else", true},                 {"propertyNames", true},
-              {"unevaluatedItems", true},     {"unevaluatedProperties", true},
-              {"contentSchema", true},        {"allOf", false},
-              {"anyOf", false},               {"oneOf", false},
-              {"prefixItems", false},         {"properties", false},
-              {"patternProperties", false},   {"dependentSchemas", false},
-              {"$defs", false},               {"definitions", false}};
+} places[] = {{"additionalProperties", true},
+              {"items", true},
+              {"contains", true},
+              {"not", true},
+              {"if", true},
+              {"then", true},
+              {"else", true},
+              {"propertyNames", true},
+              {"unevaluatedItems", true},
+              {"unevaluatedProperties", true},
+              {"contentSchema", true},
+              {"allOf", false},
+              {"anyOf", false},
+              {"oneOf", false},
+              {"prefixItems", false},
+              {"properties", false},
+              {"patternProperties", false},
+              {"dependentSchemas", false},
+              {"$defs", false},
+              {"definitions", false}};
 
 static ink_status read_places(ink_schema *schema, uint32_t index, unsigned depth)
 {
@@ -350,8 +360,7 @@ static const ink_value *step_into(const ink_value *from, const char *part, size_
 }
 
 /* What a pointer means below a node, or NULL. */
-static const ink_value *follow(ink_schema *schema, const ink_schema_node *node,
-                               const char *pointer)
+static const ink_value *follow(ink_schema *schema, const ink_schema_node *node, const char *pointer)
 {
     const ink_value *at = &node->value;
     char *part = ink_arena_take(&schema->arena, strlen(pointer) + 1, 1);
@@ -382,8 +391,8 @@ ink_status ink_schema_find_ref(ink_schema *schema, const ink_schema_node *node, 
         return no_memory(schema);
     size_t n_resource = strcspn(uri, "#");
     const char *fragment = uri[n_resource] ? uri + n_resource + 1 : "";
-    uint32_t found = find_name(schema, uri, *fragment && *fragment != '/' ? strlen(uri)
-                                                                          : n_resource);
+    uint32_t found =
+        find_name(schema, uri, *fragment && *fragment != '/' ? strlen(uri) : n_resource);
     if (found == UINT32_MAX)
         return ink_schema_fail(schema, INK_UNSUPPORTED, node, "$ref",
                                "'%.100s' is not in this document, and others are not fetched", uri);

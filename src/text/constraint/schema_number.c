@@ -108,8 +108,7 @@ static ink_expr with_minus(ink_grammar *g, ink_expr unsigned_number)
 
 static ink_expr any_fraction(ink_grammar *g)
 {
-    ink_expr part =
-        ink_expr_seq(g, ink_expr_literal(g, "."), some_digits(g, 1, INK_EXPR_FOREVER));
+    ink_expr part = ink_expr_seq(g, ink_expr_literal(g, "."), some_digits(g, 1, INK_EXPR_FOREVER));
     return ink_expr_optional(g, part);
 }
 
@@ -147,7 +146,8 @@ static ink_expr fraction_bound(ink_grammar *g, const decimal *d, bool above)
         return above ? any_fraction(g) : zero_fraction(g);
     for (size_t i = d->n_fraction; i-- > 0;) {
         char digit = d->fraction[i];
-        ink_expr apart = above ? digits(g, (char)(digit + 1), '9') : digits(g, '0', (char)(digit - 1));
+        ink_expr apart =
+            above ? digits(g, (char)(digit + 1), '9') : digits(g, '0', (char)(digit - 1));
         ink_expr free = ink_expr_seq(g, apart, some_digits(g, 0, INK_EXPR_FOREVER));
         rest = ink_expr_alt(g, free, ink_expr_seq(g, digits(g, digit, digit), rest));
         if (!above && i > 0)
@@ -166,8 +166,7 @@ static ink_expr same_length_bound(ink_grammar *g, const decimal *d, bool above)
         uint32_t n_left = (uint32_t)(d->n_whole - i - 1);
         ink_expr apart =
             above ? digits(g, (char)(digit + 1), '9') : digits(g, least, (char)(digit - 1));
-        ink_expr free =
-            ink_expr_seq(g, some_digits(g, n_left, n_left), any_fraction(g));
+        ink_expr free = ink_expr_seq(g, some_digits(g, n_left, n_left), any_fraction(g));
         rest = ink_expr_alt(g, ink_expr_seq(g, apart, free),
                             ink_expr_seq(g, digits(g, digit, digit), rest));
     }
@@ -182,9 +181,8 @@ static ink_expr unsigned_bound(ink_grammar *g, const decimal *d, bool above)
     if (above)
         other = ink_expr_seq(g, digits(g, '1', '9'), some_digits(g, n, INK_EXPR_FOREVER));
     else if (n > 1)
-        other = ink_expr_alt(
-            g, ink_expr_literal(g, "0"),
-            ink_expr_seq(g, digits(g, '1', '9'), some_digits(g, 0, n - 2)));
+        other = ink_expr_alt(g, ink_expr_literal(g, "0"),
+                             ink_expr_seq(g, digits(g, '1', '9'), some_digits(g, 0, n - 2)));
     else
         other = INK_EXPR_FAIL;
     return ink_expr_alt(g, same, ink_expr_seq(g, other, any_fraction(g)));
@@ -222,8 +220,8 @@ static ink_expr bound(ink_grammar *g, const decimal *d, bool above, bool exclusi
 
 typedef struct divisor {
     ink_grammar *g;
-    uint32_t p, k;     /* it is p / 10^k */
-    uint32_t first;    /* rule of remainder 0 in the whole part; k more layers of p follow */
+    uint32_t p, k;  /* it is p / 10^k */
+    uint32_t first; /* rule of remainder 0 in the whole part; k more layers of p follow */
 } divisor;
 
 static ink_expr state(const divisor *d, uint32_t layer, uint64_t remainder)
@@ -245,8 +243,8 @@ static ink_expr next_digits(const divisor *d, uint32_t layer, uint32_t remainder
     size_t n = 0;
     for (uint32_t digit = low; digit < 10; digit++) {
         ink_expr byte = digits(d->g, (char)('0' + digit), (char)('0' + digit));
-        items[n++] = ink_expr_seq(
-            d->g, byte, state(d, layer, ((uint64_t)remainder * 10 + digit) % d->p));
+        items[n++] =
+            ink_expr_seq(d->g, byte, state(d, layer, ((uint64_t)remainder * 10 + digit) % d->p));
     }
     return ink_expr_alts(d->g, items, n);
 }
@@ -414,8 +412,8 @@ static ink_expr free_number(ink_grammar *g)
     ink_expr hundreds = ink_expr_seq(g, digits(g, '1', '2'), some_digits(g, 2, 2));
     ink_expr most = ink_expr_seq(g, ink_expr_literal(g, "30"), digits(g, '0', '8'));
     const ink_expr parts[] = {some_digits(g, 1, 2), hundreds, most};
-    ink_expr exponent = ink_expr_seq(g, ink_expr_optional(g, ink_expr_set(g, &sign)),
-                                     ink_expr_alts(g, parts, 3));
+    ink_expr exponent =
+        ink_expr_seq(g, ink_expr_optional(g, ink_expr_set(g, &sign)), ink_expr_alts(g, parts, 3));
     exponent = ink_expr_optional(g, ink_expr_seq(g, ink_expr_set(g, &e), exponent));
     return ink_expr_seq(g, any_number(g), exponent);
 }

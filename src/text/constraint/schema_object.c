@@ -10,7 +10,7 @@
 #include "text/constraint/schema_terms.h"
 
 typedef struct key_pattern {
-    uint32_t node;     /* that it belongs to */
+    uint32_t node; /* that it belongs to */
     ink_value schema;
     ink_expr name; /* language of the key, between its quotes */
 } key_pattern;
@@ -146,8 +146,8 @@ static ink_status shape_of(ink_schema *schema, const ink_schema_term *term, obje
 
 /* ---- What must hold for the value of a key */
 
-static ink_status add_value(object_shape *s, ink_conjunction *to, uint32_t capacity,
-                            uint32_t index, ink_value value)
+static ink_status add_value(object_shape *s, ink_conjunction *to, uint32_t capacity, uint32_t index,
+                            ink_value value)
 {
     const ink_schema_node node = s->schema->nodes[index];
     uint32_t target;
@@ -223,7 +223,8 @@ static ink_status write_keys(object_shape *s, ink_object_spec *spec)
         ink_object_key *row = &spec->keys[spec->n_keys++];
         ink_value key = dict->entries[i].key;
         ink_conjunction of;
-        *row = (ink_object_key){.value = INK_EXPR_FAIL, .required = dict->entries[i].item.as.boolean};
+        *row =
+            (ink_object_key){.value = INK_EXPR_FAIL, .required = dict->entries[i].item.as.boolean};
         row->name = ink_expr_seq(grammar, ink_expr_literal(grammar, "\""), key_text(s, key));
         if (!may_be_named(s, key))
             continue;

@@ -171,10 +171,10 @@ ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.node_buckets);
     schema.rule_buckets =
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.rule_buckets);
-    ink_status status = schema.node_buckets && schema.rule_buckets
-                            ? ink_value_from_json(&schema.arena, text.data, text.n_bytes, &value,
-                                                  error)
-                            : ink_fail_memory(error, "a schema");
+    ink_status status =
+        schema.node_buckets && schema.rule_buckets
+            ? ink_value_from_json(&schema.arena, text.data, text.n_bytes, &value, error)
+            : ink_fail_memory(error, "a schema");
     if (status == INK_OK) {
         make_parts(&schema);
         status = write_all(&schema, value, root);

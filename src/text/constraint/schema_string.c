@@ -100,10 +100,10 @@ static void add_excluded(ink_schema *schema, const ink_schema_node *node, ink_ex
     for (size_t i = 0; list && i < list->as.list->n_items; i++) {
         ink_value item = list->as.list->items[i];
         if (ink_value_is_string(item))
-            restrict_to(schema,
-                        ink_text_expr(schema->grammar, item.as.text, item.n_bytes,
-                                      INK_SPELLED_JSON),
-                        true, all, free);
+            restrict_to(
+                schema,
+                ink_text_expr(schema->grammar, item.as.text, item.n_bytes, INK_SPELLED_JSON), true,
+                all, free);
     }
 }
 

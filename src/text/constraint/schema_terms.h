@@ -166,8 +166,7 @@ ink_status ink_schema_object(ink_schema *schema, const ink_schema_term *term, in
 
 /* The conjunctions of the items that an array must have, and of properties that are required. */
 ink_status ink_schema_array_is_empty(ink_schema *schema, const ink_schema_term *term, bool *empty);
-ink_status ink_schema_object_is_empty(ink_schema *schema, const ink_schema_term *term,
-                                      bool *empty);
+ink_status ink_schema_object_is_empty(ink_schema *schema, const ink_schema_term *term, bool *empty);
 
 /* ---- schema_enum.c */
 
@@ -202,9 +201,13 @@ ink_status ink_schema_add(const ink_schema *schema, ink_conjunction *to, uint32_
 
 /* Keywords that stand for negations inside made up schemas. */
 #define INK_SCHEMA_NOT_PATTERN "\x01pattern"
-#define INK_SCHEMA_NOT_FORMAT "\x01" "format"
+#define INK_SCHEMA_NOT_FORMAT \
+    "\x01"                    \
+    "format"
 #define INK_SCHEMA_NOT_MULTIPLE "\x01multipleOf"
 #define INK_SCHEMA_NOT_INTEGER "\x01integer"
-#define INK_SCHEMA_NOT_ENUM "\x01" "enum"
+#define INK_SCHEMA_NOT_ENUM \
+    "\x01"                  \
+    "enum"
 
 #endif

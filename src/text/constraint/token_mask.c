@@ -321,8 +321,8 @@ static void make_expressions(ink_token_mask *m)
 static bool take_memory(ink_token_mask *m)
 {
     size_t n_words = ink_size_max(m->trie->n_words, 1), n_depths = m->trie->longest_bytes + 1;
-    m->n_slots = ink_size_min(INK_MASK_CACHE_BYTES / (n_words * sizeof(uint32_t)),
-                              INK_MASK_CACHE_MAX);
+    m->n_slots =
+        ink_size_min(INK_MASK_CACHE_BYTES / (n_words * sizeof(uint32_t)), INK_MASK_CACHE_MAX);
     m->n_slots = ink_size_max(m->n_slots, 2);
     m->pairs = ink_new(m->allocator, INK_CONTAINS_BUCKETS, sizeof *m->pairs);
     m->states = ink_new(m->allocator, n_depths, sizeof *m->states);
@@ -332,7 +332,8 @@ static bool take_memory(ink_token_mask *m)
         ink_new(m->allocator, m->n_slots, n_words * sizeof *m->slot_masks /* checked */);
     m->slot_of = ink_new(m->allocator, N_SLOT_BUCKETS, sizeof *m->slot_of);
     m->scratch = ink_new(m->allocator, n_words, sizeof *m->scratch);
-    return m->scratch && m->pairs && m->states && m->rows && m->slot_states && m->slot_masks && m->slot_of;
+    return m->scratch && m->pairs && m->states && m->rows && m->slot_states && m->slot_masks &&
+           m->slot_of;
 }
 
 ink_status ink_token_mask_init(ink_token_mask *m, ink_grammar *grammar, const ink_token_trie *trie,

@@ -22,9 +22,9 @@ typedef struct ink_token_mask {
     const ink_allocator *allocator;
     ink_grammar *grammar;
     const ink_token_trie *trie;
-    ink_expr plain, word;                               /* any number of such characters */
+    ink_expr plain, word; /* any number of such characters */
     ink_expr plains[INK_TRIE_N_LIMITS], words[INK_TRIE_N_LIMITS]; /* at most so many */
-    ink_contains_pair *pairs;                           /* [INK_CONTAINS_BUCKETS] */
+    ink_contains_pair *pairs;                                     /* [INK_CONTAINS_BUCKETS] */
     ink_grammar_list todo;
     ink_expr *states; /* of the walk, [longest token + 1] */
     const uint32_t **rows;

@@ -177,8 +177,8 @@ static ink_status fill(ink_token_trie *trie, size_t n_tokens, ink_error *error)
         ink_text text = ink_token_trie_text(trie, (int32_t)i);
         trie->same[i] = -1;
         if (text.n_bytes > 0)
-            entries[n++] = (entry){head_of(group_of(text), text), text.data,
-                                   (uint32_t)text.n_bytes, (int32_t)i};
+            entries[n++] = (entry){head_of(group_of(text), text), text.data, (uint32_t)text.n_bytes,
+                                   (int32_t)i};
     }
     ink_status status = build(trie, entries, n, error);
     ink_delete(trie->allocator, entries);
@@ -195,7 +195,8 @@ ink_status ink_token_trie_new(ink_token_trie **out, const ink_vocab *vocab,
     *trie = (ink_token_trie){.allocator = allocator, .vocab = vocab, .n_words = n_words};
     trie->offsets = ink_new(allocator, n_tokens + 1, sizeof *trie->offsets);
     trie->same = ink_new(allocator, n_tokens, sizeof *trie->same);
-    trie->masks = ink_new(allocator, INK_TRIE_N_GROUPS, n_words * sizeof *trie->masks /* checked */);
+    trie->masks =
+        ink_new(allocator, INK_TRIE_N_GROUPS, n_words * sizeof *trie->masks /* checked */);
     ink_status status = trie->offsets && trie->same && trie->masks
                             ? fill(trie, n_tokens, error)
                             : ink_fail_memory(error, "a vocabulary's tree");
@@ -256,8 +257,8 @@ bool ink_token_trie_goes_on(const ink_token_trie *trie, ink_text text,
                             bool (*may_follow)(void *context, unsigned byte), void *context)
 {
     for (size_t group = 0; group < INK_TRIE_N_GROUPS; group++)
-        if (goes_on(trie->nodes + trie->begin[group],
-                    trie->begin[group + 1] - trie->begin[group], text, may_follow, context))
+        if (goes_on(trie->nodes + trie->begin[group], trie->begin[group + 1] - trie->begin[group],
+                    text, may_follow, context))
             return true;
     return false;
 }

@@ -17,7 +17,10 @@
 #include "text/vocab.h"
 
 /* The longest tokens of each group, in bytes, but for the last, which holds all that are longer. */
-#define INK_TRIE_LENGTHS {4, 8, 16, 32}
+#define INK_TRIE_LENGTHS \
+    {                    \
+        4, 8, 16, 32     \
+    }
 enum { INK_TRIE_N_LIMITS = 4, INK_TRIE_N_LENGTHS = INK_TRIE_N_LIMITS + 1 };
 
 /* Families of groups: words ([0-9A-Za-z_]), other plain characters, and the rest. */
@@ -43,11 +46,11 @@ typedef struct ink_token_trie {
     ink_trie_node *nodes;
     size_t n_nodes;
     size_t begin[INK_TRIE_N_GROUPS + 1]; /* of each group's nodes */
-    int32_t *same;     /* [n_tokens]: the next token with the same text, or -1 */
-    uint32_t *masks;   /* [INK_TRIE_N_GROUPS][n_words] */
-    size_t n_words;    /* of a mask of all tokens */
-    uint32_t *offsets; /* [n_tokens + 1] into bytes */
-    char *bytes;       /* the texts; empty for tokens that say nothing */
+    int32_t *same;                       /* [n_tokens]: the next token with the same text, or -1 */
+    uint32_t *masks;                     /* [INK_TRIE_N_GROUPS][n_words] */
+    size_t n_words;                      /* of a mask of all tokens */
+    uint32_t *offsets;                   /* [n_tokens + 1] into bytes */
+    char *bytes;                         /* the texts; empty for tokens that say nothing */
     size_t longest_bytes;
     int32_t *ends; /* [n_ends]: tokens that end a text */
     size_t n_ends;
