@@ -6,7 +6,8 @@
 
 /*
  * Goes along the text of `path`, or a walk of random tokens when it is NULL, three times: cold, and
- * twice with what was learned. Prints microseconds of processor time a token: median, 99th percentile, most.
+ * twice with what was learned. Prints microseconds of processor time a token: median, 99th
+ * percentile, most.
  */
 ink_exit ink_constrain_bench(ink_constraint *constraint, const ink_model *model, const char *path,
                              bool json);

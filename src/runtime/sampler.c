@@ -179,9 +179,13 @@ static ink_status read_logits(ink_sampler *sampler, const float *logits, ink_err
 /* What is not allowed cannot be chosen. */
 static void apply_allowed(ink_sampler *sampler)
 {
-    for (size_t i = 0; sampler->allowed && i < sampler->n_vocab; i++)
-        if (i >= sampler->n_allowed || !(sampler->allowed[i / 32] >> (i % 32) & 1))
-            sampler->candidates[i].logit = -INFINITY;
+    for (size_t i = 0; sampler->allowed && i < sampler->n_vocab; i += 32) {
+        uint32_t word = i < sampler->n_allowed ? sampler->allowed[i / 32] : 0;
+        size_t n = ink_size_min(32, sampler->n_vocab - i);
+        for (size_t k = 0; k < n && word != UINT32_MAX; k++)
+            if (!(word >> k & 1))
+                sampler->candidates[i + k].logit = -INFINITY;
+    }
 }
 
 static ink_status add_biases(ink_sampler *sampler, ink_error *error)

@@ -69,8 +69,8 @@ static bool is_what_it_must_be(ink_constraint *constraint)
     size_t n;
     ink_error error;
     ink_constraint_reset(constraint);
-    assert_int_equal(
-        ink_constraint_accept(constraint, written.text, written.n_bytes, &n, &error), INK_OK);
+    assert_int_equal(ink_constraint_accept(constraint, written.text, written.n_bytes, &n, &error),
+                     INK_OK);
     return n == written.n_bytes && ink_constraint_may_end(constraint);
 }
 
@@ -255,11 +255,8 @@ static void memory_runs_out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(says_what_it_must),
-                                       TEST(forced_tokens_are_evaluated),
-                                       TEST(stops_before_the_end),
-                                       TEST(ends_where_it_must),
-                                       TEST(dead_ends_are_errors),
-                                       TEST(memory_runs_out)};
+    const struct CMUnitTest tests[] = {
+        TEST(says_what_it_must),  TEST(forced_tokens_are_evaluated), TEST(stops_before_the_end),
+        TEST(ends_where_it_must), TEST(dead_ends_are_errors),        TEST(memory_runs_out)};
     return cmocka_run_group_tests(tests, open_stories, close_stories);
 }

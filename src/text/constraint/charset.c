@@ -224,7 +224,7 @@ static ink_expr utf8_tail(const ink_charset *set, uint32_t low, unsigned n)
     return join_branches(grammar, &b);
 }
 
-/* The part of `set` in [low, high] whose characters take 1 + n bytes, the first ones from `lead`. */
+/* The part of `set` in [low, high], whose characters take 1 + n bytes. */
 static ink_expr utf8_length(const ink_charset *set, uint32_t low, uint32_t high, unsigned n)
 {
     static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};

@@ -94,6 +94,17 @@ static bool prune_spec(ink_object_spec *spec, const uint32_t *map)
     return changed;
 }
 
+static bool replace_all(ink_grammar *grammar, ink_expr *root, const uint32_t *map)
+{
+    bool again = false;
+    for (size_t i = 0; i < grammar->n_rules; i++)
+        grammar->rules[i].body = map[grammar->rules[i].body];
+    for (size_t i = 0; i < grammar->n_specs; i++)
+        again |= prune_spec(grammar->specs[i], map);
+    *root = map[*root];
+    return again;
+}
+
 /* Rules lose their dead branches, and `*root` too. True when it should be done again. */
 static bool prune_once(ink_grammar *grammar, ink_expr *root)
 {
@@ -104,18 +115,12 @@ static bool prune_once(ink_grammar *grammar, ink_expr *root)
     if (productive && map) {
         ink_grammar_find_productive(grammar, productive);
         ink_grammar_prune(grammar, productive, map, n);
+        again = grammar->status == INK_OK && replace_all(grammar, root, map);
     } else
         ink_grammar_fail(grammar, INK_NO_MEMORY, "out of memory for a constraint");
-    if (grammar->status == INK_OK) {
-        for (size_t i = 0; i < grammar->n_rules; i++)
-            grammar->rules[i].body = map[grammar->rules[i].body];
-        for (size_t i = 0; i < grammar->n_specs; i++)
-            again |= prune_spec(grammar->specs[i], map);
-        *root = map[*root];
-    }
     ink_delete(grammar->allocator, productive);
     ink_delete(grammar->allocator, map);
-    return again && grammar->status == INK_OK;
+    return again;
 }
 
 static void clear_productive(ink_grammar *grammar)

@@ -117,7 +117,7 @@ static ink_status forced_into(ink_constraint *c, ink_token_list *list, ink_token
         out->ids = ids;
         out->capacity = n;
     }
-    if (n > 0)
+    if (n > 0 && out->ids)
         memcpy(out->ids, list->ids + first, n * sizeof *out->ids);
     out->n_tokens = n;
     return INK_OK;

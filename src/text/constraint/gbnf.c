@@ -92,7 +92,7 @@ static uint32_t hash_of(ink_text name)
 static ink_status find_rule(reader *r, ink_text name, size_t at, uint32_t *rule)
 {
     uint32_t *bucket = &r->buckets[hash_of(name)];
-    for (uint32_t i = *bucket; i; i = r->next.items[i - 1])
+    for (uint32_t i = r->names ? *bucket : 0; i; i = r->next.items[i - 1])
         if (r->names[i - 1].text.n_bytes == name.n_bytes &&
             memcmp(r->names[i - 1].text.data, name.data, name.n_bytes) == 0) {
             *rule = i - 1;

@@ -216,7 +216,8 @@ ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
                               ink_error *error);
 
 /*
- * What may follow behind `byte`; FAIL: nothing. Before the end of the definition only without rules.
+ * What may follow behind `byte`; FAIL: nothing. Before the end of the definition only where there
+ * are no rules within.
  */
 ink_expr ink_expr_derive(ink_grammar *grammar, ink_expr expr, unsigned byte);
 

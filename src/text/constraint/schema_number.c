@@ -298,7 +298,8 @@ static bool divide(const decimal *d, uint32_t *p, uint32_t *k)
         sum = sum * 10 + (uint64_t)(d->whole[i] - '0');
     *p = (uint32_t)sum;
     *k = (uint32_t)d->n_fraction;
-    return sum <= MAX_DIVISOR_STATES && sum * (d->n_fraction + 1) <= MAX_DIVISOR_STATES;
+    return sum > 0 && sum <= MAX_DIVISOR_STATES &&
+           sum * (d->n_fraction + 1) <= MAX_DIVISOR_STATES;
 }
 
 static ink_status multiple_of(ink_schema *schema, const ink_schema_node *node, const decimal *d,
@@ -307,7 +308,7 @@ static ink_status multiple_of(ink_schema *schema, const ink_schema_node *node, c
     divisor by = {.g = schema->grammar};
     if (d->negative || is_zero(d))
         return ink_schema_fail(schema, INK_CORRUPT, node, "multipleOf", "it must be above 0");
-    if (!divide(d, &by.p, &by.k))
+    if (!divide(d, &by.p, &by.k) || by.p == 0)
         return ink_schema_fail(schema, INK_UNSUPPORTED, node, "multipleOf",
                                "a divisor with that many digits is not supported");
     by.first = (uint32_t)schema->grammar->n_rules;
