@@ -298,8 +298,7 @@ static bool divide(const decimal *d, uint32_t *p, uint32_t *k)
         sum = sum * 10 + (uint64_t)(d->whole[i] - '0');
     *p = (uint32_t)sum;
     *k = (uint32_t)d->n_fraction;
-    return sum > 0 && sum <= MAX_DIVISOR_STATES &&
-           sum * (d->n_fraction + 1) <= MAX_DIVISOR_STATES;
+    return sum > 0 && sum <= MAX_DIVISOR_STATES && sum * (d->n_fraction + 1) <= MAX_DIVISOR_STATES;
 }
 
 static ink_status multiple_of(ink_schema *schema, const ink_schema_node *node, const decimal *d,

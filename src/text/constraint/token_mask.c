@@ -6,6 +6,9 @@
 #include "text/constraint/charset.h"
 #include "text/constraint/grammar_nodes.h"
 
+/* In the table of pairs: another question, of an expression and what follows its repetition. */
+#define COUNTED (UINT32_C(1) << 31)
+
 enum { N_SLOT_BUCKETS = 4 * INK_MASK_CACHE_MAX, MAX_PAIRS_AT_ONCE = 512 };
 
 /* Parts within parts that are looked at; parts of a sequence that are relaxed; of lengths, the
@@ -185,10 +188,65 @@ static unsigned free_lengths(ink_token_mask *m, ink_expr state, ink_expr any,
     return n;
 }
 
+/* Whether `of` takes a plain character just as the set of them does, and `then` takes none. */
+static bool is_plain_only(ink_token_mask *m, ink_expr of, ink_expr then)
+{
+    ink_grammar *grammar = m->grammar;
+    ink_expr one = grammar->nodes[m->plain].a;
+    for (size_t c = 0; c < grammar->n_classes; c++) {
+        unsigned byte = grammar->byte_of[c];
+        ink_expr next = ink_grammar_step(grammar, one, byte);
+        if (next != INK_EXPR_FAIL && (ink_grammar_step(grammar, of, byte) != next ||
+                                      ink_grammar_step(grammar, then, byte) != INK_EXPR_FAIL))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * A string of characters of which only the number counts: true with how many plain ones it takes.
+ */
+static bool counts_plain(ink_token_mask *m, ink_expr state, uint32_t *n_chars)
+{
+    const ink_expr_node node = m->grammar->nodes[state];
+    bool seq = node.kind == INK_EXPR_IS_SEQ;
+    const ink_expr_node repeat = m->grammar->nodes[seq ? node.a : state];
+    ink_expr then = seq ? node.b : INK_EXPR_EMPTY;
+    if (repeat.kind != INK_EXPR_IS_REPEAT)
+        return false;
+    ink_expr key = repeat.a | COUNTED;
+    const ink_contains_pair *pair = pair_of(m, key, then);
+    bool known = is_known(pair, key, then);
+    bool holds = known ? pair->holds : is_plain_only(m, repeat.a, then);
+    if (!known)
+        remember(m, key, then, holds);
+    *n_chars = repeat.c;
+    return holds;
+}
+
+/* All plain tokens of at most so many characters. */
+static void add_plain(const ink_token_mask *m, uint32_t n_chars, uint32_t *mask)
+{
+    const ink_token_trie *trie = m->trie;
+    size_t n = ink_size_min(n_chars, INK_TRIE_MAX_CHARS);
+    for (size_t i = 0; i < trie->n_words; i++)
+        mask[i] |= trie->by_chars[n * trie->n_words + i];
+    for (size_t i = 0; i < trie->n_long_plain; i++)
+        if (trie->long_plain[i].n_chars <= n_chars)
+            mask[trie->long_plain[i].token / 32] |= UINT32_C(1) << (trie->long_plain[i].token % 32);
+}
+
 /* Adds the tokens of the lengths from `first` on. */
 static void add_lengths(ink_token_mask *m, ink_expr state, unsigned first, uint32_t *mask)
 {
     unsigned n_free[INK_TRIE_N_FAMILIES] = {0};
+    uint32_t n_chars;
+    if (counts_plain(m, state, &n_chars)) {
+        add_plain(m, n_chars, mask);
+        for (unsigned length = first; length < INK_TRIE_N_LENGTHS; length++)
+            walk(m, state, ink_trie_group(INK_TRIE_REST, length), mask);
+        return;
+    }
     n_free[INK_TRIE_PLAIN] = free_lengths(m, state, m->plain, m->plains);
     n_free[INK_TRIE_WORD] = n_free[INK_TRIE_PLAIN] == INK_TRIE_N_LENGTHS
                                 ? INK_TRIE_N_LENGTHS

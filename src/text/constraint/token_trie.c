@@ -24,10 +24,11 @@ static bool is_word(uint32_t c)
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
 
-static unsigned family_of(ink_text text)
+static unsigned family_of(ink_text text, size_t *n_chars)
 {
     bool word = true;
-    for (size_t at = 0, n; at < text.n_bytes; at += n) {
+    *n_chars = 0;
+    for (size_t at = 0, n; at < text.n_bytes; at += n, ++*n_chars) {
         uint32_t c;
         n = ink_utf8_decode(text.data + at, text.n_bytes - at, &c);
         if (n == 0 || c < 0x20 || c == '"' || c == '\\')
@@ -40,9 +41,10 @@ static unsigned family_of(ink_text text)
 static unsigned group_of(ink_text text)
 {
     unsigned length = 0;
+    size_t n_chars;
     while (length < INK_TRIE_N_LIMITS && text.n_bytes > limits[length])
         length++;
-    return ink_trie_group(family_of(text), length);
+    return ink_trie_group(family_of(text, &n_chars), length);
 }
 
 static uint64_t head_of(unsigned group, ink_text text)
@@ -151,6 +153,31 @@ static ink_status spell(ink_token_trie *trie, size_t n_tokens, ink_error *error)
     return all.failed ? ink_fail_memory(error, "a vocabulary's texts") : INK_OK;
 }
 
+/* Plain tokens by their number of characters; the masks hold those with fewer, too. */
+static ink_status count_chars(ink_token_trie *trie, size_t n_tokens, ink_error *error)
+{
+    size_t n_words = trie->n_words, n_chars;
+    trie->long_plain = ink_new(trie->allocator, n_tokens, sizeof *trie->long_plain);
+    if (!trie->long_plain)
+        return ink_fail_memory(error, "a vocabulary's tree");
+    for (size_t i = 0; i < n_tokens; i++) {
+        ink_text text = ink_token_trie_text(trie, (int32_t)i);
+        if (text.n_bytes == 0 || family_of(text, &n_chars) == INK_TRIE_REST)
+            continue;
+        if (n_chars <= INK_TRIE_MAX_CHARS)
+            trie->by_chars[n_chars * n_words + i / 32] |= UINT32_C(1) << (i % 32);
+        else
+            trie->long_plain[trie->n_long_plain++] =
+                (ink_plain_token){(int32_t)i, (uint32_t)n_chars};
+    }
+    for (size_t i = n_words; i < (INK_TRIE_MAX_CHARS + 1) * n_words; i++)
+        trie->by_chars[i] |= trie->by_chars[i - n_words];
+    ink_plain_token *fitting =
+        ink_resize(trie->allocator, trie->long_plain, trie->n_long_plain + 1, sizeof *fitting);
+    trie->long_plain = fitting ? fitting : trie->long_plain;
+    return INK_OK;
+}
+
 static ink_status find_ends(ink_token_trie *trie, size_t n_tokens, ink_error *error)
 {
     size_t n = 0;
@@ -169,6 +196,7 @@ static ink_status fill(ink_token_trie *trie, size_t n_tokens, ink_error *error)
 {
     INK_TRY(find_ends(trie, n_tokens, error));
     INK_TRY(spell(trie, n_tokens, error));
+    INK_TRY(count_chars(trie, n_tokens, error));
     entry *entries = ink_new(trie->allocator, n_tokens, sizeof *entries);
     size_t n = 0;
     if (!entries)
@@ -197,7 +225,9 @@ ink_status ink_token_trie_new(ink_token_trie **out, const ink_vocab *vocab,
     trie->same = ink_new(allocator, n_tokens, sizeof *trie->same);
     trie->masks =
         ink_new(allocator, INK_TRIE_N_GROUPS, n_words * sizeof *trie->masks /* checked */);
-    ink_status status = trie->offsets && trie->same && trie->masks
+    trie->by_chars =
+        ink_new(allocator, INK_TRIE_MAX_CHARS + 1, n_words * sizeof *trie->by_chars /* checked */);
+    ink_status status = trie->by_chars && trie->offsets && trie->same && trie->masks
                             ? fill(trie, n_tokens, error)
                             : ink_fail_memory(error, "a vocabulary's tree");
     if (status == INK_OK)
@@ -212,6 +242,8 @@ void ink_token_trie_free(ink_token_trie *trie)
     if (!trie)
         return;
     ink_delete(trie->allocator, trie->ends);
+    ink_delete(trie->allocator, trie->by_chars);
+    ink_delete(trie->allocator, trie->long_plain);
     ink_delete(trie->allocator, trie->nodes);
     ink_delete(trie->allocator, trie->same);
     ink_delete(trie->allocator, trie->masks);

@@ -32,6 +32,14 @@ static inline unsigned ink_trie_group(unsigned family, unsigned length)
     return family * INK_TRIE_N_LENGTHS + length;
 }
 
+/* Plain tokens, words too, are also known by how many characters they have, up to so many. */
+enum { INK_TRIE_MAX_CHARS = 32 };
+
+typedef struct ink_plain_token {
+    int32_t token;
+    uint32_t n_chars;
+} ink_plain_token;
+
 /* In the order of a walk: a node, then what is below it. */
 typedef struct ink_trie_node {
     uint32_t size;  /* nodes of the subtree, this one included */
@@ -49,8 +57,11 @@ typedef struct ink_token_trie {
     int32_t *same;                       /* [n_tokens]: the next token with the same text, or -1 */
     uint32_t *masks;                     /* [INK_TRIE_N_GROUPS][n_words] */
     size_t n_words;                      /* of a mask of all tokens */
-    uint32_t *offsets;                   /* [n_tokens + 1] into bytes */
-    char *bytes;                         /* the texts; empty for tokens that say nothing */
+    uint32_t *by_chars; /* [INK_TRIE_MAX_CHARS + 1][n_words]: plain, at most so many characters */
+    ink_plain_token *long_plain; /* [n_long_plain]: those with more */
+    size_t n_long_plain;
+    uint32_t *offsets; /* [n_tokens + 1] into bytes */
+    char *bytes;       /* the texts; empty for tokens that say nothing */
     size_t longest_bytes;
     int32_t *ends; /* [n_ends]: tokens that end a text */
     size_t n_ends;
