@@ -345,6 +345,83 @@ INK_MUST_USE INK_API ink_status ink_session_save(const ink_session *session, con
 INK_MUST_USE INK_API ink_status ink_session_restore(ink_session *session, const char *path,
                                                     ink_error *error);
 
+/* ---- Constraints ----------------------------------------------------------------------------- */
+
+/*
+ * What a generated text must be. A constraint follows one text from its begin, byte by byte or
+ * token by token, and tells what may come next. It belongs to one thread at a time.
+ */
+typedef struct ink_constraint ink_constraint;
+
+typedef enum ink_constraint_kind {
+    INK_CONSTRAINT_SCHEMA,  /* a JSON Schema, draft 2020-12 */
+    INK_CONSTRAINT_GRAMMAR, /* GBNF */
+    INK_CONSTRAINT_REGEX,   /* a regular expression that the whole text matches (ECMA-262) */
+    INK_CONSTRAINT_CHOICE   /* one of several texts, between commas; "\," is a comma */
+} ink_constraint_kind;
+
+/* Of all JSON texts for a value, those that a schema allows. */
+typedef enum ink_json_form {
+    /*
+     * One line: at most a space behind ':' and ','; keys in the schema's order, then others; whole
+     * numbers without fraction. Made for generating: what can be forced is forced.
+     */
+    INK_JSON_PLAIN,
+    /* blanks between all parts, keys in any order, 1.0 where 1 is meant: made for checking */
+    INK_JSON_ANY
+} ink_json_form;
+
+typedef struct ink_constraint_source {
+    ink_constraint_kind kind;
+    const char *text; /* [n_bytes] */
+    size_t n_bytes;
+    ink_json_form form; /* of schemas */
+} ink_constraint_source;
+
+/*
+ * With a model, for its tokens; with NULL for texts only. The model outlives it. UNSUPPORTED: what
+ * cannot be honored, by name and place. CORRUPT: a text that is no schema, grammar or expression,
+ * with the place. BAD_ARGUMENT: nothing could satisfy it. LIMIT: too large, too deep.
+ */
+INK_MUST_USE INK_API ink_status ink_constraint_new(ink_constraint **out, const ink_model *model,
+                                                   const ink_constraint_source *source,
+                                                   ink_error *error);
+INK_API void ink_constraint_free(ink_constraint *constraint);
+
+/* Back to the begin of a text. */
+INK_API void ink_constraint_reset(ink_constraint *constraint);
+
+/*
+ * The text goes on. `*n_accepted` (may be NULL) is how many bytes of it are allowed; when it is
+ * less than n_bytes the constraint stays behind those. LIMIT: it takes too much memory or work.
+ */
+INK_MUST_USE INK_API ink_status ink_constraint_accept(ink_constraint *constraint, const char *text,
+                                                      size_t n_bytes, size_t *n_accepted,
+                                                      ink_error *error);
+
+/* The text so far may end here; nothing else may follow. */
+INK_API bool ink_constraint_may_end(const ink_constraint *constraint);
+INK_API bool ink_constraint_must_end(ink_constraint *constraint);
+
+/*
+ * [ink_constraint_mask_words]: bit i % 32 of word i / 32 says whether token i may come next; end
+ * tokens where the text may end. Valid until the constraint is used again.
+ */
+INK_API size_t ink_constraint_mask_words(const ink_constraint *constraint);
+INK_MUST_USE INK_API ink_status ink_constraint_mask(ink_constraint *constraint,
+                                                    const uint32_t **mask, ink_error *error);
+
+/* The text goes on with a token; BAD_ARGUMENT when it may not. An end token changes nothing. */
+INK_MUST_USE INK_API ink_status ink_constraint_accept_token(ink_constraint *constraint,
+                                                            int32_t token, ink_error *error);
+
+/*
+ * The tokens of the only text that may follow, as the tokenizer would split it; none where there is
+ * a choice. They are not accepted yet.
+ */
+INK_MUST_USE INK_API ink_status ink_constraint_forced(ink_constraint *constraint, ink_tokens *out,
+                                                      ink_error *error);
+
 /* ---- Generation ------------------------------------------------------------------------------ */
 
 /*
@@ -405,6 +482,13 @@ typedef struct ink_generation {
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
     /*
+     * What the text must be, made for the same model; NULL: anything. It is reset first. Tokens
+     * that are forced are evaluated without being sampled. The model ends where the text may end,
+     * and where it must end nothing is sampled any more. A text that can neither end nor go on is
+     * an error (BAD_ARGUMENT), with what was written so far.
+     */
+    ink_constraint *constraint;
+    /*
      * Receives whole UTF-8 characters as they come; false cancels. text ends with a NUL behind
      * n_bytes.
      */
@@ -416,6 +500,8 @@ typedef struct ink_generation {
 typedef struct ink_generated {
     ink_stop stop;
     size_t n_prompt, n_tokens; /* n_tokens generated, an end token included */
+    size_t n_forced;           /* of those, not sampled: the constraint left no choice */
+    bool incomplete;           /* it stopped where the constraint does not let the text end */
     double prompt_seconds, seconds;
     int64_t seed; /* the one used */
 } ink_generated;

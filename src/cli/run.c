@@ -47,6 +47,7 @@ ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_er
     run->generation.progress = &run->bar.progress;
     run->generation.stop_strings = run->stops.texts;
     run->generation.n_stop_strings = run->stops.n_texts;
+    run->generation.constraint = run->constraint;
     ink_status status;
     if (run->raw) {
         status = ink_chat_continue(&run->chat, text, n_bytes, run->special, &run->generation,
@@ -91,11 +92,20 @@ void ink_run_print_stats(const ink_run *run)
             ink_format_bytes(ink_session_cache_bytes(run->chat.session), cache),
             ink_session_position(run->chat.session), ink_session_n_context(run->chat.session),
             ink_format_bytes(ink_peak_memory(), peak));
+    if (run->constraint)
+        fprintf(stderr, "constraint %zu of %zu tokens were forced, without a choice\n", r->n_forced,
+                r->n_tokens);
 }
 
 void ink_run_print_stop(const ink_run *run)
 {
-    if (run->result.stop == INK_STOP_CONTEXT)
+    if (run->result.incomplete && run->result.stop != INK_STOP_CANCELLED)
+        ink_say("the answer ended after %zu tokens, before it was what it must be; %s",
+                run->result.n_tokens,
+                run->result.stop == INK_STOP_CONTEXT  ? "--context makes more room"
+                : run->result.stop == INK_STOP_TOKENS ? "--max-tokens allows more"
+                                                      : "a stop string came");
+    else if (run->result.stop == INK_STOP_CONTEXT)
         ink_say("the context of %zu positions is full; --context makes it larger",
                 ink_session_n_context(run->chat.session));
 }
@@ -140,7 +150,9 @@ static ink_exit answer_once(ink_run *run)
     }
     if (run->write_errno)
         return ink_fail_output(run->write_errno);
-    return ink_interrupted() ? INK_EXIT_INTERRUPTED : INK_EXIT_OK;
+    if (ink_interrupted())
+        return INK_EXIT_INTERRUPTED;
+    return run->result.incomplete ? INK_EXIT_FAILED : INK_EXIT_OK;
 }
 
 /* Settles what depends on the model: whether there is a template, and what then makes no sense. */
@@ -174,6 +186,8 @@ static ink_exit run_model(ink_run *run)
     run->open.model.n_threads = run->session.n_threads;
     ink_status status = ink_setup_model(&run->model, run->path, &run->open, &error);
     if (status == INK_OK)
+        status = ink_constraint_flags_open(&run->constraint, &run->flags, run->model, NULL, &error);
+    if (status == INK_OK)
         status = prepare(run, &error);
     if (status != INK_OK)
         code = ink_finish(status, &error);
@@ -183,13 +197,14 @@ static ink_exit run_model(ink_run *run)
         code = ink_console_run(run);
     ink_chat_deinit(&run->chat);
     ink_session_free(run->chat.session);
+    ink_constraint_free(run->constraint);
     ink_model_free(run->model);
     return code;
 }
 
 ink_exit ink_cmd_run(const ink_call *call)
 {
-    ink_run run = {0};
+    ink_run run = {.flags = {.form = "plain"}};
     ink_sampling *sampling = &run.generation.sampling;
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_generation_init(&run.generation);
@@ -224,6 +239,8 @@ ink_exit ink_cmd_run(const ink_call *call)
         INK_OPTION_FLAG("ignore-end", &run.generation.ignore_end,
                         "go on where the model would end"),
         INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
+        {.name = "What the answer must be", .kind = INK_OPTION_HEADING},
+        INK_OPTION_CONSTRAINT(&run.flags),
         {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
         INK_SAMPLING_TABLE(INK_OPTION_SAMPLING){.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_SESSION(&run.session),

@@ -6,6 +6,7 @@
 #define INK_CLI_RUN_H
 
 #include "cli/chat.h"
+#include "cli/constraint.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
 
@@ -15,6 +16,8 @@ typedef struct ink_run {
     bool raw, special, stats;
     bool may_be_empty; /* raw was asked for: no prompt then means what may open a text */
     ink_texts stops;
+    ink_constraint_flags flags;
+    ink_constraint *constraint; /* NULL: any answer will do */
     ink_open open;
     ink_session_options session;
     ink_generation generation;

@@ -28,7 +28,13 @@ typedef struct generator {
     ink_buffer text;  /* decoded, not yet written */
     size_t n_scanned; /* of text, by the matcher */
     bool cancelled;
+    ink_tokens forced; /* those that come next without a choice, if any */
 } generator;
+
+/* How the loop stands. */
+typedef struct progress {
+    bool ended, stopped;
+} progress;
 
 void ink_generation_init(ink_generation *generation)
 {
@@ -121,6 +127,9 @@ static ink_status check(const ink_session *session, size_t n_prompt, const ink_g
     if (n_prompt == 0 && !session->has_logits)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "there is no prompt, and the session holds nothing to continue");
+    if (options->constraint && ink_constraint_mask_words(options->constraint) == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "the constraint was made without a model, so it knows no tokens");
     if (!session->model->vocab && (options->write || options->n_stop_strings))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s has no vocabulary (tokenizer.ggml.model): its tokens cannot be turned "
@@ -134,6 +143,7 @@ static void deinit(generator *g)
     ink_sampler_deinit(&g->sampler);
     ink_stop_deinit(&g->stops);
     ink_buffer_deinit(&g->text);
+    ink_tokens_free(&g->forced);
 }
 
 /* On failure the caller deinits. */
@@ -155,7 +165,7 @@ static ink_status init(generator *g, ink_session *session, const ink_generation 
     return INK_OK;
 }
 
-/* ---- The loop */
+/* ---- The prompt */
 
 static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_prompt,
                                   ink_error *error)
@@ -166,40 +176,98 @@ static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_
     for (size_t i = 0; i < session->position; i++)
         ink_sampler_accept(&g->sampler, session->tokens[i]);
     if (g->speaks)
-        ink_detokenizer_init(&g->stream, session->model->vocab,
-                             (ink_decode_options){.continues = has_text(session)});
+        ink_detokenizer_init(
+            &g->stream, session->model->vocab,
+            (ink_decode_options){.continues = g->options->constraint || has_text(session)});
     return INK_OK;
 }
 
+/* ---- Under a constraint */
+
+/* Asks what is forced next, and otherwise what is allowed; nothing is where the text must end. */
+static ink_status ask_constraint(generator *g, progress *at, ink_error *error)
+{
+    ink_constraint *constraint = g->options->constraint;
+    INK_TRY(ink_constraint_forced(constraint, &g->forced, error));
+    if (g->forced.n_tokens > 0)
+        return INK_OK;
+    at->ended = ink_constraint_must_end(constraint);
+    if (at->ended)
+        return INK_OK;
+    g->sampler.n_allowed = 32 * ink_constraint_mask_words(constraint);
+    return ink_constraint_mask(constraint, &g->sampler.allowed, error);
+}
+
+/* Evaluates forced tokens together, as many as there is room for. */
+static ink_status step_forced(generator *g, size_t most, progress *at, ink_generated *result,
+                              ink_error *error)
+{
+    size_t room = g->session->n_context - g->session->position, n = 0;
+    const int32_t *tokens = g->forced.ids;
+    most = ink_size_min(ink_size_min(most, room), g->forced.n_tokens);
+    while (n < most && !at->stopped && !g->cancelled) {
+        ink_sampler_accept(&g->sampler, tokens[n]);
+        INK_TRY(ink_constraint_accept_token(g->options->constraint, tokens[n], error));
+        INK_TRY(show_token(g, tokens[n++], &at->stopped, error));
+    }
+    result->n_tokens += n;
+    result->n_forced += n;
+    return ink_session_evaluate(g->session, tokens, n, NULL, NULL, error);
+}
+
 /* One token: chosen, shown, evaluated. An end token that ends is not shown. */
-static ink_status step(generator *g, bool *ended, bool *stopped, ink_error *error)
+static ink_status step(generator *g, progress *at, ink_generated *result, ink_error *error)
 {
     int32_t token;
     INK_TRY(ink_sampler_pick(&g->sampler, g->session->logits, &token, error));
     ink_sampler_accept(&g->sampler, token);
-    *ended = !g->options->ignore_end && ink_is_end_token(g->session->model, token);
-    if (!*ended)
-        INK_TRY(show_token(g, token, stopped, error));
+    at->ended = (!g->options->ignore_end || g->options->constraint) &&
+                ink_is_end_token(g->session->model, token);
+    if (!at->ended && g->options->constraint)
+        INK_TRY(ink_constraint_accept_token(g->options->constraint, token, error));
+    if (!at->ended)
+        INK_TRY(show_token(g, token, &at->stopped, error));
+    result->n_tokens++;
     return ink_session_evaluate(g->session, &token, 1, NULL, NULL, error);
+}
+
+/* ---- The loop */
+
+static ink_status advance(generator *g, size_t most, progress *at, ink_generated *result,
+                          ink_error *error)
+{
+    if (g->options->constraint)
+        INK_TRY(ask_constraint(g, at, error));
+    if (at->ended)
+        return INK_OK;
+    return g->forced.n_tokens ? step_forced(g, most, at, result, error)
+                              : step(g, at, result, error);
+}
+
+/* Whether one more step makes sense. */
+static bool goes_on(const generator *g, const progress *at)
+{
+    return !at->ended && !at->stopped && !g->cancelled &&
+           g->session->position < g->session->n_context;
 }
 
 static ink_status run(generator *g, ink_generated *result, ink_error *error)
 {
     size_t max_tokens = g->options->max_tokens ? g->options->max_tokens : SIZE_MAX;
-    bool ended = false, stopped = false;
-    while (!ended && !stopped && !g->cancelled && result->n_tokens < max_tokens &&
-           g->session->position < g->session->n_context) {
-        INK_TRY(step(g, &ended, &stopped, error));
-        result->n_tokens++;
-    }
+    progress at = {.ended = false};
+    while (goes_on(g, &at) && result->n_tokens < max_tokens)
+        INK_TRY(advance(g, max_tokens - result->n_tokens, &at, result, error));
+    ink_constraint *constraint = g->options->constraint;
+    at.ended = at.ended || (!at.stopped && constraint && ink_constraint_must_end(constraint));
     bool full = result->n_tokens < max_tokens;
-    result->stop = ended ? INK_STOP_END : full ? INK_STOP_CONTEXT : INK_STOP_TOKENS;
-    if (!stopped && !g->cancelled)
-        INK_TRY(show_rest(g, &stopped, error));
-    if (stopped)
+    result->stop = at.ended ? INK_STOP_END : full ? INK_STOP_CONTEXT : INK_STOP_TOKENS;
+    if (!at.stopped && !g->cancelled)
+        INK_TRY(show_rest(g, &at.stopped, error));
+    if (at.stopped)
         result->stop = INK_STOP_STRING;
     if (g->cancelled)
         result->stop = INK_STOP_CANCELLED;
+    result->incomplete = constraint && !ink_constraint_may_end(constraint);
     return INK_OK;
 }
 
@@ -223,6 +291,8 @@ ink_status ink_generate(ink_session *session, const int32_t *prompt, size_t n_pr
     generator g;
     ink_generated made = {0};
     INK_TRY(check(session, n_prompt, generation, error));
+    if (generation->constraint)
+        ink_constraint_reset(generation->constraint);
     ink_status status = init(&g, session, generation, error);
     if (status == INK_OK)
         status = generate(&g, prompt, n_prompt, &made, error);

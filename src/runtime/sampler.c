@@ -176,11 +176,28 @@ static ink_status read_logits(ink_sampler *sampler, const float *logits, ink_err
     return INK_OK;
 }
 
+/* What is not allowed cannot be chosen. */
+static void apply_allowed(ink_sampler *sampler)
+{
+    for (size_t i = 0; sampler->allowed && i < sampler->n_vocab; i += 32) {
+        uint32_t word = i < sampler->n_allowed ? sampler->allowed[i / 32] : 0;
+        size_t n = ink_size_min(32, sampler->n_vocab - i);
+        for (size_t k = 0; k < n && word != UINT32_MAX; k++)
+            if (!(word >> k & 1))
+                sampler->candidates[i + k].logit = -INFINITY;
+    }
+}
+
 static ink_status add_biases(ink_sampler *sampler, ink_error *error)
 {
     for (size_t i = 0; i < sampler->options.n_biases; i++)
         sampler->candidates[sampler->biases[i].token].logit += sampler->biases[i].bias;
+    apply_allowed(sampler);
     ink_sampler_drop_impossible(sampler);
+    if (sampler->n == 0 && sampler->allowed)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "no token that the constraint allows is possible for the model or its "
+                        "logit biases");
     if (sampler->n == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "the logit biases forbid every token");
     return INK_OK;

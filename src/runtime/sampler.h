@@ -31,6 +31,9 @@ typedef struct ink_sampler {
     uint32_t *counts; /* [n_vocab], in the recent tokens; NULL when no penalty is on */
     int32_t *recent;  /* ring [n_recent_max] of tokens; NULL as above */
     size_t n_recent_max, n_recent, oldest;
+    /* [n_allowed / 32] bits of tokens that may be chosen, or NULL: all; set before each choice */
+    const uint32_t *allowed;
+    size_t n_allowed; /* tokens beyond are not allowed */
 } ink_sampler;
 
 /*
@@ -48,7 +51,7 @@ void ink_sampler_accept(ink_sampler *sampler, int32_t token);
 
 /*
  * Chooses from logits [n_vocab]; does not accept. CORRUPT: a logit is NaN or +INFINITY, or all are
- * -INFINITY. BAD_ARGUMENT: the biases forbid every token.
+ * -INFINITY. BAD_ARGUMENT: the biases forbid every token, or all that are allowed.
  */
 INK_MUST_USE
 ink_status ink_sampler_pick(ink_sampler *sampler, const float *logits, int32_t *token,

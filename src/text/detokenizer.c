@@ -76,6 +76,12 @@ static size_t render(const ink_vocab *vocab, int32_t token, bool render_special,
     return text.n_bytes;
 }
 
+size_t ink_vocab_token_bytes(const ink_vocab *vocab, int32_t token,
+                             char out[INK_VOCAB_MAX_TOKEN_BYTES])
+{
+    return token < 0 || token >= vocab->n_tokens ? 0 : render(vocab, token, false, out);
+}
+
 void ink_detokenizer_init(ink_detokenizer *stream, const ink_vocab *vocab,
                           ink_decode_options options)
 {

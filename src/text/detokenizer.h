@@ -25,6 +25,13 @@ INK_MUST_USE
 ink_status ink_vocab_decode(const ink_vocab *vocab, const int32_t *tokens, size_t n_tokens,
                             ink_decode_options options, ink_buffer *out, ink_error *error);
 
+/*
+ * What a token adds to a text that goes on, to out; at most as many bytes as its stored text has.
+ * 0: nothing, as for control tokens or an id out of range.
+ */
+size_t ink_vocab_token_bytes(const ink_vocab *vocab, int32_t token,
+                             char out[INK_VOCAB_MAX_TOKEN_BYTES]);
+
 /* The state of a stream: the caller's storage, nothing to free. */
 typedef struct ink_detokenizer {
     const ink_vocab *vocab;

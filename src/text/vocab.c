@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "base/status.h"
+#include "text/constraint/token_trie.h"
 #include "text/vocab_tables.h"
 
 #define SPACE "\xe2\x96\x81" /* U+2581 */
@@ -174,7 +175,8 @@ static ink_status build(ink_vocab *vocab, const ink_vocab_source *source, ink_er
     INK_TRY(build_special(vocab, error));
     INK_TRY(open_pretokenizer(vocab, source, error));
     settle_flags(vocab, source);
-    return INK_OK;
+    vocab->trie = ink_trie_holder_new(vocab->allocator);
+    return vocab->trie ? INK_OK : ink_fail_memory(error, "a vocabulary");
 }
 
 ink_status ink_vocab_new(ink_vocab **out, const ink_vocab_source *source,
@@ -201,6 +203,7 @@ void ink_vocab_free(ink_vocab *vocab)
     if (!vocab)
         return;
     const ink_allocator *allocator = vocab->allocator;
+    ink_trie_holder_free(vocab->trie);
     ink_pretokenizer_close(&vocab->pretokenizer);
     ink_special_map_deinit(&vocab->special, allocator);
     ink_pair_map_deinit(&vocab->merges, allocator);

@@ -62,6 +62,7 @@ struct ink_vocab {
     bool cleans_spaces;
     ink_special_map special;
     ink_pretokenizer pretokenizer;
+    struct ink_trie_holder *trie; /* of its texts, for constraints; built when asked for */
 };
 
 /*
