@@ -726,6 +726,49 @@ typedef struct ink_creation {
 INK_MUST_USE INK_API ink_status ink_model_create(const char *out, const ink_creation *creation,
                                                  ink_error *error);
 
+/* ---- Cards ----------------------------------------------------------------------------------- */
+
+/*
+ * What was measured of a model, kept in its own file: a JSON array under the key "inkling.card", one
+ * object an evaluation, the oldest first. What stands in an object is the application's to say;
+ * `inkling eval --card` and docs/eval.md name the fields that it writes.
+ */
+#define INK_CARD_MAX_BYTES 1048576 /* of the whole array */
+
+/*
+ * The array, checked to be one of objects; "[]" where the file has none. CORRUPT: it is something
+ * else; LIMIT: it is too long. It may say anything: whoever wrote the file wrote it.
+ */
+INK_MUST_USE INK_API ink_status ink_card_get(const ink_model *model, ink_string *out,
+                                             ink_error *error);
+
+typedef struct ink_card_options {
+    /*
+     * `out` is the file the model was opened from, and is replaced. It must not have changed since
+     * (IO), be a symbolic link or part of a split set (UNSUPPORTED).
+     */
+    bool in_place;
+    bool anew; /* the entries that the file has are left out, whatever they are */
+    ink_progress progress;
+} ink_card_options;
+
+/*
+ * Writes the model's file to `out` with one more entry: `entry` is a JSON object. Everything else is
+ * copied as it is; a split set becomes one file. A model opened in any way will do; nothing of it is
+ * in memory twice. What stood at `out` stays as it was until the new file is whole. `options` may be
+ * NULL.
+ */
+INK_MUST_USE INK_API ink_status ink_card_add(const ink_model *model, const char *out,
+                                             const char *entry, size_t n_bytes,
+                                             const ink_card_options *options, ink_error *error);
+
+/*
+ * Whether the tokens of two models mean the same texts, so that what both expect can be compared.
+ * BAD_ARGUMENT says what differs.
+ */
+INK_MUST_USE INK_API ink_status ink_compare_vocabularies(const ink_model *model,
+                                                         const ink_model *other, ink_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -49,12 +49,18 @@ const void *ink_file_memory(const ink_file *file);
 ink_status ink_file_read(const ink_file *file, uint64_t offset, size_t n_bytes, void *dst,
                          ink_error *error);
 
+/* Whether `path` is a symbolic link, which a writer would replace by a file. */
+bool ink_file_is_link(const char *path);
+
 /* ---- Writing. Bytes go to a temporary file beside `path`; until commit, what stood at `path` is
  * untouched. */
 
 typedef struct ink_file_writer ink_file_writer;
 
-/* Who may read the file: all whom the umask allows, or its owner alone, from its first byte on. */
+/*
+ * Who may read the file from its first byte on: all whom the umask allows, but no more than could
+ * read the file that it replaces; or its owner alone.
+ */
 typedef enum ink_file_access { INK_FILE_FOR_ALL, INK_FILE_FOR_OWNER } ink_file_access;
 
 /*

@@ -57,19 +57,34 @@ static ink_file_writer *new_writer(const char *path, const ink_allocator *alloca
     return writer;
 }
 
-/* O_EXCL neither follows links nor opens what another made; the kernel applies the umask. */
+bool ink_file_is_link(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+/* The permissions to create a file with; the kernel applies the umask. */
+static mode_t choose_mode(const ink_file_writer *writer, const struct stat *replaced)
+{
+    if (writer->access == INK_FILE_FOR_OWNER)
+        return 0600;
+    return replaced ? replaced->st_mode & 0666 : 0666;
+}
+
+/* O_EXCL neither follows links nor opens what another made. */
 static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
 {
     struct stat status;
     size_t capacity = strlen(writer->path) + TEMPORARY_SUFFIX_BYTES;
-    if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
+    bool replaces = stat(writer->path, &status) == 0;
+    mode_t mode = choose_mode(writer, replaces ? &status : NULL);
+    if (replaces && !S_ISREG(status.st_mode))
         return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
                         writer->name);
     for (int try = 0; try < MAX_TEMPORARY_TRIES; try++) {
         (void)snprintf(writer->temporary, capacity, "%s.%ld-%d.tmp", writer->path, (long)getpid(),
                        try);
         int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-        mode_t mode = writer->access == INK_FILE_FOR_OWNER ? 0600 : 0666;
         writer->descriptor = open(writer->temporary, flags, mode);
         if (writer->descriptor >= 0 || errno != EEXIST)
             break;

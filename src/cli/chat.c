@@ -198,9 +198,9 @@ static size_t common_prefix(const ink_session *session, const ink_tokens *tokens
     return n;
 }
 
-static ink_status generate(ink_chat *chat, const ink_tokens *tokens,
-                           const ink_generation *generation, ink_generated *result,
-                           ink_error *error)
+ink_status ink_chat_generate(ink_chat *chat, const ink_tokens *tokens,
+                             const ink_generation *generation, ink_generated *result,
+                             ink_error *error)
 {
     size_t kept = common_prefix(chat->session, tokens);
     if (tokens->n_tokens == 0)
@@ -237,7 +237,7 @@ ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink
     ink_buffer_init(&l.text, NULL, MAX_CHAT_BYTES);
     ink_status status = render(chat, &tokens, error);
     if (status == INK_OK)
-        status = generate(chat, &tokens, &inner, result, error);
+        status = ink_chat_generate(chat, &tokens, &inner, result, error);
     if (status == INK_OK && l.text.failed)
         status =
             ink_fail(error, INK_LIMIT, 0, "the answer is too long to be kept, or memory is out");
@@ -256,7 +256,7 @@ ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, b
     unsigned special = INK_SPECIAL_OPEN | (parse_special ? INK_SPECIAL_PARSE : INK_SPECIAL_NONE);
     ink_status status = ink_tokenize(chat->model, text, n_bytes, special, &tokens, error);
     if (status == INK_OK)
-        status = generate(chat, &tokens, generation, result, error);
+        status = ink_chat_generate(chat, &tokens, generation, result, error);
     ink_tokens_free(&tokens);
     return status;
 }

@@ -342,12 +342,20 @@ static bool next_named(const char **row, named *out)
     return n_bytes > 0;
 }
 
+/* Whether any number of words may stand there: "[TEXT...]". */
+static bool is_many(const named *name)
+{
+    static const char dots[] = "...";
+    size_t n = sizeof dots - 1, end = name->n_bytes - (name->text[name->n_bytes - 1] == ']');
+    return end > n && memcmp(name->text + end - n, dots, n) == 0;
+}
+
 static size_t count_arguments(const ink_command *command)
 {
     named name;
     size_t n = 0;
     for (const char *row = command->arguments; next_named(&row, &name);)
-        n += !name.is_option;
+        n = !name.is_option && is_many(&name) ? INK_MAX_ARGUMENTS : n + !name.is_option;
     return n;
 }
 

@@ -32,7 +32,8 @@ typedef enum ink_option_kind {
 #undef X
 } ink_option_kind;
 
-enum { INK_MAX_TEXTS = 32, INK_MAX_OPTIONS = 64, INK_MAX_ARGUMENTS = 4 };
+/* INK_MAX_ARGUMENTS: words that are no flags, INK_MAX_TEXTS of them behind a MODEL */
+enum { INK_MAX_TEXTS = 32, INK_MAX_OPTIONS = 64, INK_MAX_ARGUMENTS = INK_MAX_TEXTS + 1 };
 
 typedef struct ink_texts {
     const char *texts[INK_MAX_TEXTS];

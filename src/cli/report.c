@@ -99,6 +99,17 @@ void ink_report_word(ink_report *report, ink_value in, const char *name, const c
         ink_report_text(report, in, name, word);
 }
 
+void ink_report_value(ink_report *report, ink_value in, const char *name, ink_value value)
+{
+    put(report, in, name, value);
+}
+
+ink_status ink_report_write(const ink_report *report, ink_buffer *out, ink_error *error)
+{
+    return report->failed ? ink_fail_memory(error, "the report")
+                          : ink_json_write(out, report->root, NULL, error);
+}
+
 ink_status ink_report_print(ink_report *report, ink_error *error)
 {
     static const ink_json_style style = {.item_separator = ",", .indent = "  "};

@@ -35,6 +35,12 @@ void ink_report_real(ink_report *report, ink_value in, const char *name, double 
 /* A text that is a number, true or false is reported as that; any other as a text. */
 void ink_report_word(ink_report *report, ink_value in, const char *name, const char *word);
 
+/* A value that something else made; it lives as long as the report. */
+void ink_report_value(ink_report *report, ink_value in, const char *name, ink_value value);
+
+/* On one line, without its end; appended to `out`. */
+ink_status ink_report_write(const ink_report *report, ink_buffer *out, ink_error *error);
+
 /* On standard output, indented, ended by a new line. */
 ink_status ink_report_print(ink_report *report, ink_error *error);
 

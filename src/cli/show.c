@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/status.h"
+#include "cli/card.h"
 #include "cli/report.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
+#include "text/json.h"
 
 typedef struct facts {
     const ink_model *model;
@@ -16,6 +18,9 @@ typedef struct facts {
     bool has_weights; /* else it is a vocabulary: no shape, no formats, no memory to plan */
     ink_session_plan plan;
     const char *cache;
+    bool has_card;   /* else it cannot be read, and card_error says why */
+    ink_string card; /* JSON */
+    ink_error card_error;
 } facts;
 
 /* The shape of the first layer; `label` is for people, `name` for programs. */
@@ -97,6 +102,23 @@ static void print_memory(const facts *f)
     printf("%-15s%s\n", "all", ink_format_bytes(sum, all));
 }
 
+/* A card that is none says nothing about the rest of the file. */
+static void print_card(const facts *f)
+{
+    ink_error cause = {0};
+    if (f->has_card && ink_card_print(f->card.data, f->card.n_bytes, &cause) == INK_OK)
+        return;
+    printf("\n");
+    print_text("card", f->has_card ? cause.message : f->card_error.message);
+}
+
+static void print_weights(const facts *f)
+{
+    print_hyperparameters(f);
+    print_formats(f);
+    print_memory(f);
+}
+
 static void print_plain(const facts *f)
 {
     char parameters[INK_SIZE_BYTES], bytes[INK_SIZE_BYTES];
@@ -117,14 +139,24 @@ static void print_plain(const facts *f)
         print_shape(f);
     print_vocabulary(f);
     print_text("chat template", f->info.has_chat_template ? "yes" : "no");
-    if (!f->has_weights)
-        return;
-    print_hyperparameters(f);
-    print_formats(f);
-    print_memory(f);
+    if (f->has_weights)
+        print_weights(f);
+    print_card(f);
 }
 
 /* ---- For programs. */
+
+/* Null, and why, when it cannot be read. */
+static void report_card(const facts *f, ink_report *report)
+{
+    ink_value card = ink_value_none();
+    ink_error cause = f->card_error;
+    if (f->has_card)
+        (void)ink_value_from_json(&report->arena, f->card.data, f->card.n_bytes, &card, &cause);
+    ink_report_value(report, report->root, "card", card);
+    if (card.kind == INK_VALUE_NONE)
+        ink_report_text(report, report->root, "card_error", cause.message);
+}
 
 static void report_hyperparameters(const facts *f, ink_report *report)
 {
@@ -190,6 +222,7 @@ static ink_status print_json(const facts *f, ink_error *error)
     report_formats(f, &report);
     if (f->has_weights)
         report_memory(f, &report);
+    report_card(f, &report);
     ink_status status = ink_report_print(&report, error);
     ink_report_deinit(&report);
     return status;
@@ -205,6 +238,7 @@ static ink_status show(const char *path, const ink_session_options *session, boo
     f.model = model;
     ink_model_get_info(model, &f.info);
     f.has_weights = f.info.n_parameters > 0;
+    f.has_card = ink_card_get(model, &f.card, &f.card_error) == INK_OK;
     ink_status status = INK_OK;
     if (f.has_weights)
         status = ink_session_plan_memory(model, session, &f.plan, error);
@@ -212,6 +246,7 @@ static ink_status show(const char *path, const ink_session_options *session, boo
         status = print_json(&f, error);
     else if (status == INK_OK)
         print_plain(&f);
+    ink_string_free(&f.card);
     ink_model_free(model);
     return status;
 }

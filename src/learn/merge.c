@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/size.h"
-#include "format/gguf_writer.h"
+#include "learn/card.h"
 #include "model/lora.h"
 
 #define STRIPE_BYTES ((size_t)1 << 20) /* of rows as floats */
@@ -80,6 +80,7 @@ static ink_status plan(merge *m, ink_error *error)
     const ink_gguf *gguf = m->model->gguf;
     m->room = STRIPE_BYTES / sizeof *m->rows;
     INK_TRY(ink_gguf_writer_set_all(m->writer, gguf, error));
+    INK_TRY(ink_card_clear(m->writer, gguf, error));
     for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++) {
         const ink_gguf_tensor *tensor = ink_gguf_get_tensor(gguf, i);
         m->n_bytes += tensor->n_bytes;

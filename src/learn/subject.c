@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "learn/card.h"
 #include "model/decoder.h"
 #include "model/weights.h"
 
@@ -58,6 +59,7 @@ static ink_status describe_model(const ink_subject *subject, ink_gguf_writer *wr
                                  ink_error *error)
 {
     INK_TRY(ink_gguf_writer_set_all(writer, subject->model->gguf, error));
+    INK_TRY(ink_card_clear(writer, subject->model->gguf, error));
     return ink_gguf_writer_set_u32(writer, "general.file_type", F32, error);
 }
 
