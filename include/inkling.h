@@ -729,8 +729,8 @@ INK_MUST_USE INK_API ink_status ink_model_create(const char *out, const ink_crea
 /* ---- Cards ----------------------------------------------------------------------------------- */
 
 /*
- * What was measured of a model, kept in its own file: a JSON array under the key "inkling.card", one
- * object an evaluation, the oldest first. What stands in an object is the application's to say;
+ * What was measured of a model, kept in its own file: a JSON array under the key "inkling.card",
+ * one object an evaluation, the oldest first. What stands in an object is the application's to say;
  * `inkling eval --card` and docs/eval.md name the fields that it writes.
  */
 #define INK_CARD_MAX_BYTES 1048576 /* of the whole array */
@@ -753,10 +753,10 @@ typedef struct ink_card_options {
 } ink_card_options;
 
 /*
- * Writes the model's file to `out` with one more entry: `entry` is a JSON object. Everything else is
- * copied as it is; a split set becomes one file. A model opened in any way will do; nothing of it is
- * in memory twice. What stood at `out` stays as it was until the new file is whole. `options` may be
- * NULL.
+ * Writes the model's file to `out` with one more entry: `entry` is a JSON object. Everything else
+ * is copied as it is; a split set becomes one file. A model opened in any way will do; nothing of
+ * it is in memory twice. What stood at `out` stays as it was until the new file is whole. `options`
+ * may be NULL.
  */
 INK_MUST_USE INK_API ink_status ink_card_add(const ink_model *model, const char *out,
                                              const char *entry, size_t n_bytes,

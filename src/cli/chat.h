@@ -49,7 +49,8 @@ ink_status ink_chat_continue(ink_chat *chat, const char *text, size_t n_bytes, b
                              ink_error *error);
 
 /*
- * Continues tokens as they are; of those that the session holds already, only the rest is evaluated.
+ * Continues tokens as they are; of those that the session holds already, only the rest is
+ * evaluated.
  */
 ink_status ink_chat_generate(ink_chat *chat, const ink_tokens *tokens,
                              const ink_generation *generation, ink_generated *result,

@@ -34,8 +34,8 @@ static view look(const float *logits, size_t n)
 
 /*
  * Completes the view of the reference; NaN when its logits are not numbers. Differences of logits
- * are taken before they are weighted, so that equal ones vanish; what rounds to less than nothing is
- * nothing.
+ * are taken before they are weighted, so that equal ones vanish; what rounds to less than nothing
+ * is nothing.
  */
 static double divergence(view *reference, const view *model, size_t n)
 {

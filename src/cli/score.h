@@ -2,8 +2,8 @@
  * What is measured of a model at each token of a text, and of its distance to another.
  *
  * KL(reference || model) of a token is the sum over the vocabulary of p_ref (log p_ref - log p), in
- * nats and in double; of equal logits it is exactly 0. Agreement: both find the same token likeliest
- * (of equally likely ones the first).
+ * nats and in double; of equal logits it is exactly 0. Agreement: both find the same token
+ * likeliest (of equally likely ones the first).
  */
 #ifndef INK_CLI_SCORE_H
 #define INK_CLI_SCORE_H

@@ -231,11 +231,12 @@ static ink_status try_all(runner *r, ink_bar *bar, ink_error *error)
 {
     example e = {0};
     bool found;
-    size_t at = 0;
-    for (size_t i = 0; i < r->task->n_examples; i++) {
+    for (size_t at = 0, done = 1;; done++) {
         INK_TRY(next_example(r, &at, &e, &found, error));
+        if (!found)
+            break;
         INK_TRY(try_example(r, &e, error));
-        if (!bar->progress.report(bar, (float)(i + 1) / (float)r->task->n_examples))
+        if (!bar->progress.report(bar, (float)done / (float)r->task->n_examples))
             return ink_fail(error, INK_CANCELLED, 0, "interrupted");
     }
     return r->failures ? ink_file_writer_commit(r->failures, error) : INK_OK;

@@ -1,6 +1,6 @@
 /*
- * Exact match: how many examples of a task a model answers as expected, choosing the likeliest token
- * each time.
+ * Exact match: how many examples of a task a model answers as expected, choosing the likeliest
+ * token each time.
  *
  * A task is a file of one JSON object a line: "prompt", a text that is continued, or "messages", a
  * conversation for the model's chat template (what else stands in the object is then a variable of

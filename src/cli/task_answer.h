@@ -29,8 +29,8 @@ ink_value ink_answer_trim(ink_value text);
 bool ink_answer_matches_text(const ink_answer *answer, ink_value expected);
 
 /*
- * The same JSON: members of objects in any order, numbers by their value. NO_MEMORY apart, an answer
- * that is no JSON does not match.
+ * The same JSON: members of objects in any order, numbers by their value. NO_MEMORY apart, an
+ * answer that is no JSON does not match.
  */
 ink_status ink_answer_matches_json(const ink_answer *answer, ink_value expected, ink_arena *arena,
                                    bool *matches, ink_error *error);

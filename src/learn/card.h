@@ -16,15 +16,15 @@ ink_status ink_card_check(const char *card, size_t n_bytes, const ink_allocator 
 
 /*
  * Appends to `out`, which is empty, a checked card and one more entry; both stay as they are, byte
- * for byte, but for white space at their ends. BAD_ARGUMENT: the entry is no JSON object; LIMIT: the
- * card would be too long.
+ * for byte, but for white space at their ends. BAD_ARGUMENT: the entry is no JSON object; LIMIT:
+ * the card would be too long.
  */
 ink_status ink_card_join(ink_buffer *out, const char *card, size_t n_bytes, const char *entry,
                          size_t n_entry_bytes, ink_error *error);
 
 /*
- * For a writer that took over all metadata of `gguf` and has other weights: what was measured is not
- * true of them.
+ * For a writer that took over all metadata of `gguf` and has other weights: what was measured is
+ * not true of them.
  */
 ink_status ink_card_clear(ink_gguf_writer *writer, const ink_gguf *gguf, ink_error *error);
 
