@@ -484,6 +484,11 @@ typedef struct ink_training {
      * NULL: it is not.
      */
     const char *checkpoint;
+    /*
+     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights in
+     * F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a warning.
+     */
+    const char *precision;
     int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;
     ink_log log;
@@ -559,7 +564,56 @@ typedef struct ink_merging {
  * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not fill.
  */
 INK_MUST_USE INK_API ink_status ink_merge_adapters(const char *in, const char *out,
-                                          const ink_merging *merging, ink_error *error);
+                                                   const ink_merging *merging, ink_error *error);
+
+/* How a student learns from a teacher, in rows like those of INK_TRAINING_TABLE. */
+#define INK_DISTILLATION_TABLE(X)                                                               \
+    X(float, share, 1, 0, 1, "part of the loss that is the teacher's; the rest is the text's")  \
+    X(float, temperature, 1, 0.05f, 100, "that both distributions are softened by")             \
+    X(float, skew, 0, 0, 0.99f, "part of the first distribution that is mixed into the second") \
+    X(float, on_policy, 0, 0, 1, "part of the batches that the student writes itself")          \
+    X(int32_t, keep, 0, 0, 1048576,                                                             \
+      "how many of the teacher's likeliest tokens are kept in a file; 0: it runs beside")
+
+typedef struct ink_distillation {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_DISTILLATION_TABLE(X)
+#undef X
+    const char *teacher; /* a GGUF file with the student's vocabulary, in any format */
+    /*
+     * "forward": KL(teacher || student), "reverse": KL(student || teacher), each with skew: Ko et al.,
+     * arXiv:2402.03898. Batches that the student writes itself: Agarwal et al., arXiv:2306.13649.
+     */
+    const char *divergence;
+    const char *kept; /* the file, with `keep` above 0: used if it is there, else made first */
+    const ink_progress *progress; /* of making it */
+} ink_distillation;
+
+/* All defaults, the forward divergence, no teacher. */
+INK_API void ink_distillation_init(ink_distillation *distillation);
+
+/*
+ * As ink_train, with what the teacher expects as the aim, in place of the text or beside it.
+ * Measurements are of the text alone, so that they compare with those of ink_train. BAD_ARGUMENT: the
+ * teacher's vocabulary is another.
+ */
+INK_MUST_USE INK_API ink_status ink_distill(const char *in, const char *out,
+                                            const ink_distillation *distillation,
+                                            const ink_training *training,
+                                            ink_training_result *result, ink_error *error);
+
+/* Two models on what training keeps apart of its texts. */
+typedef struct ink_comparison {
+    size_t n_tokens;         /* that were compared */
+    double loss, other_loss; /* in nats a token, of the text */
+    double divergence;       /* KL(other || model), mean, in nats a token */
+    double agreement;        /* part of the tokens where both would have chosen the same */
+} ink_comparison;
+
+/* The validation part of training->texts, as training->context cuts it; evaluate_batches counts. */
+INK_MUST_USE INK_API ink_status ink_compare(const char *model, const char *other,
+                                            const ink_training *training,
+                                            ink_comparison *comparison, ink_error *error);
 
 /* What a new model is made of. Zero means the default of every field but the first two. */
 typedef struct ink_creation {

@@ -92,6 +92,8 @@ typedef struct ink_attention {
     float soft_cap; /* cap * tanh(score / cap); 0 for none */
     size_t window;  /* positions seen, itself included; 0 for all */
     bool causal;    /* else all of the sequence, or window / 2 to each side */
+    /* Positions that a sequence may come to; 0: not known, and long ones are not split. */
+    size_t n_context;
 } ink_attention;
 
 /* Where an op keeps what it carries from token to token: floats of a layer's state (array/kv.h). */

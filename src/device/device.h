@@ -35,8 +35,11 @@ struct ink_program {
 ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features,
                               const ink_allocator *allocator, ink_error *error);
 
-/* Scratch that each of its threads needs to run a plan. */
-size_t ink_device_cpu_scratch_bytes(const ink_plan *plan);
+/*
+ * Bytes that it holds with n_threads to run a plan: enough, too, for the same step with fewer
+ * tokens. False when that is more than can be addressed.
+ */
+bool ink_device_cpu_memory_bytes(const ink_plan *plan, int n_threads, size_t *bytes);
 
 void ink_device_free(ink_device *device);
 

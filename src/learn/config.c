@@ -222,9 +222,8 @@ static ink_status set_row(reader *r, const struct row *row)
                         row->key);
     const char *epsilon = arch->norm == INK_NORM_RMS ? "attention.layer_norm_rms_epsilon"
                                                      : "attention.layer_norm_epsilon";
-    return strcmp(row->key, epsilon) == 0
-               ? ink_gguf_writer_set_f32(r->writer, key, 1e-5f, r->error)
-               : INK_OK;
+    return strcmp(row->key, epsilon) == 0 ? ink_gguf_writer_set_f32(r->writer, key, 1e-5f, r->error)
+                                          : INK_OK;
 }
 
 static ink_status check_keys(reader *r)
@@ -255,8 +254,8 @@ static ink_status read_all(reader *r)
     INK_TRY(read_biases(r));
     INK_TRY(read_tied(r));
     INK_TRY(read_deviation(r));
-    INK_TRY(
-        ink_gguf_writer_set_text(r->writer, "general.architecture", r->config->arch->name, r->error));
+    INK_TRY(ink_gguf_writer_set_text(r->writer, "general.architecture", r->config->arch->name,
+                                     r->error));
     INK_TRY(read_name(r));
     for (size_t i = 0; i < COUNT(rows); i++)
         INK_TRY(set_row(r, &rows[i]));

@@ -89,8 +89,7 @@ static ink_status split(ink_corpus *c, size_t index, size_t n, ink_error *error)
     size_t border = d->begin + n, rest = d->n - n;
     d->n = n;
     c->targets[border - 1] = -1;
-    c->documents[c->n_documents++] =
-        (ink_document){.begin = border, .n = rest, .kept_apart = true};
+    c->documents[c->n_documents++] = (ink_document){.begin = border, .n = rest, .kept_apart = true};
     return INK_OK;
 }
 
@@ -181,7 +180,7 @@ static ink_status begin_epoch(ink_corpus *c, uint64_t epoch, ink_error *error)
 {
     uint64_t state[4];
     ink_random_init(state, (int64_t)(c->seed + epoch * 0x9E3779B97F4A7C15u));
-    size_t phase = epoch == 0 ? 0 : (size_t)below(state, c->n_context);
+    size_t phase = epoch == 0 || c->same_windows ? 0 : (size_t)below(state, c->n_context);
     size_t n = cut(c, false, phase, NULL);
     ink_window *windows = ink_new(c->allocator, n, sizeof *windows);
     if (!windows)
@@ -241,8 +240,10 @@ static void put(const ink_corpus *c, ink_batch *batch, size_t at, ink_window w)
 {
     memcpy(batch->tokens + at, c->tokens + w.begin, w.n * sizeof *batch->tokens);
     memcpy(batch->targets + at, c->targets + w.begin, w.n * sizeof *batch->targets);
-    for (size_t i = 0; i < w.n; i++)
+    for (size_t i = 0; i < w.n; i++) {
         batch->positions[at + i] = (int32_t)i;
+        batch->origins[at + i] = (int64_t)(w.begin + i);
+    }
 }
 
 /* Sequences of one token that do not count. */
@@ -252,6 +253,7 @@ static void pad(ink_batch *batch, size_t at)
         batch->tokens[i] = 0;
         batch->positions[i] = 0;
         batch->targets[i] = -1;
+        batch->origins[i] = -1;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/sha256.h"
 #include "learn/init.h"
 #include "learn/special_tokens.h"
@@ -21,8 +22,8 @@ typedef struct maker {
     const ink_creation *creation;
     const char *out;
     source source;
-    size_t n_tokens;    /* asked for */
-    ink_gguf *donor;    /* whose vocabulary it gets */
+    size_t n_tokens; /* asked for */
+    ink_gguf *donor; /* whose vocabulary it gets */
     ink_text config_text;
     ink_config config;
     ink_gguf_writer *writer;
@@ -143,8 +144,7 @@ static ink_status learn_vocabulary(maker *m, ink_error *error)
     ink_special_token specials[] = {*ink_special_token_named("eos"),
                                     *ink_special_token_named("turn_begin"),
                                     *ink_special_token_named("turn_end")};
-    ink_vocab_train_options options = {.n_tokens = m->n_tokens,
-                                       .progress = m->creation->progress};
+    ink_vocab_train_options options = {.n_tokens = m->n_tokens, .progress = m->creation->progress};
     if (m->source == FROM_CHARACTERS) {
         options.kind = INK_LEARN_CHARACTERS;
     } else {
@@ -253,6 +253,7 @@ ink_status ink_model_create(const char *out, const ink_creation *creation, ink_e
     maker m = {.creation = creation, .out = out};
     if (!creation->config)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "a new model needs a configuration");
+    ink_file_sweep(out);
     ink_arena_init(&m.arena, creation->allocator, MAX_METADATA_MEMORY);
     ink_status status = make(&m, error);
     ink_gguf_writer_free(m.writer);

@@ -30,10 +30,9 @@ static const char *letters_of(const init *w, ink_role role)
 {
     const ink_fresh *fresh = &w->config->arch->fresh;
     const char *letters = ink_parts[role].shape, *bar = strchr(letters, '|');
-    bool second = role == INK_WEIGHT_FFN_UP
-                      ? fresh->fused_gate
-                      : fresh->wide_norms &&
-                            (role == INK_WEIGHT_QUERY_NORM || role == INK_WEIGHT_KEY_NORM);
+    bool second = role == INK_WEIGHT_FFN_UP ? fresh->fused_gate
+                                            : fresh->wide_norms && (role == INK_WEIGHT_QUERY_NORM ||
+                                                                    role == INK_WEIGHT_KEY_NORM);
     return second && bar ? bar + 1 : letters;
 }
 

@@ -52,8 +52,8 @@ static ink_status get_messages(ink_value object, ink_value *out, ink_error *erro
         ink_value message = messages.as.list->items[i];
         const ink_value *role = message.kind == INK_VALUE_DICT ? find(message, "role") : NULL;
         if (!role || !ink_value_is_string(*role))
-            return ink_fail(error, INK_CORRUPT, 0,
-                            "message %zu is not an object with a \"role\"", i + 1);
+            return ink_fail(error, INK_CORRUPT, 0, "message %zu is not an object with a \"role\"",
+                            i + 1);
     }
     *out = messages;
     return INK_OK;

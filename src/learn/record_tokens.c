@@ -199,9 +199,9 @@ static ink_status learn_conversation(answer *l, const ink_record *record, ink_er
     return INK_OK;
 }
 
-ink_status ink_corpus_add_record(ink_corpus *corpus, const ink_model *model, const ink_record *record,
-                          const ink_text_options *options, ink_record_counts *counts,
-                          ink_error *error)
+ink_status ink_corpus_add_record(ink_corpus *corpus, const ink_model *model,
+                                 const ink_record *record, const ink_text_options *options,
+                                 ink_record_counts *counts, ink_error *error)
 {
     answer l = {.corpus = corpus, .model = model, .options = options};
     ink_buffer_init(&l.document, corpus->allocator, SIZE_MAX);

@@ -82,9 +82,8 @@ static ink_status add_plain(ink_corpus *corpus, const ink_model *model, ink_text
 
 /* ---- Records --------------------------------------------------------------------------------- */
 
-static ink_status add_records(ink_corpus *corpus, const ink_model *model,
-                              ink_record_reader *reader, const ink_text_options *options,
-                              ink_error *error)
+static ink_status add_records(ink_corpus *corpus, const ink_model *model, ink_record_reader *reader,
+                              const ink_text_options *options, ink_error *error)
 {
     ink_record_counts counts = {0};
     ink_record record;
@@ -98,7 +97,8 @@ static ink_status add_records(ink_corpus *corpus, const ink_model *model,
             return ink_record_fail(reader, status, &inner, error);
     }
     if (counts.n_cut > 0)
-        ink_warn(options->log, "%s: %zu of %zu records have more than %zu tokens and were cut there",
+        ink_warn(options->log,
+                 "%s: %zu of %zu records have more than %zu tokens and were cut there",
                  reader->file, counts.n_cut, counts.n_records, options->n_context);
     return INK_OK;
 }

@@ -5,16 +5,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
+#include "base/file.h"
 #include "base/size.h"
 #include "learn/checkpoint.h"
+#include "learn/teaching.h"
 #include "learn/text_source.h"
-#include "learn/trainer.h"
 #include "model/weights.h"
 
 typedef struct run {
     const ink_training *options;
     const char *out;
     ink_subject subject;
+    ink_teaching teaching;
     ink_corpus corpus;
     ink_trainer trainer;
     ink_batch batch;
@@ -28,6 +31,7 @@ typedef struct run {
 void ink_training_init(ink_training *training)
 {
     memset(training, 0, sizeof *training);
+    training->precision = "f32";
 #define X(type, name, fallback, low, high, help) training->name = fallback;
     INK_TRAINING_TABLE(X)
 #undef X
@@ -46,6 +50,24 @@ static ink_status check_options(const ink_training *t, ink_error *error)
     if (t->patience > 0 && t->validation == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "patience needs measurements, and validation is 0");
+    return INK_OK;
+}
+
+/* BF16 where only slower kernels have it gives the same bits, and is no gain. */
+static ink_status choose_precision(const ink_training *t, ink_precision *precision,
+                                   ink_error *error)
+{
+    uint32_t features;
+    *precision = INK_PRECISION_F32;
+    if (!t->precision || strcmp(t->precision, "f32") == 0)
+        return INK_OK;
+    if (strcmp(t->precision, "bf16") != 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "precision \"%.20s\": use f32 or bf16",
+                        t->precision);
+    *precision = INK_PRECISION_BF16;
+    INK_TRY(ink_cpu_select(&features, error));
+    if (!(features & INK_CPU_AMX))
+        ink_warn(&t->log, "this processor has no BF16 products; bf16 is slower than f32 here");
     return INK_OK;
 }
 
@@ -81,10 +103,13 @@ static void digest(run *r, const ink_corpus *corpus)
     const ink_model *model = r->subject.model;
     ink_sha256_add(&sum, model->memory, model->bindings->memory_bytes);
     r->subject.kind->digest(&r->subject, &sum);
+    ink_teaching_digest(&r->teaching, &sum);
 #define X(type, name, fallback, low, high, help) \
     ink_sha256_add(&sum, &r->options->name, sizeof r->options->name);
     INK_TRAINING_TABLE(X)
 #undef X
+    if (r->options->precision)
+        ink_sha256_add(&sum, r->options->precision, strlen(r->options->precision));
     ink_sha256_finish(&sum, r->state.digest);
 }
 
@@ -93,8 +118,9 @@ static ink_status read_texts(run *r, size_t n_context, ink_error *error)
     const ink_text_options how = {n_context, r->options->cut != 0, &r->options->log};
     ink_corpus_init(&r->corpus, r->options->allocator);
     for (size_t i = 0; i < r->options->n_texts; i++)
-        INK_TRY(ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], &how,
-                                    error));
+        INK_TRY(
+            ink_corpus_add_file(&r->corpus, r->subject.model, r->options->texts[i], &how, error));
+    r->corpus.same_windows = r->teaching.options && r->teaching.options->keep > 0;
     return ink_corpus_begin(&r->corpus, n_context, r->options->validation,
                             (uint64_t)r->options->seed, error);
 }
@@ -105,24 +131,21 @@ static ink_status make_batch(run *r, size_t n_context, ink_error *error)
     if (!ink_size_mul((size_t)r->options->batch, n_context, &n) || n > INT32_MAX)
         return ink_fail(error, INK_LIMIT, 0, "a batch of %d sequences of %zu tokens is too large",
                         r->options->batch, n_context);
-    r->batch.n_tokens = n;
-    r->batch.tokens = ink_new(r->options->allocator, n, sizeof(int32_t));
-    r->batch.positions = ink_new(r->options->allocator, n, sizeof(int32_t));
-    r->batch.targets = ink_new(r->options->allocator, n, sizeof(int32_t));
-    if (!r->batch.tokens || !r->batch.positions || !r->batch.targets)
-        return ink_fail_memory(error, "a batch of tokens");
-    return INK_OK;
+    return ink_batch_init(&r->batch, n, r->options->allocator, error);
 }
 
 static ink_status set_up(run *r, const char *in, ink_error *error)
 {
     const ink_training *o = r->options;
     size_t n_context;
+    ink_precision precision;
     INK_TRY(check_options(o, error));
+    INK_TRY(choose_precision(o, &precision, error));
     INK_TRY(ink_subject_open(&r->subject, in, o, error));
     INK_TRY(choose_context(r, &n_context, error));
     INK_TRY(read_texts(r, n_context, error));
     INK_TRY(make_batch(r, n_context, error));
+    INK_TRY(ink_teaching_open(&r->teaching, r->subject.model, &r->corpus, o, error));
     digest(r, &r->corpus);
     return ink_trainer_init(
         &r->trainer, r->subject.model, &r->subject.parameters,
@@ -131,10 +154,12 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
             .n_context = n_context,
             .dropout = o->dropout,
             .adapter_dropout = r->subject.adapter ? r->subject.adapter->adapter_dropout : 0,
+            .precision = precision,
             .recompute = o->recompute,
             .seed = (uint64_t)o->seed,
             .n_threads = o->n_threads,
             .adam = {o->beta1, o->beta2, 1e-8f, o->decay, o->clip},
+            .objective = r->teaching.options ? &r->teaching.objective : NULL,
         },
         error);
 }
@@ -143,6 +168,9 @@ static ink_status go_on(run *r, ink_error *error)
 {
     bool found = false;
     r->state.best_loss = (double)INFINITY;
+    ink_file_sweep(r->out);
+    if (r->options->checkpoint)
+        ink_file_sweep(r->options->checkpoint);
     if (r->options->checkpoint)
         INK_TRY(ink_checkpoint_load(&r->trainer.optimizer, &r->state, r->options->checkpoint,
                                     &found, error));
@@ -178,6 +206,8 @@ static ink_status learn(run *r, ink_error *error)
     for (int32_t i = 0; i < o->accumulate; i++) {
         float loss;
         INK_TRY(ink_corpus_next(&r->corpus, &r->batch, error));
+        INK_TRY(ink_teaching_write(&r->teaching, &r->batch,
+                                   (uint64_t)o->seed + (r->state.step << 20) + (uint64_t)i, error));
         INK_TRY(ink_trainer_learn(&r->trainer, &r->batch, i + 1 == o->accumulate, &loss, error));
         sum += (double)loss;
         for (size_t j = 0; j < r->batch.n_tokens; j++)
@@ -296,19 +326,21 @@ static void clean_up(run *r)
 {
     const ink_allocator *allocator = r->options->allocator;
     ink_trainer_deinit(&r->trainer);
+    ink_teaching_close(&r->teaching);
     ink_corpus_deinit(&r->corpus);
-    ink_delete(allocator, r->batch.tokens);
-    ink_delete(allocator, r->batch.positions);
-    ink_delete(allocator, r->batch.targets);
+    ink_batch_deinit(&r->batch, allocator);
     ink_subject_close(&r->subject);
 }
 
-static ink_status teach(ink_subject subject, const char *in, const char *out,
-                        const ink_training *training, ink_training_result *result, ink_error *error)
+static ink_status teach(ink_subject subject, const ink_distillation *distillation, const char *in,
+                        const char *out, const ink_training *training, ink_training_result *result,
+                        ink_error *error)
 {
     run r = {.options = training, .out = out, .subject = subject};
     r.corpus.allocator = r.trainer.allocator = training->allocator;
-    ink_status status = set_up(&r, in, error);
+    ink_status status = ink_teaching_init(&r.teaching, distillation, error);
+    if (status == INK_OK)
+        status = set_up(&r, in, error);
     if (status == INK_OK)
         status = go_on(&r, error);
     if (status == INK_OK)
@@ -322,7 +354,14 @@ static ink_status teach(ink_subject subject, const char *in, const char *out,
 ink_status ink_train(const char *in, const char *out, const ink_training *training,
                      ink_training_result *result, ink_error *error)
 {
-    return teach((ink_subject){.kind = &ink_subject_model}, in, out, training, result, error);
+    return teach((ink_subject){.kind = &ink_subject_model}, NULL, in, out, training, result, error);
+}
+
+ink_status ink_distill(const char *in, const char *out, const ink_distillation *distillation,
+                       const ink_training *training, ink_training_result *result, ink_error *error)
+{
+    return teach((ink_subject){.kind = &ink_subject_model}, distillation, in, out, training, result,
+                 error);
 }
 
 ink_status ink_train_adapter(const char *in, const char *out, const ink_adapter_training *adapter,
@@ -337,8 +376,8 @@ ink_status ink_train_adapter(const char *in, const char *out, const ink_adapter_
 #undef X
     if (!adapter->targets)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "no matrices are named for the adapter");
-    return teach((ink_subject){.kind = &ink_subject_adapter, .adapter = adapter}, in, out, training,
-                 result, error);
+    return teach((ink_subject){.kind = &ink_subject_adapter, .adapter = adapter}, NULL, in, out,
+                 training, result, error);
 }
 
 void ink_adapter_training_init(ink_adapter_training *adapter)

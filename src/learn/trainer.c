@@ -9,9 +9,8 @@
 
 /* ---- Recording ------------------------------------------------------------------------------- */
 
-static ink_array *record_loss(const ink_trainer *t, ink_learning_graph *g)
+static ink_array *record_loss(const ink_objective *objective, ink_learning_graph *g)
 {
-    const ink_objective *objective = t->options.objective;
     ink_array *logits = g->step.result;
     if (!logits)
         return NULL;
@@ -50,10 +49,11 @@ static ink_status record(ink_trainer *t, ink_learning_graph *g, bool learns, ink
         .adapter_dropout = learns ? t->options.adapter_dropout : 0,
     };
     ink_graph_init(&g->graph, t->allocator);
+    g->graph.precision = t->options.precision;
     ink_model_record(t->model, &g->graph, shape, &g->step);
     g->targets = ink_input(&g->graph, INK_I32, 1, &n);
     g->share = ink_input(&g->graph, INK_F32, 2, (size_t[]){1, 1});
-    g->loss = record_loss(t, g);
+    g->loss = record_loss(learns ? t->options.objective : NULL, g);
     if (learns)
         record_gradients(t, g);
     return ink_program_new(&g->program, t->device, &g->graph, error);
@@ -99,7 +99,7 @@ static ink_status run(ink_trainer *t, ink_learning_graph *g, const ink_batch *ba
         uint64_t seed = batch_seed(t);
         fill(g, g->step.seed, &seed, sizeof seed);
     }
-    const ink_objective *objective = t->options.objective;
+    const ink_objective *objective = g == &t->learning ? t->options.objective : NULL;
     if (objective && objective->fill)
         INK_TRY(objective->fill(objective->context, g->program, batch, error));
     INK_TRY(ink_program_run(g->program, error));

@@ -15,7 +15,7 @@
 
 /*
  * What is to become small. NULL in place of one: the cross-entropy of the batch's targets, averaged
- * over those that count.
+ * over those that count, which is also what evaluation measures.
  */
 typedef struct ink_objective {
     void *context;
@@ -33,6 +33,7 @@ typedef struct ink_trainer_options {
     size_t n_tokens; /* of a batch */
     size_t n_context;
     float dropout, adapter_dropout;
+    ink_precision precision;
     bool recompute; /* activations of a layer, in place of keeping them */
     uint64_t seed;  /* of dropout */
     int n_threads;

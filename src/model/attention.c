@@ -37,6 +37,7 @@ static ink_attention attention_of(const ink_builder *b)
         .soft_cap = h->attention_soft_cap,
         .window = layer->windowed ? h->window : 0,
         .causal = h->causal,
+        .n_context = b->n_context,
     };
 }
 

@@ -25,6 +25,7 @@ typedef struct ink_builder {
     uint32_t layer;
     ink_seen *seen; /* [n_layers] */
     float dropout, adapter_dropout;
+    size_t n_context;     /* of the session */
     ink_array *per_layer; /* [n, n_layers * n_per_layer]; NULL where the model has none */
 } ink_builder;
 

@@ -162,6 +162,7 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
     record_inputs(&b, shape);
     b.dropout = shape.dropout;
     b.adapter_dropout = shape.adapter_dropout;
+    b.n_context = shape.n_context;
     b.seen = ink_arena_take(&graph->arena, b.h->n_layers, sizeof *b.seen);
     if (!b.seen) {
         ink_fail_memory(&graph->error, "the layers of a step");

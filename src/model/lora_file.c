@@ -52,7 +52,7 @@ static ink_status read_metadata(reader *r)
                         "(adapter.alora.invocation_tokens), which is not supported",
                         file);
     INK_TRY(ink_gguf_get_f32(r->gguf, "adapter.lora.alpha", &r->alpha, r->error));
-    if (!isfinite(r->alpha))
+    if (!isfinite(r->alpha) || !isfinite(r->alpha * r->scale))
         return ink_fail(r->error, INK_CORRUPT, 0, "%s: adapter.lora.alpha is %g", file,
                         (double)r->alpha);
     return INK_OK;

@@ -166,7 +166,7 @@ ink_status ink_session_new(ink_session **out, const ink_model *model,
                            const ink_session_options *options, ink_error *error)
 {
     const ink_session_options defaults = {0};
-    if (model->load != INK_LOAD_ALL)
+    if (model->load != INK_LOAD_ALL && model->load != INK_LOAD_TRAINABLE)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: opened without its weights; open it with INK_LOAD_ALL",
                         ink_gguf_name(model->gguf));
@@ -310,9 +310,16 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
     return INK_OK;
 }
 
+static ink_status too_large(const settings *chosen, ink_error *error)
+{
+    return ink_fail(error, INK_LIMIT, 0,
+                    "the work space of %zu positions is larger than the address space",
+                    chosen->n_context);
+}
+
 /* What the largest step takes: a full batch whose last token's result is wanted. */
-static ink_status plan_step(const ink_model *model, const settings *chosen, size_t *step_bytes,
-                            size_t *scratch_bytes, ink_error *error)
+static ink_status plan_step(const ink_model *model, const settings *chosen, size_t *bytes,
+                            ink_error *error)
 {
     size_t n_outputs = model->arch->kind == INK_KIND_EMBEDDING ? chosen->n_batch : 1;
     ink_graph graph;
@@ -326,8 +333,8 @@ static ink_status plan_step(const ink_model *model, const settings *chosen, size
                      &step);
     ink_status status = ink_plan_init(&plan, &graph, model->allocator, error);
     if (status == INK_OK) {
-        *step_bytes = plan.bytes;
-        *scratch_bytes = ink_device_cpu_scratch_bytes(&plan);
+        if (!ink_device_cpu_memory_bytes(&plan, chosen->n_threads, bytes))
+            status = too_large(chosen, error);
         ink_plan_deinit(&plan);
     }
     ink_graph_deinit(&graph);
@@ -339,7 +346,7 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
 {
     const ink_session_options defaults = {0};
     settings chosen;
-    size_t cache_bytes, step_bytes, scratch_bytes, work_bytes;
+    size_t cache_bytes, work_bytes;
     options = options ? options : &defaults;
     if (model->load == INK_LOAD_VOCABULARY)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
@@ -348,14 +355,10 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
     INK_TRY(settle(model, options, &chosen, error));
     INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
                               error));
-    INK_TRY(plan_step(model, &chosen, &step_bytes, &scratch_bytes, error));
-    if (!ink_size_mul(scratch_bytes, (size_t)chosen.n_threads, &scratch_bytes) ||
-        !ink_size_add(step_bytes, scratch_bytes, &work_bytes) ||
-        !ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||
+    INK_TRY(plan_step(model, &chosen, &work_bytes, error));
+    if (!ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||
         !ink_size_add(work_bytes, model->hparams.n_vocab * sizeof(float), &work_bytes))
-        return ink_fail(error, INK_LIMIT, 0,
-                        "the work space of %zu positions is larger than the address space",
-                        chosen.n_context);
+        return too_large(&chosen, error);
     *plan = (ink_session_plan){
         .n_context = chosen.n_context,
         .cache_bytes = cache_bytes,

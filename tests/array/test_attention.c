@@ -3,29 +3,17 @@
  * keeps, in all variants that models have; and what a token gets does not depend on the batch, the
  * threads, or other sequences.
  */
-#include "graph_run.h"
+#include "timeline.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_HEADS 8
 
 /*
  * Sums of up to 1200 weighted terms of magnitude 1 whose weights add up to 1, and exp to 1e-6:
  * derived as in test_ops.
  */
 #define TOLERANCE 1e-5
-
-typedef struct variant {
-    const char *name;
-    ink_format format;
-    size_t n_heads, n_kv_heads, k_dim, v_dim;
-    size_t n_tokens, n_checked; /* the last n_checked are compared with the definition */
-    float soft_cap;
-    size_t window;
-    bool looks_ahead, sinks;
-} variant;
 
 static const variant variants[] = {
     {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false},
@@ -49,163 +37,6 @@ static const variant variants[] = {
 };
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)
-
-/* ---- A sequence: its pages, and what its tokens ask. */
-
-typedef struct timeline {
-    const variant *v;
-    ink_kv_layout layout;
-    ink_kv_sequence sequence;
-    void **pages, *const *layers[1];
-    float *q, *k, *val; /* [n_tokens][heads][dim] */
-    float sinks[MAX_HEADS];
-} timeline;
-
-static float *random_floats(size_t n, uint64_t *seed)
-{
-    float *x = calloc(n, sizeof *x);
-    assert_non_null(x);
-    ink_fill_random(x, n, seed);
-    return x;
-}
-
-static void clear_pages(timeline *t)
-{
-    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
-        memset(t->pages[i], 0xff, t->layout.page_bytes); /* not a number where nothing was stored */
-}
-
-static void timeline_init(timeline *t, const variant *v, uint64_t seed)
-{
-    size_t n_pages = (v->n_tokens + INK_PAGE - 1) / INK_PAGE;
-    *t = (timeline){.v = v};
-    t->layout = (ink_kv_layout){.k_format = v->format,
-                                .v_format = v->format,
-                                .n_heads = v->n_kv_heads,
-                                .k_dim = v->k_dim,
-                                .v_dim = v->v_dim};
-    assert_true(ink_kv_layout_init(&t->layout));
-    t->pages = calloc(n_pages, sizeof *t->pages);
-    assert_non_null(t->pages);
-    for (size_t i = 0; i < n_pages; i++) {
-        t->pages[i] = malloc(t->layout.page_bytes);
-        assert_non_null(t->pages[i]);
-    }
-    clear_pages(t);
-    t->layers[0] = t->pages;
-    t->sequence = (ink_kv_sequence){.n_layers = 1, .layouts = &t->layout, .pages = t->layers};
-    t->q = random_floats(v->n_tokens * v->n_heads * v->k_dim, &seed);
-    t->k = random_floats(v->n_tokens * v->n_kv_heads * v->k_dim, &seed);
-    t->val = random_floats(v->n_tokens * v->n_kv_heads * v->v_dim, &seed);
-    ink_fill_random(t->sinks, v->n_heads, &seed);
-    for (size_t i = 0; i < v->n_tokens * v->n_heads * v->k_dim; i++)
-        t->q[i] *= 4; /* scores with some contrast */
-}
-
-static void timeline_deinit(timeline *t)
-{
-    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
-        free(t->pages[i]);
-    free(t->pages);
-    free(t->q);
-    free(t->k);
-    free(t->val);
-}
-
-static ink_attention attention_of(const variant *v)
-{
-    return (ink_attention){
-        .n_heads = v->n_heads,
-        .n_kv_heads = v->n_kv_heads,
-        .k_dim = v->k_dim,
-        .v_dim = v->v_dim,
-        .scale = 1 / sqrtf((float)v->k_dim),
-        .soft_cap = v->soft_cap,
-        .window = v->window,
-        .causal = !v->looks_ahead,
-    };
-}
-
-/* ---- Running: one batch is a list of (timeline, position). */
-
-typedef struct place {
-    timeline *of;
-    size_t position;
-} place;
-
-typedef struct step {
-    ink_graph_run run;
-    ink_array *q, *k, *v, *positions, *sequences, *y;
-} step;
-
-static void record(step *s, const variant *v, float *sinks, size_t n, int n_threads)
-{
-    ink_graph_run_init(&s->run, n_threads);
-    ink_graph *graph = &s->run.graph;
-    const ink_attention attention = attention_of(v);
-    s->q = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_heads, v->k_dim});
-    s->k = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->k_dim});
-    s->v = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->v_dim});
-    s->positions = ink_input(graph, INK_I32, 1, &n);
-    s->sequences = ink_input(graph, INK_POINTER, 1, &n);
-    ink_array *stored = ink_store(s->k, s->v, s->positions, s->sequences, &attention);
-    ink_array *by_head = ink_vector(graph, v->sinks ? sinks : NULL, v->n_heads);
-    s->y = ink_output(ink_attend(s->q, stored, s->positions, s->sequences, by_head, &attention));
-    ink_graph_run_compile(&s->run);
-}
-
-/* Returns [n][n_heads][v_dim]; ended by free(). */
-static float *attend(const place *places, size_t n, int n_threads)
-{
-    step s;
-    const variant *v = places->of->v;
-    size_t q_size = v->n_heads * v->k_dim, k_size = v->n_kv_heads * v->k_dim,
-           v_size = v->n_kv_heads * v->v_dim;
-    size_t y_size = v->n_heads * v->v_dim;
-    record(&s, v, places->of->sinks, n, n_threads);
-    float *q = ink_graph_run_data(&s.run, s.q), *k = ink_graph_run_data(&s.run, s.k);
-    float *val = ink_graph_run_data(&s.run, s.v);
-    int32_t *positions = ink_graph_run_data(&s.run, s.positions);
-    const ink_kv_sequence **sequences = ink_graph_run_data(&s.run, s.sequences);
-    for (size_t i = 0; i < n; i++) {
-        timeline *t = places[i].of;
-        size_t at = places[i].position;
-        memcpy(q + i * q_size, t->q + at * q_size, q_size * sizeof *q);
-        memcpy(k + i * k_size, t->k + at * k_size, k_size * sizeof *k);
-        memcpy(val + i * v_size, t->val + at * v_size, v_size * sizeof *val);
-        positions[i] = (int32_t)at;
-        sequences[i] = &t->sequence;
-        if (t->sequence.n_positions < at + 1)
-            t->sequence.n_positions = at + 1;
-    }
-    ink_graph_run_go(&s.run);
-    float *out = malloc(n * y_size * sizeof *out);
-    assert_non_null(out);
-    memcpy(out, ink_graph_run_data(&s.run, s.y), n * y_size * sizeof *out);
-    ink_graph_run_deinit(&s.run);
-    return out;
-}
-
-/* All tokens of a timeline in batches. */
-static float *attend_all(timeline *t, size_t batch, int n_threads)
-{
-    size_t n = t->v->n_tokens, y_size = t->v->n_heads * t->v->v_dim;
-    float *out = calloc(n * y_size, sizeof *out);
-    place *places = calloc(n, sizeof *places);
-    assert_true(out && places);
-    t->sequence.n_positions = 0;
-    clear_pages(t);
-    for (size_t i = 0; i < n; i++)
-        places[i] = (place){t, i};
-    for (size_t first = 0; first < n; first += batch) {
-        size_t n_batch = batch < n - first ? batch : n - first;
-        float *part = attend(places + first, n_batch, n_threads);
-        memcpy(out + first * y_size, part, n_batch * y_size * sizeof *out);
-        free(part);
-    }
-    free(places);
-    return out;
-}
 
 /* ---- The definition. */
 

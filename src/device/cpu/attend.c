@@ -1,207 +1,20 @@
 /*
- * Attention over cache pages. A task is one key/value head and a block of tokens; the query heads
- * of its group share each page. Scores are a product of the page's key tiles with the queries;
- * softmax is online over pages in order; chunks of INK_CHUNK_PAGES pages are summed up on their own
- * and merged in order. What a query gets depends on its own keys alone: not on the batch, the
- * block, or the threads.
+ * Attention over cache pages: chunks of INK_CHUNK_PAGES pages are summed up on their own and merged
+ * in order, so what a query gets does not depend on the batch, the block, or the threads.
+ *
+ * A task is one key/value head and a block of tokens. When all tokens of a step are one block, as
+ * when text is generated, long contexts are split: a task is one chunk, whose sums it leaves in
+ * shared memory, and they are merged when all have ended.
  */
-#include "device/cpu/cpu.h"
+#include "device/cpu/attend.h"
 
 #include <math.h>
 #include <string.h>
-#include "base/size.h"
 
-#define MAX_COLUMNS 32 /* queries at work together, unless one token's group alone is larger */
-
-static size_t group_of(const ink_attention *attention)
-{
-    return attention->n_heads / attention->n_kv_heads;
-}
-
-static size_t tokens_of_block(const ink_attention *attention)
-{
-    return ink_size_max(1, MAX_COLUMNS / group_of(attention));
-}
-
-/* Positions that a token sees, both included. */
-typedef struct range {
-    size_t first, last;
-} range;
-
-/* What one task works with; a column is one query: token-major, then the heads of the group. */
-typedef struct work {
-    const ink_cpu_call *call;
-    const ink_attention *attention;
-    const ink_kv_sequence *sequence;
-    const ink_kv_layout *layout;
-    size_t kv_head, first_token, n_tokens, group, n_columns;
-    range *ranges;                            /* [n_tokens] */
-    void *queries;                            /* [n_columns][k_dim], as the key format wants them */
-    size_t query_stride;                      /* in ink_q8 or float */
-    float *scores, *rescale;                  /* [n_columns][INK_PAGE], [n_columns] */
-    float *sums, *chunk_sums;                 /* [n_columns][v_dim] */
-    ink_softmax_state *states, *chunk_states; /* [n_columns] */
-    void *matmul_scratch;
-} work;
-
-/* ---- Scratch --------------------------------------------------------------------------------- */
-
-/* Hands out 64-byte aligned pieces of the scratch; with base 0 it only counts. */
-typedef struct carver {
-    uintptr_t base;
-    size_t used;
-} carver;
-
-static void *carve(carver *from, size_t bytes)
-{
-    uintptr_t at = from->base + from->used;
-    from->used += (bytes + 63) / 64 * 64;
-    return (void *)at;
-}
-
-static size_t carve_work(work *w, const ink_attention *attention, void *scratch)
-{
-    carver from = {.base = (uintptr_t)scratch};
-    size_t n_tokens = tokens_of_block(attention), n = n_tokens * group_of(attention);
-    size_t query_bytes = attention->k_dim * sizeof(float); /* more than its ink_q8 would take */
-    w->ranges = carve(&from, n_tokens * sizeof(range));
-    w->queries = carve(&from, n * ink_size_max(query_bytes, sizeof(ink_q8)));
-    w->scores = carve(&from, n * INK_PAGE * sizeof(float));
-    w->rescale = carve(&from, n * sizeof(float));
-    w->sums = carve(&from, n * attention->v_dim * sizeof(float));
-    w->chunk_sums = carve(&from, n * attention->v_dim * sizeof(float));
-    w->states = carve(&from, n * sizeof(ink_softmax_state));
-    w->chunk_states = carve(&from, n * sizeof(ink_softmax_state));
-    w->matmul_scratch = carve(&from, ink_matmul_scratch_bytes(attention->k_dim));
-    return from.used;
-}
-
-size_t ink_cpu_attend_scratch(const ink_array *node)
-{
-    work w;
-    return carve_work(&w, &node->parameters.attention, NULL);
-}
-
-/* ---- What is seen ---------------------------------------------------------------------------- */
-
-static range range_of(const ink_attention *attention, size_t position, size_t n_positions)
-{
-    size_t window = attention->window;
-    if (attention->causal)
-        return (range){window && position + 1 > window ? position + 1 - window : 0, position};
-    if (!window)
-        return (range){0, n_positions - 1};
-    size_t side = window / 2;
-    return (range){position > side ? position - side : 0,
-                   ink_size_min(position + side, n_positions - 1)};
-}
-
-static range range_of_all(const work *w)
-{
-    range all = w->ranges[0];
-    for (size_t t = 1; t < w->n_tokens; t++) {
-        all.first = ink_size_min(all.first, w->ranges[t].first);
-        all.last = ink_size_max(all.last, w->ranges[t].last);
-    }
-    return all;
-}
-
-/* The rows of a page that a token sees: [begin, end), empty when begin >= end. */
-static void rows_seen(range seen, size_t page, size_t *begin, size_t *end)
-{
-    size_t first = page * INK_PAGE;
-    *begin = seen.first > first ? ink_size_min(seen.first - first, INK_PAGE) : 0;
-    *end = seen.last >= first ? ink_size_min(seen.last - first + 1, INK_PAGE) : 0;
-}
-
-/* ---- One page -------------------------------------------------------------------------------- */
-
-static void score_page(const work *w, const char *page, size_t n_rows)
-{
-    const ink_kernels *kernels = &w->call->cpu->kernels;
-    kernels->matmul[w->layout->k_format](&(ink_matmul){
-        .tiles = page + w->kv_head * w->layout->head_bytes,
-        .k = w->layout->k_dim,
-        .n_rows = n_rows,
-        .x = w->queries,
-        .x_stride = w->query_stride,
-        .n_cols = w->n_columns,
-        .y = w->scores,
-        .y_stride = INK_PAGE,
-        .scratch = w->matmul_scratch,
-    });
-}
-
-/* Scores of one query into probabilities; what it does not see becomes zero. */
-static void soften(const work *w, size_t column, size_t begin, size_t end)
-{
-    const ink_kernels *kernels = &w->call->cpu->kernels;
-    float *scores = w->scores + column * INK_PAGE, cap = w->attention->soft_cap;
-    kernels->scale(scores + begin, scores + begin, w->attention->scale, end - begin);
-    if (cap > 0) {
-        kernels->scale(scores + begin, scores + begin, 1.0f / cap, end - begin);
-        kernels->tanh(scores + begin, scores + begin, end - begin);
-        kernels->scale(scores + begin, scores + begin, cap, end - begin);
-    }
-    for (size_t i = 0; i < begin; i++)
-        scores[i] = -INFINITY;
-    for (size_t i = end; i < INK_PAGE; i++)
-        scores[i] = -INFINITY;
-    w->rescale[column] = kernels->softmax_page(scores, scores, INK_PAGE, &w->chunk_states[column]);
-}
-
-/* Adds the values of rows [begin, end) for n columns from `column` on. */
-static void add_values(const work *w, const char *page, size_t column, size_t n, size_t begin,
-                       size_t end)
-{
-    const ink_kernels *kernels = &w->call->cpu->kernels;
-    const ink_kv_layout *layout = w->layout;
-    const char *values = page + w->kv_head * layout->head_bytes + layout->k_bytes;
-    ink_values_f32_fn *function = layout->v_format == INK_FORMAT_F32    ? kernels->values_f32
-                                  : layout->v_format == INK_FORMAT_F16  ? kernels->values_f16
-                                  : layout->v_format == INK_FORMAT_Q8_0 ? kernels->values_q8_0
-                                                                        : kernels->values_q4_0;
-    function(&(ink_values){
-        .rows = values + begin * layout->v_row_bytes,
-        .row_bytes = layout->v_row_bytes,
-        .n_rows = end - begin,
-        .head_dim = layout->v_dim,
-        .p = w->scores + column * INK_PAGE + begin,
-        .p_stride = INK_PAGE,
-        .rescale = w->rescale + column,
-        .n_cols = n,
-        .acc = w->chunk_sums + column * layout->v_dim,
-        .acc_stride = layout->v_dim,
-    });
-}
-
-static void attend_page(const work *w, size_t page_index)
-{
-    const char *page = w->sequence->pages[w->attention->layer][page_index];
-    size_t begin, end, first_begin, first_end;
-    bool alike = true;
-    rows_seen(range_of_all(w), page_index, &begin, &end);
-    score_page(w, page, end);
-    rows_seen(w->ranges[0], page_index, &first_begin, &first_end);
-    for (size_t t = 0; t < w->n_tokens; t++) {
-        rows_seen(w->ranges[t], page_index, &begin, &end);
-        alike = alike && begin == first_begin && end == first_end;
-        for (size_t g = 0; begin < end && g < w->group; g++)
-            soften(w, t * w->group + g, begin, end);
-    }
-    if (alike && first_begin < first_end)
-        add_values(w, page, 0, w->n_columns, first_begin, first_end);
-    for (size_t t = 0; !alike && t < w->n_tokens; t++) {
-        rows_seen(w->ranges[t], page_index, &begin, &end);
-        if (begin < end)
-            add_values(w, page, t * w->group, w->group, begin, end);
-    }
-}
-
-/* ---- Chunks ---------------------------------------------------------------------------------- */
+/* ---- Merging --------------------------------------------------------------------------------- */
 
 /* Takes a chunk into the whole: both are brought to the larger of the two maxima. */
-static void merge_chunk(const work *w, size_t column)
+static void merge_column(const ink_attend_work *w, size_t column)
 {
     const ink_kernels *kernels = &w->call->cpu->kernels;
     size_t n = w->layout->v_dim;
@@ -223,89 +36,233 @@ static void merge_chunk(const work *w, size_t column)
     *state = (ink_softmax_state){max, state->sum * factors[0] + chunk->sum * factors[1]};
 }
 
-static void attend_chunks(const work *w)
+static void merge_chunk(const ink_attend_work *w)
 {
-    range all = range_of_all(w);
-    size_t first_page = all.first / INK_PAGE, last_page = all.last / INK_PAGE;
-    for (size_t page = first_page; page <= last_page;) {
-        size_t chunk_end = (page / INK_CHUNK_PAGES + 1) * INK_CHUNK_PAGES;
-        for (size_t i = 0; i < w->n_columns; i++)
-            w->chunk_states[i] = (ink_softmax_state){-INFINITY, 0};
-        memset(w->chunk_sums, 0, w->n_columns * w->layout->v_dim * sizeof *w->chunk_sums);
-        for (; page <= last_page && page < chunk_end; page++)
-            attend_page(w, page);
-        for (size_t i = 0; i < w->n_columns; i++)
-            merge_chunk(w, i);
-    }
+    for (size_t i = 0; i < w->n_columns; i++)
+        merge_column(w, i);
 }
 
-/* ---- A task ---------------------------------------------------------------------------------- */
-
-static void load_queries(work *w)
+/* Each query's sum begins with its head's sink, if there is one. */
+static void begin_sums(const ink_attend_work *w)
 {
-    const ink_array *q = w->call->node->inputs[0];
-    size_t k_dim = w->layout->k_dim;
-    bool quantized = ink_format_takes_q8(w->layout->k_format);
-    w->query_stride = quantized ? k_dim / INK_Q8_GROUP : k_dim;
-    for (size_t i = 0; i < w->n_columns; i++) {
-        const float *query =
-            ink_line(q, w->first_token + i / w->group, w->kv_head * w->group + i % w->group);
-        if (quantized)
-            w->call->cpu->kernels.quantize_q8((ink_q8 *)w->queries + i * w->query_stride, query,
-                                              w->query_stride);
-        else
-            memcpy((float *)w->queries + i * k_dim, query, k_dim * sizeof *query);
-    }
-}
-
-/* Tokens of one sequence; each query's sum begins with its head's sink, if there is one. */
-static void attend_tokens(work *w)
-{
-    const ink_array *node = w->call->node;
-    const int32_t *positions = node->inputs[2]->data;
-    const float *sinks = node->inputs[4] ? node->inputs[4]->data : NULL;
-    w->n_columns = w->n_tokens * w->group;
-    w->layout = &w->sequence->layouts[w->attention->layer];
-    for (size_t t = 0; t < w->n_tokens; t++)
-        w->ranges[t] =
-            range_of(w->attention, (size_t)positions[w->first_token + t], w->sequence->n_positions);
-    load_queries(w);
+    const ink_array *by_head = w->call->node->inputs[4];
+    const float *sinks = by_head ? by_head->data : NULL;
     for (size_t i = 0; i < w->n_columns; i++) {
         w->states[i] = (ink_softmax_state){-INFINITY, 0};
         if (sinks)
             w->states[i] = (ink_softmax_state){sinks[w->kv_head * w->group + i % w->group], 1};
     }
     memset(w->sums, 0, w->n_columns * w->layout->v_dim * sizeof *w->sums);
-    attend_chunks(w);
-    for (size_t i = 0; i < w->n_columns; i++)
-        w->call->cpu->kernels.scale(
-            ink_line(node, w->first_token + i / w->group, w->kv_head * w->group + i % w->group),
-            w->sums + i * w->layout->v_dim, 1.0f / w->states[i].sum, w->layout->v_dim);
 }
+
+static void end_sums(const ink_attend_work *w)
+{
+    for (size_t i = 0; i < w->n_columns; i++)
+        w->call->cpu->kernels.scale(ink_line(w->call->node, w->run.first_token + i / w->group,
+                                             w->kv_head * w->group + i % w->group),
+                                    w->sums + i * w->layout->v_dim, 1.0f / w->states[i].sum,
+                                    w->layout->v_dim);
+}
+
+/* ---- Runs ------------------------------------------------------------------------------------ */
+
+static ink_attend_range range_of(const ink_attention *attention, size_t position,
+                                 size_t n_positions)
+{
+    size_t window = attention->window;
+    if (attention->causal)
+        return (ink_attend_range){window && position + 1 > window ? position + 1 - window : 0,
+                                  position};
+    if (!window)
+        return (ink_attend_range){0, n_positions - 1};
+    size_t side = window / 2;
+    return (ink_attend_range){position > side ? position - side : 0,
+                              ink_size_min(position + side, n_positions - 1)};
+}
+
+static const ink_kv_sequence *sequence_of(const ink_array *node, size_t token)
+{
+    return ((const ink_kv_sequence *const *)node->inputs[3]->data)[token];
+}
+
+static ink_attend_range range_of_token(const ink_array *node, size_t token)
+{
+    const int32_t *positions = node->inputs[2]->data;
+    return range_of(&node->parameters.attention, (size_t)positions[token],
+                    sequence_of(node, token)->n_positions);
+}
+
+/* The run that begins with this token. */
+static ink_attend_run run_at(const ink_array *node, size_t token)
+{
+    size_t block = ink_attend_block(&node->parameters.attention);
+    size_t end = ink_size_min((token / block + 1) * block, node->shape[0]), next = token;
+    ink_attend_range all = range_of_token(node, token);
+    while (++next < end && sequence_of(node, next) == sequence_of(node, token))
+        all = ink_attend_join(all, range_of_token(node, next));
+    size_t first = all.first / INK_CHUNK_POSITIONS, last = all.last / INK_CHUNK_POSITIONS;
+    return (ink_attend_run){token, next - token, first, last - first + 1};
+}
+
+static ink_attend_work begin_work(const ink_cpu_call *call, size_t kv_head)
+{
+    const ink_attention *attention = &call->node->parameters.attention;
+    ink_attend_work w = {.call = call,
+                         .attention = attention,
+                         .group = ink_attend_group(attention),
+                         .kv_head = kv_head};
+    ink_attend_use_scratch(&w, attention, call->scratch);
+    return w;
+}
+
+static void begin_run(ink_attend_work *w, ink_attend_run run)
+{
+    w->run = run;
+    w->n_columns = run.n_tokens * w->group;
+    w->sequence = sequence_of(w->call->node, run.first_token);
+    w->layout = &w->sequence->layouts[w->attention->layer];
+    for (size_t t = 0; t < run.n_tokens; t++)
+        w->ranges[t] = range_of_token(w->call->node, run.first_token + t);
+}
+
+/* ---- A task without a split: a block -------------------------------------------------------- */
+
+static void attend_block(ink_attend_work *w, size_t first_token)
+{
+    const ink_array *node = w->call->node;
+    size_t end = ink_size_min(first_token + ink_attend_block(w->attention), node->shape[0]);
+    for (size_t token = first_token; token < end; token += w->run.n_tokens) {
+        begin_run(w, run_at(node, token));
+        ink_attend_load_queries(w);
+        begin_sums(w);
+        for (size_t i = 0; i < w->run.n_chunks; i++) {
+            ink_attend_chunk(w, w->run.first_chunk + i);
+            merge_chunk(w);
+        }
+        end_sums(w);
+    }
+}
+
+/* ---- A task of a split: a chunk of a run ---------------------------------------------------- */
+
+/*
+ * Shared memory is [n_kv_heads][n_slots] of slot_bytes; a slot is one token's group in one chunk.
+ * A chunk of a run has as many as the run has tokens: first the sums of all, then their states.
+ */
+static size_t slot_bytes(const ink_attention *attention)
+{
+    size_t column = attention->v_dim * sizeof(float) + sizeof(ink_softmax_state);
+    return ink_size_groups(ink_attend_group(attention) * column, 64) * 64;
+}
+
+/* Enough for neighboring positions of one sequence, wherever they are. */
+static size_t n_slots(const ink_attention *attention, size_t n_tokens)
+{
+    size_t n_chunks = ink_size_groups(attention->n_context, INK_CHUNK_POSITIONS);
+    if (attention->window)
+        n_chunks = ink_size_min(
+            n_chunks, ink_size_groups(attention->window + n_tokens, INK_CHUNK_POSITIONS) + 1);
+    return n_tokens * n_chunks;
+}
+
+size_t ink_cpu_attend_shared(const ink_array *node)
+{
+    const ink_attention *attention = &node->parameters.attention;
+    size_t n = n_slots(attention, ink_size_min(node->shape[0], ink_attend_block(attention))), bytes;
+    if (n <= 1 || !ink_size_mul(n, slot_bytes(attention), &bytes) ||
+        !ink_size_mul(bytes, attention->n_kv_heads, &bytes))
+        return 0;
+    return bytes;
+}
+
+/* How many chunks its runs have, and runs; none of them if this step is not split. */
+typedef struct split {
+    size_t n_chunks, n_runs;
+} split;
+
+static split split_of(const ink_cpu *cpu, const ink_array *node)
+{
+    const ink_attention *attention = &node->parameters.attention;
+    size_t n_tokens = node->shape[0], n_used = 0;
+    split s = {0, 0};
+    if (cpu->n_threads == 1 || n_tokens > ink_attend_block(attention))
+        return s;
+    for (size_t token = 0; token < n_tokens;) {
+        ink_attend_run run = run_at(node, token);
+        n_used += run.n_chunks * run.n_tokens;
+        s.n_chunks += run.n_chunks;
+        s.n_runs++;
+        token += run.n_tokens;
+    }
+    bool fits = n_used <= n_slots(attention, n_tokens) && ink_cpu_attend_shared(node) > 0;
+    return fits && s.n_chunks > 1 ? s : (split){0, 0};
+}
+
+static void use_slot(ink_attend_work *w, size_t slot)
+{
+    size_t in_all = w->kv_head * n_slots(w->attention, w->call->node->shape[0]) + slot;
+    char *at = (char *)w->call->shared + in_all * slot_bytes(w->attention);
+    w->chunk_sums = (float *)at;
+    w->chunk_states = (ink_softmax_state *)(at + w->n_columns * w->layout->v_dim * sizeof(float));
+}
+
+/* The chunk-th of all runs' chunks. */
+static void attend_part(ink_attend_work *w, size_t chunk)
+{
+    size_t slot = 0;
+    ink_attend_run run = run_at(w->call->node, 0);
+    while (chunk >= run.n_chunks) {
+        chunk -= run.n_chunks;
+        slot += run.n_chunks * run.n_tokens;
+        run = run_at(w->call->node, run.first_token + run.n_tokens);
+    }
+    begin_run(w, run);
+    ink_attend_load_queries(w);
+    use_slot(w, slot + chunk * run.n_tokens);
+    ink_attend_chunk(w, run.first_chunk + chunk);
+}
+
+/* ---- The op ---------------------------------------------------------------------------------- */
 
 size_t ink_cpu_attend_tasks(const ink_cpu *cpu, const ink_array *node)
 {
     const ink_attention *attention = &node->parameters.attention;
-    (void)cpu;
-    return ink_size_groups(node->shape[0], tokens_of_block(attention)) * attention->n_kv_heads;
+    size_t n_chunks = split_of(cpu, node).n_chunks;
+    size_t n_blocks = ink_size_groups(node->shape[0], ink_attend_block(attention));
+    return (n_chunks ? n_chunks : n_blocks) * attention->n_kv_heads;
 }
 
 void ink_cpu_attend(const ink_cpu_call *call, size_t task)
 {
-    const ink_array *node = call->node;
-    const ink_attention *attention = &node->parameters.attention;
-    const ink_kv_sequence *const *sequences = node->inputs[3]->data;
-    work w = {.call = call, .attention = attention, .group = group_of(attention)};
-    carve_work(&w, attention, call->scratch);
-    w.kv_head = task % attention->n_kv_heads;
-    size_t block = tokens_of_block(attention), token = task / attention->n_kv_heads * block;
-    size_t end = ink_size_min(token + block, node->shape[0]);
-    while (token < end) {
-        w.first_token = token;
-        w.sequence = sequences[token];
-        while (token < end && sequences[token] == w.sequence)
-            token++;
-        w.n_tokens = token - w.first_token;
-        attend_tokens(&w);
+    const ink_attention *attention = &call->node->parameters.attention;
+    ink_attend_work w = begin_work(call, task % attention->n_kv_heads);
+    size_t i = task / attention->n_kv_heads;
+    if (split_of(call->cpu, call->node).n_chunks)
+        attend_part(&w, i);
+    else
+        attend_block(&w, i * ink_attend_block(attention));
+}
+
+size_t ink_cpu_attend_merges(const ink_cpu *cpu, const ink_array *node)
+{
+    return split_of(cpu, node).n_runs * node->parameters.attention.n_kv_heads;
+}
+
+/* One key/value head of one run. */
+void ink_cpu_attend_merge(const ink_cpu_call *call, size_t merge)
+{
+    size_t n_kv_heads = call->node->parameters.attention.n_kv_heads, slot = 0;
+    ink_attend_work w = begin_work(call, merge % n_kv_heads);
+    ink_attend_run run = run_at(call->node, 0);
+    for (size_t i = merge / n_kv_heads; i > 0; i--) {
+        slot += run.n_chunks * run.n_tokens;
+        run = run_at(call->node, run.first_token + run.n_tokens);
     }
+    begin_run(&w, run);
+    begin_sums(&w);
+    for (size_t i = 0; i < run.n_chunks; i++) {
+        use_slot(&w, slot + i * run.n_tokens);
+        merge_chunk(&w);
+    }
+    end_sums(&w);
 }

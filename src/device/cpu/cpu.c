@@ -11,12 +11,26 @@
 /* Of a chain: enough for a slow thread to fall behind without holding up the rest. */
 #define TASKS_A_THREAD 4
 
+/* What the pool runs as one of its stages: a stage of the plan, or its nodes' merges. */
+typedef struct cpu_turn {
+    const ink_stage *stage;
+    bool merging;
+} cpu_turn;
+
+/* Of a node in a plan. */
+typedef struct cpu_node {
+    size_t n_tasks, n_merges; /* of the current run */
+    size_t shared;            /* where its shared memory begins */
+} cpu_node;
+
 typedef struct cpu_program {
     ink_program base;
     ink_plan plan;
-    size_t *node_tasks; /* [plan.n_ordered], of the current run */
-    uint32_t *n_tasks;  /* [plan.n_stages] */
-    void *bound;        /* the memory that the arrays point into */
+    cpu_node *nodes; /* [plan.n_ordered] */
+    cpu_turn *turns; /* [n_turns] */
+    size_t n_turns;
+    uint32_t *n_tasks; /* [n_turns], of the current run */
+    void *bound;       /* the memory that the arrays point into; behind them what tasks share */
 } cpu_program;
 
 static const ink_cpu_op ops[INK_N_OPS] = {
@@ -45,7 +59,10 @@ static const ink_cpu_op ops[INK_N_OPS] = {
     [INK_OP_STORE] = {.rows = ink_cpu_store, .scratch_bytes = ink_cpu_store_scratch},
     [INK_OP_ATTEND] = {.n_tasks = ink_cpu_attend_tasks,
                        .task = ink_cpu_attend,
-                       .scratch_bytes = ink_cpu_attend_scratch},
+                       .n_merges = ink_cpu_attend_merges,
+                       .merge = ink_cpu_attend_merge,
+                       .scratch_bytes = ink_cpu_attend_scratch,
+                       .shared_bytes = ink_cpu_attend_shared},
     [INK_OP_CONVOLVE] = {.n_tasks = ink_cpu_convolve_tasks,
                          .task = ink_cpu_convolve,
                          .scratch_bytes = ink_cpu_convolve_scratch},
@@ -109,36 +126,51 @@ static void run_chain(const cpu_program *program, const ink_stage *stage, size_t
     }
 }
 
-static void run_task(void *context, size_t stage_index, size_t task, int thread)
+static size_t *tasks_of(cpu_node *node, bool merging)
+{
+    return merging ? &node->n_merges : &node->n_tasks;
+}
+
+static void run_task(void *context, size_t turn_index, size_t task, int thread)
 {
     const cpu_program *program = context;
     const ink_cpu *cpu = (const ink_cpu *)program->base.device;
-    const ink_stage *stage = &program->plan.stages[stage_index];
+    const ink_stage *stage = program->turns[turn_index].stage;
+    bool merging = program->turns[turn_index].merging;
     ink_cpu_call call = {.cpu = cpu, .scratch = cpu->scratch + (size_t)thread * cpu->scratch_bytes};
     if (stage->locality == INK_ROWS) {
         run_chain(program, stage, task, &call);
         return;
     }
     size_t i = stage->first;
-    while (task >= program->node_tasks[i])
-        task -= program->node_tasks[i++];
+    while (task >= *tasks_of(&program->nodes[i], merging))
+        task -= *tasks_of(&program->nodes[i++], merging);
     call.node = program->plan.order[i];
-    ops[call.node->op].task(&call, task);
+    call.shared = (char *)program->bound + program->plan.bytes + program->nodes[i].shared;
+    (merging ? ops[call.node->op].merge : ops[call.node->op].task)(&call, task);
+}
+
+static size_t count_node(const ink_cpu *cpu, const ink_array *node, bool merging)
+{
+    const ink_cpu_op *op = &ops[node->op];
+    if (!merging)
+        return op->n_tasks(cpu, node);
+    return op->n_merges ? op->n_merges(cpu, node) : 0;
 }
 
 static void count_tasks(cpu_program *program, const ink_cpu *cpu)
 {
-    for (size_t s = 0; s < program->plan.n_stages; s++) {
-        const ink_stage *stage = &program->plan.stages[s];
+    for (size_t t = 0; t < program->n_turns; t++) {
+        const ink_stage *stage = program->turns[t].stage;
+        bool merging = program->turns[t].merging;
         size_t n = 0;
         if (stage->locality == INK_ROWS)
             n = ink_size_groups(stage->n_rows, rows_of_task(cpu, stage));
         for (size_t i = stage->first;
-             stage->locality == INK_WHOLE && i < stage->first + stage->n_nodes; i++) {
-            const ink_array *node = program->plan.order[i];
-            n += program->node_tasks[i] = ops[node->op].n_tasks(cpu, node);
-        }
-        program->n_tasks[s] = (uint32_t)n;
+             stage->locality == INK_WHOLE && i < stage->first + stage->n_nodes; i++)
+            n += *tasks_of(&program->nodes[i], merging) =
+                count_node(cpu, program->plan.order[i], merging);
+        program->n_tasks[t] = (uint32_t)n;
     }
 }
 
@@ -159,7 +191,7 @@ static ink_status run(ink_program *base, ink_error *error)
     bind(program, cpu);
     count_tasks(program, cpu);
     ink_pool_run(cpu->pool,
-                 &(ink_pool_work){run_task, program, program->n_tasks, program->plan.n_stages});
+                 &(ink_pool_work){run_task, program, program->n_tasks, program->n_turns});
     return INK_OK;
 }
 
@@ -188,7 +220,7 @@ static bool grow(const ink_cpu *cpu, void **memory, size_t *held, size_t count, 
     return true;
 }
 
-size_t ink_device_cpu_scratch_bytes(const ink_plan *plan)
+static size_t scratch_bytes(const ink_plan *plan)
 {
     size_t most = ALIGNMENT;
     for (size_t i = 0; i < plan->n_ordered; i++)
@@ -197,31 +229,81 @@ size_t ink_device_cpu_scratch_bytes(const ink_plan *plan)
     return most / ALIGNMENT * ALIGNMENT + ALIGNMENT;
 }
 
+static size_t shared_bytes(const ink_array *node)
+{
+    const ink_cpu_op *op = &ops[node->op];
+    return op->shared_bytes ? op->shared_bytes(node) : 0;
+}
+
+/* Of arrays, and of what the tasks of one stage share. */
+static bool plan_memory_bytes(const ink_plan *plan, int n_threads, size_t *bytes)
+{
+    size_t most = 0;
+    for (size_t s = 0; n_threads > 1 && s < plan->n_stages; s++) {
+        const ink_stage *stage = &plan->stages[s];
+        size_t shared = 0;
+        for (size_t i = stage->first; i < stage->first + stage->n_nodes; i++)
+            if (!ink_size_add(shared, shared_bytes(plan->order[i]), &shared))
+                return false;
+        most = ink_size_max(most, shared);
+    }
+    return ink_size_add(plan->bytes, most, bytes);
+}
+
+bool ink_device_cpu_memory_bytes(const ink_plan *plan, int n_threads, size_t *bytes)
+{
+    size_t memory, scratch;
+    return plan_memory_bytes(plan, n_threads, &memory) &&
+           ink_size_mul(scratch_bytes(plan), (size_t)n_threads, &scratch) &&
+           ink_size_add(memory, scratch, bytes);
+}
+
 static void program_free(ink_program *base)
 {
     cpu_program *program = (cpu_program *)base;
     const ink_allocator *allocator = ((ink_cpu *)base->device)->allocator;
     ink_plan_deinit(&program->plan);
-    ink_delete(allocator, program->node_tasks);
+    ink_delete(allocator, program->nodes);
+    ink_delete(allocator, program->turns);
     ink_delete(allocator, program->n_tasks);
     ink_delete(allocator, program);
+}
+
+/* A turn for each stage, and another where something may be left to merge. */
+static void list_turns(cpu_program *program, const ink_cpu *cpu)
+{
+    const ink_plan *plan = &program->plan;
+    for (size_t s = 0; s < plan->n_stages; s++) {
+        const ink_stage *stage = &plan->stages[s];
+        size_t shared = 0;
+        program->turns[program->n_turns++] = (cpu_turn){stage, false};
+        for (size_t i = stage->first; i < stage->first + stage->n_nodes; i++) {
+            program->nodes[i].shared = shared;
+            shared += shared_bytes(plan->order[i]); /* checked by plan_memory_bytes */
+        }
+        if (shared > 0 && cpu->n_threads > 1)
+            program->turns[program->n_turns++] = (cpu_turn){stage, true};
+    }
 }
 
 static ink_status reserve(ink_cpu *cpu, cpu_program *program, ink_error *error)
 {
     const ink_plan *plan = &program->plan;
     void *scratch = cpu->scratch;
-    program->node_tasks = ink_new(cpu->allocator, plan->n_ordered, sizeof *program->node_tasks);
-    program->n_tasks = ink_new(cpu->allocator, plan->n_stages, sizeof *program->n_tasks);
-    bool ok = program->node_tasks && program->n_tasks &&
-              grow(cpu, &cpu->memory, &cpu->memory_bytes, 1, plan->bytes) &&
-              grow(cpu, &scratch, &cpu->scratch_bytes, (size_t)cpu->n_threads,
-                   ink_device_cpu_scratch_bytes(plan));
+    size_t bytes, n_turns = 2 * plan->n_stages;
+    program->nodes = ink_new(cpu->allocator, plan->n_ordered, sizeof *program->nodes);
+    program->turns = ink_new(cpu->allocator, n_turns, sizeof *program->turns);
+    program->n_tasks = ink_new(cpu->allocator, n_turns, sizeof *program->n_tasks);
+    bool ok = program->nodes && program->turns && program->n_tasks &&
+              plan_memory_bytes(plan, cpu->n_threads, &bytes) &&
+              grow(cpu, &cpu->memory, &cpu->memory_bytes, 1, bytes) &&
+              grow(cpu, &scratch, &cpu->scratch_bytes, (size_t)cpu->n_threads, scratch_bytes(plan));
     cpu->scratch = scratch;
     if (!ok)
         return ink_fail(error, INK_NO_MEMORY, 0, "out of memory for a step's arrays, %zu bytes",
                         plan->bytes);
-    return ink_pool_reserve(cpu->pool, plan->n_stages, error);
+    list_turns(program, cpu);
+    return ink_pool_reserve(cpu->pool, program->n_turns, error);
 }
 
 static ink_status compile(ink_device *base, ink_graph *graph, ink_program **out, ink_error *error)

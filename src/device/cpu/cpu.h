@@ -24,13 +24,26 @@ typedef struct ink_cpu_call {
     const ink_cpu *cpu;
     const ink_array *node;
     void *scratch; /* this thread's, aligned to 64 */
+    void *shared;  /* what tasks of the node leave for its merges, aligned to 64 */
 } ink_cpu_call;
 
+/*
+ * Tasks are counted before each run, when the inputs are filled. An op with shared memory may have
+ * merges, which run when all of its tasks have ended and read what those left there; with one
+ * thread, which gains nothing from that, there is no shared memory.
+ */
 typedef struct ink_cpu_op {
     void (*rows)(const ink_cpu_call *call, size_t first_row, size_t n_rows);
     size_t (*n_tasks)(const ink_cpu *cpu, const ink_array *node);
     void (*task)(const ink_cpu_call *call, size_t task);
+    size_t (*n_merges)(const ink_cpu *cpu, const ink_array *node);
+    void (*merge)(const ink_cpu_call *call, size_t merge);
     size_t (*scratch_bytes)(const ink_array *node); /* NULL: none */
+    /*
+     * A multiple of 64, not less than the same node needs with fewer rows. NULL: none; 0: no merges
+     * whatever the inputs are.
+     */
+    size_t (*shared_bytes)(const ink_array *node);
 } ink_cpu_op;
 
 /* Row functions: rows.c, rope.c, store.c, experts.c */
@@ -82,7 +95,10 @@ void ink_cpu_matmul(const ink_cpu_call *call, size_t task);
 size_t ink_cpu_matmul_scratch(const ink_array *node);
 size_t ink_cpu_attend_tasks(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_attend(const ink_cpu_call *call, size_t task);
+size_t ink_cpu_attend_merges(const ink_cpu *cpu, const ink_array *node);
+void ink_cpu_attend_merge(const ink_cpu_call *call, size_t merge);
 size_t ink_cpu_attend_scratch(const ink_array *node);
+size_t ink_cpu_attend_shared(const ink_array *node);
 size_t ink_cpu_convolve_tasks(const ink_cpu *cpu, const ink_array *node);
 void ink_cpu_convolve(const ink_cpu_call *call, size_t task);
 size_t ink_cpu_convolve_scratch(const ink_array *node);

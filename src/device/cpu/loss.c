@@ -132,7 +132,9 @@ void ink_cpu_divergence(const ink_cpu_call *call, size_t first_row, size_t n_row
     bool forward = node->parameters.divergence.kind == INK_DIVERGENCE_FORWARD;
     for (size_t row = first_row; row < first_row + n_rows; row++) {
         double sum = 0;
-        pair r = targets[row] < 0 ? (pair){.n = 0} : read_row(call, row);
+        pair r = {.n = 0};
+        if (targets[row] >= 0)
+            r = read_row(call, row);
         for (size_t i = 0; i < r.n; i++) {
             float p = r.p[i], q = r.q[i];
             if (forward && p > 0)

@@ -1,0 +1,194 @@
+/*
+ * Attention of a run of tokens to one chunk of pages. The query heads of a group share each page.
+ * Scores are a product of the page's key tiles with the queries; softmax is online over pages in
+ * order. What a query gets depends on its own keys alone.
+ */
+#include "device/cpu/attend.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_COLUMNS 32 /* queries at work together, unless one token's group alone is larger */
+
+size_t ink_attend_block(const ink_attention *attention)
+{
+    return ink_size_max(1, MAX_COLUMNS / ink_attend_group(attention));
+}
+
+/* ---- Scratch --------------------------------------------------------------------------------- */
+
+/* Hands out 64-byte aligned pieces of the scratch; with base 0 it only counts. */
+typedef struct carver {
+    uintptr_t base;
+    size_t used;
+} carver;
+
+static void *carve(carver *from, size_t bytes)
+{
+    uintptr_t at = from->base + from->used;
+    from->used += (bytes + 63) / 64 * 64;
+    return (void *)at;
+}
+
+static size_t carve_work(ink_attend_work *w, const ink_attention *attention, void *scratch)
+{
+    carver from = {.base = (uintptr_t)scratch};
+    size_t n_tokens = ink_attend_block(attention), n = n_tokens * ink_attend_group(attention);
+    size_t query_bytes = attention->k_dim * sizeof(float); /* more than its ink_q8 would take */
+    w->ranges = carve(&from, n_tokens * sizeof(ink_attend_range));
+    w->queries = carve(&from, n * ink_size_max(query_bytes, sizeof(ink_q8)));
+    w->scores = carve(&from, n * INK_PAGE * sizeof(float));
+    w->rescale = carve(&from, n * sizeof(float));
+    w->sums = carve(&from, n * attention->v_dim * sizeof(float));
+    w->chunk_sums = carve(&from, n * attention->v_dim * sizeof(float));
+    w->states = carve(&from, n * sizeof(ink_softmax_state));
+    w->chunk_states = carve(&from, n * sizeof(ink_softmax_state));
+    w->matmul_scratch = carve(&from, ink_matmul_scratch_bytes(attention->k_dim));
+    return from.used;
+}
+
+void ink_attend_use_scratch(ink_attend_work *w, const ink_attention *attention, void *scratch)
+{
+    (void)carve_work(w, attention, scratch);
+}
+
+size_t ink_cpu_attend_scratch(const ink_array *node)
+{
+    ink_attend_work w;
+    return carve_work(&w, &node->parameters.attention, NULL);
+}
+
+/* ---- Queries ------------------------------------------------------------------------------- */
+
+void ink_attend_load_queries(ink_attend_work *w)
+{
+    const ink_array *q = w->call->node->inputs[0];
+    size_t k_dim = w->layout->k_dim;
+    bool quantized = ink_format_takes_q8(w->layout->k_format);
+    w->query_stride = quantized ? k_dim / INK_Q8_GROUP : k_dim;
+    for (size_t i = 0; i < w->n_columns; i++) {
+        const float *query =
+            ink_line(q, w->run.first_token + i / w->group, w->kv_head * w->group + i % w->group);
+        if (quantized)
+            w->call->cpu->kernels.quantize_q8((ink_q8 *)w->queries + i * w->query_stride, query,
+                                              w->query_stride);
+        else
+            memcpy((float *)w->queries + i * k_dim, query, k_dim * sizeof *query);
+    }
+}
+
+/* ---- What is seen ---------------------------------------------------------------------------- */
+
+static ink_attend_range range_of_all(const ink_attend_work *w)
+{
+    ink_attend_range all = w->ranges[0];
+    for (size_t t = 1; t < w->run.n_tokens; t++)
+        all = ink_attend_join(all, w->ranges[t]);
+    return all;
+}
+
+/* The rows of a page that a token sees: [begin, end), empty when begin >= end. */
+static void rows_seen(ink_attend_range seen, size_t page, size_t *begin, size_t *end)
+{
+    size_t first = page * INK_PAGE;
+    *begin = seen.first > first ? ink_size_min(seen.first - first, INK_PAGE) : 0;
+    *end = seen.last >= first ? ink_size_min(seen.last - first + 1, INK_PAGE) : 0;
+}
+
+/* ---- One page -------------------------------------------------------------------------------- */
+
+static void score_page(const ink_attend_work *w, const char *page, size_t n_rows)
+{
+    const ink_kernels *kernels = &w->call->cpu->kernels;
+    kernels->matmul[w->layout->k_format](&(ink_matmul){
+        .tiles = page + w->kv_head * w->layout->head_bytes,
+        .k = w->layout->k_dim,
+        .n_rows = n_rows,
+        .x = w->queries,
+        .x_stride = w->query_stride,
+        .n_cols = w->n_columns,
+        .y = w->scores,
+        .y_stride = INK_PAGE,
+        .scratch = w->matmul_scratch,
+    });
+}
+
+/* Scores of one query into probabilities; what it does not see becomes zero. */
+static void soften(const ink_attend_work *w, size_t column, size_t begin, size_t end)
+{
+    const ink_kernels *kernels = &w->call->cpu->kernels;
+    float *scores = w->scores + column * INK_PAGE, cap = w->attention->soft_cap;
+    kernels->scale(scores + begin, scores + begin, w->attention->scale, end - begin);
+    if (cap > 0) {
+        kernels->scale(scores + begin, scores + begin, 1.0f / cap, end - begin);
+        kernels->tanh(scores + begin, scores + begin, end - begin);
+        kernels->scale(scores + begin, scores + begin, cap, end - begin);
+    }
+    for (size_t i = 0; i < begin; i++)
+        scores[i] = -INFINITY;
+    for (size_t i = end; i < INK_PAGE; i++)
+        scores[i] = -INFINITY;
+    w->rescale[column] = kernels->softmax_page(scores, scores, INK_PAGE, &w->chunk_states[column]);
+}
+
+/* Adds the values of rows [begin, end) for n columns from `column` on. */
+static void add_values(const ink_attend_work *w, const char *page, size_t column, size_t n,
+                       size_t begin, size_t end)
+{
+    const ink_kernels *kernels = &w->call->cpu->kernels;
+    const ink_kv_layout *layout = w->layout;
+    const char *values = page + w->kv_head * layout->head_bytes + layout->k_bytes;
+    ink_values_f32_fn *function = layout->v_format == INK_FORMAT_F32    ? kernels->values_f32
+                                  : layout->v_format == INK_FORMAT_F16  ? kernels->values_f16
+                                  : layout->v_format == INK_FORMAT_Q8_0 ? kernels->values_q8_0
+                                                                        : kernels->values_q4_0;
+    function(&(ink_values){
+        .rows = values + begin * layout->v_row_bytes,
+        .row_bytes = layout->v_row_bytes,
+        .n_rows = end - begin,
+        .head_dim = layout->v_dim,
+        .p = w->scores + column * INK_PAGE + begin,
+        .p_stride = INK_PAGE,
+        .rescale = w->rescale + column,
+        .n_cols = n,
+        .acc = w->chunk_sums + column * layout->v_dim,
+        .acc_stride = layout->v_dim,
+    });
+}
+
+static void attend_page(const ink_attend_work *w, size_t page_index)
+{
+    const char *page = w->sequence->pages[w->attention->layer][page_index];
+    size_t begin, end, first_begin, first_end;
+    bool alike = true;
+    rows_seen(range_of_all(w), page_index, &begin, &end);
+    score_page(w, page, end);
+    rows_seen(w->ranges[0], page_index, &first_begin, &first_end);
+    for (size_t t = 0; t < w->run.n_tokens; t++) {
+        rows_seen(w->ranges[t], page_index, &begin, &end);
+        alike = alike && begin == first_begin && end == first_end;
+        for (size_t g = 0; begin < end && g < w->group; g++)
+            soften(w, t * w->group + g, begin, end);
+    }
+    if (alike && first_begin < first_end)
+        add_values(w, page, 0, w->n_columns, first_begin, first_end);
+    for (size_t t = 0; !alike && t < w->run.n_tokens; t++) {
+        rows_seen(w->ranges[t], page_index, &begin, &end);
+        if (begin < end)
+            add_values(w, page, t * w->group, w->group, begin, end);
+    }
+}
+
+/* ---- Chunks ---------------------------------------------------------------------------------- */
+
+void ink_attend_chunk(const ink_attend_work *w, size_t chunk)
+{
+    ink_attend_range all = range_of_all(w);
+    size_t page = ink_size_max(all.first / INK_PAGE, chunk * INK_CHUNK_PAGES);
+    size_t last_page = ink_size_min(all.last / INK_PAGE, (chunk + 1) * INK_CHUNK_PAGES - 1);
+    for (size_t i = 0; i < w->n_columns; i++)
+        w->chunk_states[i] = (ink_softmax_state){-INFINITY, 0};
+    memset(w->chunk_sums, 0, w->n_columns * w->layout->v_dim * sizeof *w->chunk_sums);
+    for (; page <= last_page; page++)
+        attend_page(w, page);
+}
