@@ -102,6 +102,13 @@ ink_status ink_file_writer_commit(ink_file_writer *writer, ink_error *error);
 /* Accepts NULL. Without a commit the temporary file is removed. */
 void ink_file_writer_close(ink_file_writer *writer);
 
+/*
+ * Removes what writers of `path` that were killed left beside it, as far as that is possible. For
+ * files that are written again and again by a process that may be killed; no other is to begin
+ * writing them meanwhile.
+ */
+void ink_file_sweep(const char *path);
+
 /* ---- Mapping: a file of our own making, used in place and shared between processes. */
 
 typedef struct ink_mapping {

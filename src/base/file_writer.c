@@ -92,6 +92,7 @@ static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
     if (writer->descriptor < 0)
         return ink_file_fail_errno(error, writer->name, "create a file beside it");
     writer->created = true;
+    (void)flock(writer->descriptor, LOCK_EX | LOCK_NB); /* alive: see ink_file_sweep */
     return INK_OK;
 }
 

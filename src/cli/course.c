@@ -127,13 +127,14 @@ static void draw_grid(ink_buffer *out, const axis *x, const axis *y)
                           "\"/>\n<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
                           across(x, v), HEIGHT - BOTTOM, across(x, v), HEIGHT - BOTTOM + 5,
                           across(x, v), HEIGHT - BOTTOM + 20, v);
-    ink_buffer_format(out,
-                      "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"" FAINT_COLOR
-                      "\"/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step</text>\n"
-                      "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">loss, "
-                      "nats a token</text>\n",
-                      LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM,
-                      (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, (TOP + HEIGHT - BOTTOM) / 2);
+    ink_buffer_format(
+        out,
+        "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"" FAINT_COLOR
+        "\"/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step</text>\n"
+        "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">loss, "
+        "nats a token</text>\n",
+        LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, (LEFT + WIDTH - RIGHT) / 2,
+        HEIGHT - 14, (TOP + HEIGHT - BOTTOM) / 2);
 }
 
 static void draw_line(ink_buffer *out, const ink_series *series, const axis *x, const axis *y,
@@ -154,9 +155,9 @@ static void draw_line(ink_buffer *out, const ink_series *series, const axis *x, 
 static void draw_dots(ink_buffer *out, const ink_series *series, const axis *x, const axis *y)
 {
     for (size_t i = 0; series->n <= 100 && i < series->n; i++)
-        ink_buffer_format(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"" VALIDATION_COLOR
-                               "\"/>\n",
-                          across(x, series->points[i].step), down(y, series->points[i].value));
+        ink_buffer_format(
+            out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"" VALIDATION_COLOR "\"/>\n",
+            across(x, series->points[i].step), down(y, series->points[i].value));
 }
 
 /* What the lines are, with the last number of each. */
@@ -191,7 +192,8 @@ static void draw(ink_buffer *out, const ink_course *course, const char *title)
     ink_buffer_format(out,
                       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
                       "width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\" "
-                      "fill=\"" FAINT_COLOR "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n"
+                      "fill=\"" FAINT_COLOR
+                      "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n"
                       "<text x=\"%d\" y=\"22\" font-size=\"14\" font-weight=\"bold\" "
                       "fill=\"" INK_COLOR "\">",
                       WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);

@@ -63,7 +63,7 @@ static ink_exit teach(distilling *d, ink_lesson *lesson)
 {
     ink_bar bar;
     ink_error error = {0};
-    ink_training_result result;
+    ink_training_result result = {.first_step = 0};
     ink_status status = ink_lesson_begin(lesson, d->out, &error);
     if (status == INK_OK)
         status = create(d, lesson, &error);
@@ -81,7 +81,7 @@ static ink_exit teach(distilling *d, ink_lesson *lesson)
 static ink_exit train_alone(const distilling *d, const ink_lesson *taught)
 {
     ink_error error = {0};
-    ink_training_result result;
+    ink_training_result result = {.first_step = 0};
     ink_lesson *lesson = ink_lesson_new();
     if (!lesson)
         return ink_finish(INK_NO_MEMORY, &(ink_error){.message = ""});

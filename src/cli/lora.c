@@ -12,7 +12,7 @@ static ink_exit run(const ink_call *call, ink_lesson *lesson)
     ink_adapter_training wanted, *adapter = &wanted;
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_training *training = &lesson->training;
-    ink_training_result result;
+    ink_training_result result = {.first_step = 0};
     ink_adapter_training_init(adapter);
     training->batch = 1; /* what suits a model that is already good at something */
     training->rate = 2e-4f;

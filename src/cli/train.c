@@ -6,7 +6,8 @@
 static const char notes[] =
     "--text: names that end with .jsonl have one object a line: {\"text\"}, {\"prompt\",\n"
     "\"completion\"} or {\"messages\"}; only completions and answers are learned.\n"
-    "--vocabulary: how many tokens to learn from the texts, chars for their characters, or a model\n"
+    "--vocabulary: how many tokens to learn from the texts, chars for their characters, or a "
+    "model\n"
     "that has one. OUT.gguf.checkpoint keeps the state: the same command goes on from there, to\n"
     "the same weights. docs/training.md says more.";
 
@@ -51,7 +52,7 @@ static ink_status create(request *r, const ink_lesson *lesson, ink_error *error)
 static ink_exit train(request *r, ink_lesson *lesson, const char *out)
 {
     ink_error error = {0};
-    ink_training_result result;
+    ink_training_result result = {.first_step = 0};
     ink_status status = ink_lesson_begin(lesson, out, &error);
     if (status == INK_OK)
         status = create(r, lesson, &error);

@@ -36,8 +36,8 @@ static void format_header(char out[ROW_BYTES])
 {
     size_t used = 0;
     for (size_t i = 0; i < N_COLUMNS; i++)
-        used += (size_t)snprintf(out + used, ROW_BYTES - used, "%s%s", i ? "," : "",
-                                 columns[i].name);
+        used +=
+            (size_t)snprintf(out + used, ROW_BYTES - used, "%s%s", i ? "," : "", columns[i].name);
     (void)snprintf(out + used, ROW_BYTES - used, "\n");
 }
 
@@ -114,6 +114,7 @@ static ink_status begin_file(ink_train_log *log, ink_error *error)
     format_header(header);
     rewind(log->file);
     if (!fgets(row, sizeof row, log->file)) {
+        rewind(log->file);
         if (!log->json && (fputs(header, log->file) == EOF || fflush(log->file) != 0))
             return ink_fail(error, INK_IO, 0, "%s: could not be written: %s", log->path,
                             strerror(errno));

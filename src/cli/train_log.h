@@ -11,13 +11,13 @@
 #include "inkling.h"
 
 /* name, type (as printf), value in a report `r`; seconds are those of the rows before, too */
-#define INK_TRAIN_LOG_COLUMNS(X)                  \
-    X(step, "%.0f", (double)r->step)              \
-    X(tokens, "%.0f", (double)r->n_tokens)        \
-    X(loss, "%.6f", r->loss)                      \
-    X(validation_loss, "%.6f", r->validation_loss) \
-    X(rate, "%.6e", r->rate)                      \
-    X(gradient_norm, "%.6f", r->gradient_norm)    \
+#define INK_TRAIN_LOG_COLUMNS(X)                       \
+    X(step, "%.0f", (double)r->step)                   \
+    X(tokens, "%.0f", (double)r->n_tokens)             \
+    X(loss, "%.6f", r->loss)                           \
+    X(validation_loss, "%.6f", r->validation_loss)     \
+    X(rate, "%.6e", r->rate)                           \
+    X(gradient_norm, "%.6f", r->gradient_norm)         \
     X(tokens_per_second, "%.1f", r->tokens_per_second) \
     X(seconds, "%.3f", seconds)
 

@@ -69,12 +69,15 @@ static ink_status check_text(const char *path, ink_error *error)
 static ink_status check_files(ink_lesson *l, ink_error *error)
 {
     if (l->texts.n_texts == 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no text to learn from: name a --text");
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "there is no text to learn from: name a --text");
     for (size_t i = 0; i < l->texts.n_texts; i++)
         INK_TRY(check_text(l->texts.texts[i], error));
     INK_TRY(check_output(l->out, error));
-    if (l->plot_path)
+    if (l->plot_path) {
+        ink_file_sweep(l->plot_path);
         INK_TRY(check_output(l->plot_path, error));
+    }
     return l->log_path ? ink_train_log_open(&l->log, l->log_path, error) : INK_OK;
 }
 
@@ -115,11 +118,16 @@ static void summarize(const ink_lesson *l, const ink_training_result *r)
                r->last.best_validation_loss, exp(r->last.best_validation_loss));
 }
 
-ink_exit ink_lesson_end(ink_lesson *l, ink_status status, const ink_training_result *result,
-                        const ink_error *error)
+void ink_lesson_close(ink_lesson *l)
 {
     ink_train_progress_end(&l->progress);
     ink_train_log_close(&l->log);
+}
+
+ink_exit ink_lesson_end(ink_lesson *l, ink_status status, const ink_training_result *result,
+                        const ink_error *error)
+{
+    ink_lesson_close(l);
     if (status == INK_OK)
         summarize(l, result);
     if (status != INK_CANCELLED || l->step == 0)

@@ -32,20 +32,20 @@ typedef struct ink_lesson {
      .help = help_,                                                       \
      .low = (double)(low_),                                               \
      .high = (double)(high_)},
-#define INK_OPTION_TRAINING_TEXTS(lesson)                                                 \
-    {.name = "text",                                                                      \
-     .kind = INK_OPTION_TEXTS,                                                            \
-     .destination = &(lesson)->texts,                                                     \
-     .value = "FILE",                                                                     \
-     .help = "what to learn from: plain text, or .jsonl; may be given again"},            \
-        {.name = "precision",                                                             \
+#define INK_OPTION_TRAINING_TEXTS(lesson)                                                  \
+    {.name = "text",                                                                       \
+     .kind = INK_OPTION_TEXTS,                                                             \
+     .destination = &(lesson)->texts,                                                      \
+     .value = "FILE",                                                                      \
+     .help = "what to learn from: plain text, or .jsonl; may be given again"},             \
+        INK_OPTION_WORD("log", &(lesson)->log_path, "FILE",                                \
+                        "a row a step: CSV, or JSON where it ends with .jsonl"),           \
+        INK_OPTION_WORD("plot", &(lesson)->plot_path, "FILE.svg", "losses against steps"), \
+        {.name = "precision",                                                              \
          .kind = INK_OPTION_CHOICE,                                                        \
          .destination = &(lesson)->training.precision,                                     \
          .value = "f32|bf16",                                                              \
          .help = "of products with weights"},                                              \
-        INK_OPTION_WORD("log", &(lesson)->log_path, "FILE",                               \
-                        "a row a step: CSV, or JSON where it ends with .jsonl"),          \
-        INK_OPTION_WORD("plot", &(lesson)->plot_path, "FILE.svg", "losses against steps"), \
         INK_OPTION_THREADS(&(lesson)->training)
 
 /* Zeroed, with the defaults of training; ended by ink_lesson_free. NULL: out of memory. */
@@ -58,9 +58,12 @@ void ink_lesson_free(ink_lesson *lesson);
  */
 ink_status ink_lesson_begin(ink_lesson *lesson, const char *out, ink_error *error);
 
+/* The line of progress and the log end; to be called once, whether or not training succeeded. */
+void ink_lesson_close(ink_lesson *lesson);
+
 /*
- * What the command ends with, once training has. When it was broken off: how to go on. Else what
- * was learned, on standard output.
+ * Closes it. What the command ends with, once training has. When it was broken off: how to go on.
+ * Else what was learned, on standard output.
  */
 ink_exit ink_lesson_end(ink_lesson *lesson, ink_status status, const ink_training_result *result,
                         const ink_error *error);

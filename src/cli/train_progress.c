@@ -39,11 +39,9 @@ void ink_train_progress_show(ink_train_progress *progress, const ink_training_re
     bool terminal = ink_terminal_is(stderr), measured = !isnan(r->validation_loss);
     double now = ink_terminal_seconds();
     double interval = terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
-    progress->mean = progress->mean == 0
-                         ? r->loss
-                         : progress->mean + MEAN_WEIGHT * (r->loss - progress->mean);
-    if (!measured && r->step < r->steps && progress->shown > 0 &&
-        now - progress->shown < interval)
+    progress->mean =
+        progress->mean == 0 ? r->loss : progress->mean + MEAN_WEIGHT * (r->loss - progress->mean);
+    if (!measured && r->step < r->steps && progress->shown > 0 && now - progress->shown < interval)
         return;
     if (terminal)
         fputs("\r\033[K", stderr);

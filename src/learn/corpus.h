@@ -55,7 +55,8 @@ ink_status ink_corpus_extend(ink_corpus *corpus, const int32_t *tokens, size_t n
 
 /*
  * Once all documents are there: keeps `part` of the tokens apart, the end of each long document and
- * the last of the short ones, and begins the first epoch. BAD_ARGUMENT when there is nothing to learn from, or nothing was kept though part > 0.
+ * the last of the short ones, and begins the first epoch. BAD_ARGUMENT when there is nothing to
+ * learn from, or nothing was kept though part > 0.
  */
 ink_status ink_corpus_begin(ink_corpus *corpus, size_t n_context, float part, uint64_t seed,
                             ink_error *error);

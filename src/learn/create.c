@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/sha256.h"
 #include "learn/init.h"
 #include "learn/special_tokens.h"
@@ -252,6 +253,7 @@ ink_status ink_model_create(const char *out, const ink_creation *creation, ink_e
     maker m = {.creation = creation, .out = out};
     if (!creation->config)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "a new model needs a configuration");
+    ink_file_sweep(out);
     ink_arena_init(&m.arena, creation->allocator, MAX_METADATA_MEMORY);
     ink_status status = make(&m, error);
     ink_gguf_writer_free(m.writer);

@@ -21,8 +21,8 @@ typedef struct ink_record_counts {
  * Messages do not name file and line. LIMIT for a record that is longer than the context and is not
  * to be cut.
  */
-ink_status ink_corpus_add_record(ink_corpus *corpus, const ink_model *model, const ink_record *record,
-                          const ink_text_options *options, ink_record_counts *counts,
-                          ink_error *error);
+ink_status ink_corpus_add_record(ink_corpus *corpus, const ink_model *model,
+                                 const ink_record *record, const ink_text_options *options,
+                                 ink_record_counts *counts, ink_error *error);
 
 #endif

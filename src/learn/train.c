@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/size.h"
 #include "learn/checkpoint.h"
 #include "learn/teaching.h"
@@ -172,6 +173,9 @@ static ink_status go_on(run *r, ink_error *error)
 {
     bool found = false;
     r->state.best_loss = (double)INFINITY;
+    ink_file_sweep(r->out);
+    if (r->options->checkpoint)
+        ink_file_sweep(r->options->checkpoint);
     if (r->options->checkpoint)
         INK_TRY(ink_checkpoint_load(&r->trainer.optimizer, &r->state, r->options->checkpoint,
                                     &found, error));

@@ -19,10 +19,8 @@ const ink_arch *ink_arch_find(const char *name)
 const char *ink_role_untrainable(ink_role role)
 {
     static const char *const names[INK_N_WEIGHT_ROLES] = {
-        [INK_WEIGHT_ROUTER] = "experts",
-        [INK_WEIGHT_CONV] = "a convolution",
-        [INK_WEIGHT_SCAN_OUT] = "a recurrence",
-        [INK_WEIGHT_KV_A] = "latent attention",
+        [INK_WEIGHT_ROUTER] = "experts",        [INK_WEIGHT_CONV] = "a convolution",
+        [INK_WEIGHT_SCAN_OUT] = "a recurrence", [INK_WEIGHT_KV_A] = "latent attention",
         [INK_WEIGHT_SINKS] = "attention sinks",
     };
     return names[role];

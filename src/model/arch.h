@@ -33,11 +33,11 @@ typedef enum ink_expert_gate {
 } ink_expert_gate;
 
 /* Which biases a new model has; each has those of the one before, but norms and QKV. */
-#define INK_BIASES_TABLE(X)  \
-    X(NONE, "none")          \
-    X(QKV, "qkv")            \
-    X(NORMS, "norms")        \
-    X(ALL, "all")            \
+#define INK_BIASES_TABLE(X) \
+    X(NONE, "none")         \
+    X(QKV, "qkv")           \
+    X(NORMS, "norms")       \
+    X(ALL, "all")           \
     X(OUTPUT, "all and output")
 
 typedef enum ink_biases {
@@ -50,9 +50,9 @@ typedef enum ink_biases {
 /* What a new model has where lists and shapes leave it open, so that other engines take it too. */
 typedef struct ink_fresh {
     ink_biases biases;
-    bool fused_gate;   /* gate and up of a feed-forward are one matrix */
-    bool wide_norms;   /* queries and keys are normed over all heads together */
-    uint8_t with[6];   /* of the optional parts */
+    bool fused_gate; /* gate and up of a feed-forward are one matrix */
+    bool wide_norms; /* queries and keys are normed over all heads together */
+    uint8_t with[6]; /* of the optional parts */
 } ink_fresh;
 
 struct ink_hparams;

@@ -69,8 +69,8 @@ static ink_status read_records(const ink_allocator *allocator, void *context)
     const ink_log log = {.write = NULL};
     const ink_text_options options = {64, true, &log};
     INK_TRY(ink_model_open(
-        &model, p->out,
-        &(ink_model_options){.allocator = allocator, .load = INK_LOAD_VOCABULARY}, NULL));
+        &model, p->out, &(ink_model_options){.allocator = allocator, .load = INK_LOAD_VOCABULARY},
+        NULL));
     ink_corpus_init(&corpus, allocator);
     ink_status status = ink_corpus_add_file(&corpus, model, p->records, &options, NULL);
     assert_true(status != INK_OK || corpus.n_documents == 3);

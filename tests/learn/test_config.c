@@ -7,8 +7,8 @@
 #include <string.h>
 #include "learn/config.h"
 
-#define SMALL                                                                                     \
-    "\"context_length\": 32, \"embedding_length\": 16, \"block_count\": 2, "                      \
+#define SMALL                                                                \
+    "\"context_length\": 32, \"embedding_length\": 16, \"block_count\": 2, " \
     "\"feed_forward_length\": 24, \"attention.head_count\": 4"
 
 typedef struct reading {
@@ -38,8 +38,7 @@ static void refused(const char *text, ink_status status, const char *words)
 {
     reading r;
     read_bytes(&r, text, strlen(text));
-    if (r.status != status || !strstr(r.error.message, words) ||
-        !strstr(r.error.message, "c.json"))
+    if (r.status != status || !strstr(r.error.message, words) || !strstr(r.error.message, "c.json"))
         fail_msg("%s: status %d, \"%s\"; wanted %d, \"%s\"", text, (int)r.status, r.error.message,
                  (int)status, words);
     end_reading(&r);

@@ -11,8 +11,8 @@
 #include "model/part.h"
 #include "model/weights.h"
 
-#define SHAPE                                                                                     \
-    "\"context_length\": 16, \"embedding_length\": 32, \"block_count\": 2, "                      \
+#define SHAPE                                                                \
+    "\"context_length\": 16, \"embedding_length\": 32, \"block_count\": 2, " \
     "\"feed_forward_length\": 48, \"attention.head_count\": 4"
 
 typedef struct place {
@@ -29,8 +29,9 @@ static void write_config(const place *p, const char *json)
 static void place_init(place *p)
 {
     static const char text[] = "the cat sat on the mat, and the dog lay on the log; ";
-    static const char record[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello cat\"}, "
-                                 "{\"role\": \"assistant\", \"content\": \"Hello dog\"}]}\n";
+    static const char record[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello cat\"}, "
+        "{\"role\": \"assistant\", \"content\": \"Hello dog\"}]}\n";
     char many[20 * sizeof text] = "";
     for (int i = 0; i < 20; i++)
         memcpy(many + strlen(many), text, sizeof text);
@@ -46,8 +47,8 @@ static void place_init(place *p)
     ink_write_file(p->records, record, sizeof record - 1);
     write_config(p, "{\"architecture\": \"llama\", " SHAPE "}");
     p->texts[0] = p->text;
-    p->creation = (ink_creation){
-        .config = p->config, .vocabulary = "chars", .texts = p->texts, .n_texts = 1};
+    p->creation =
+        (ink_creation){.config = p->config, .vocabulary = "chars", .texts = p->texts, .n_texts = 1};
 }
 
 static void create(const place *p, const char *out)
@@ -175,9 +176,9 @@ static void weights_are_spread_as_asked(void **state)
 
 static bool can_be_made(const char *name)
 {
-    static const char *const others[] = {"bert",      "deepseek2", "falcon-h1", "gemma-embedding",
-                                         "gpt-oss",   "granitehybrid", "lfm2",  "lfm2moe",
-                                         "mamba2",    "nomic-bert", "qwen35",   "qwen35moe",
+    static const char *const others[] = {"bert",    "deepseek2",     "falcon-h1", "gemma-embedding",
+                                         "gpt-oss", "granitehybrid", "lfm2",      "lfm2moe",
+                                         "mamba2",  "nomic-bert",    "qwen35",    "qwen35moe",
                                          "qwen3moe"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(others[i], name) == 0)
@@ -228,10 +229,10 @@ static void generates(const char *path)
     generation.max_tokens = 3;
     generation.sampling.seed = 1;
     assert_int_equal(ink_tokenize(model, "the", 3, INK_SPECIAL_OPEN, &prompt, NULL), INK_OK);
-    assert_int_equal(
-        ink_session_new(&session, model, &(ink_session_options){.n_threads = 1}, NULL), INK_OK);
-    assert_int_equal(
-        ink_generate(session, prompt.ids, prompt.n_tokens, &generation, &result, NULL), INK_OK);
+    assert_int_equal(ink_session_new(&session, model, &(ink_session_options){.n_threads = 1}, NULL),
+                     INK_OK);
+    assert_int_equal(ink_generate(session, prompt.ids, prompt.n_tokens, &generation, &result, NULL),
+                     INK_OK);
     assert_true(result.n_tokens >= 1);
     ink_tokens_free(&prompt);
     ink_session_free(session);
@@ -340,9 +341,12 @@ static void what_cannot_be_made(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_for_a_seed),         cmocka_unit_test(what_is_there_is_left),
-        cmocka_unit_test(weights_are_spread_as_asked), cmocka_unit_test(every_architecture_learns),
-        cmocka_unit_test(vocabularies),                cmocka_unit_test(what_cannot_be_made),
+        cmocka_unit_test(the_same_for_a_seed),
+        cmocka_unit_test(what_is_there_is_left),
+        cmocka_unit_test(weights_are_spread_as_asked),
+        cmocka_unit_test(every_architecture_learns),
+        cmocka_unit_test(vocabularies),
+        cmocka_unit_test(what_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,9 @@ static void texts_end_with_an_end(void **state)
     fixture f;
     (void)state;
     fixture_init(&f, "300");
-    added(&f, "{\"text\": \"Yes.\", \"source\": 7}\r\n\n   \n{\"text\": \"n\\u00f6\", \"prompt\": null}");
+    added(
+        &f,
+        "{\"text\": \"Yes.\", \"source\": 7}\r\n\n   \n{\"text\": \"n\\u00f6\", \"prompt\": null}");
     assert_int_equal(f.corpus.n_documents, 2);
     expect_document(&f, 0, false, "Yes.<|endoftext|>");
     expect_document(&f, 0, true, "es.<|endoftext|>");
@@ -145,9 +147,11 @@ static void answers_alone_are_learned(void **state)
     (void)state;
     fixture_init(&f, "300");
     f.options.n_context = 200;
-    added(&f, "{\"messages\": [" TURN("system", "Be brief.") ", " TURN("user", "Hello?") ", "
-              TURN("assistant", "Yes.") ", " TURN("user", "Sure?") ", " TURN("assistant", "No.")
-              ", " TURN("user", "Well.") "]}");
+    added(&f,
+          "{\"messages\": [" TURN("system", "Be brief.") ", " TURN("user", "Hello?") ", " TURN(
+              "assistant",
+              "Yes.") ", " TURN("user", "Sure?") ", " TURN("assistant",
+                                                           "No.") ", " TURN("user", "Well.") "]}");
     assert_int_equal(f.corpus.n_documents, 1);
     expect_document(&f, 0, true, "Yes.<|im_end|>No.<|im_end|>");
     expect_document(&f, 0, false,
@@ -164,12 +168,12 @@ static void injections_stay_text(void **state)
     (void)state;
     fixture_init(&f, "300");
     f.options.n_context = 300;
-    added(&f, "{\"messages\": [" TURN("user", "a<|im_end|>b") ", "
-              TURN("assistant", "c<|im_end|>d<|endoftext|>") "], \"eos_token\": \"<|im_start|>\"}");
+    added(&f, "{\"messages\": [" TURN("user", "a<|im_end|>b") ", " TURN(
+                  "assistant", "c<|im_end|>d<|endoftext|>") "], \"eos_token\": \"<|im_start|>\"}");
     expect_document(&f, 0, true, "c<|im_end|>d<|endoftext|><|im_end|>");
     ink_tokens tokens = {0};
-    assert_int_equal(
-        ink_tokenize(f.model, "<|im_end|>", 10, INK_SPECIAL_PARSE, &tokens, NULL), INK_OK);
+    assert_int_equal(ink_tokenize(f.model, "<|im_end|>", 10, INK_SPECIAL_PARSE, &tokens, NULL),
+                     INK_OK);
     assert_int_equal(tokens.n_tokens, 1);
     size_t n = 0;
     for (size_t i = 0; i < f.corpus.n_tokens; i++)
@@ -183,10 +187,15 @@ static void injections_stay_text(void **state)
 
 static void long_ones_are_refused_or_cut(void **state)
 {
-    static const char text[] = "{\"messages\": [" TURN("user", "1") ", " TURN("assistant", "2") ", "
-        TURN("user", "3") ", " TURN("assistant", "456789abcdefghij") "]}\n"
-        "{\"prompt\": \"a\", \"completion\": \"b\"}\n"
-        "{\"prompt\": \"0123456789012345678901234567890123456789\", \"completion\": \"b\"}\n";
+    static const char text[] =
+        "{\"messages\": [" TURN("user", "1") ", " TURN("assistant", "2") ", " TURN(
+            "user",
+            "3") ", " TURN("assistant",
+                           "456789abcdefghij") "]}\n"
+                                               "{\"prompt\": \"a\", \"completion\": \"b\"}\n"
+                                               "{\"prompt\": "
+                                               "\"0123456789012345678901234567890123456789\", "
+                                               "\"completion\": \"b\"}\n";
     fixture f;
     (void)state;
     fixture_init(&f, "260");
@@ -209,8 +218,8 @@ static void what_fits_is_learned(void **state)
     fixture_init(&f, "260");
     f.options.cut = true;
     f.options.n_context = 32;
-    added(&f, "{\"messages\": [" TURN("user", "1") ", " TURN("assistant", "2345") ", "
-              TURN("user", "3") ", " TURN("assistant", "4") "]}\n");
+    added(&f, "{\"messages\": [" TURN("user", "1") ", " TURN("assistant", "2345") ", " TURN(
+                  "user", "3") ", " TURN("assistant", "4") "]}\n");
     assert_int_equal(f.n_warnings, 1);
     expect_document(&f, 0, true, "2345<|im_end|>");
     assert_int_equal(f.corpus.documents[0].n, 32);
@@ -229,7 +238,8 @@ static void what_is_wrong_is_named(void **state)
     refused(&f, "[]", INK_CORRUPT, "must be a JSON object, but is a list");
     refused(&f, "{\"text\": \"a\", \"messages\": []}", INK_CORRUPT, "several");
     refused(&f, "{\"text\": 1}", INK_CORRUPT, "\"text\" must be a string, but is a integer");
-    refused(&f, "{\"prompt\": \"a\"}", INK_CORRUPT, "\"completion\" must be a string, but is absent");
+    refused(&f, "{\"prompt\": \"a\"}", INK_CORRUPT,
+            "\"completion\" must be a string, but is absent");
     refused(&f, "{\"completion\": \"a\"}", INK_CORRUPT, "\"prompt\" must be");
     refused(&f, "{\"messages\": {}}", INK_CORRUPT, "array");
     refused(&f, "{\"messages\": []}", INK_CORRUPT, "array");
