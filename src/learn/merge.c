@@ -187,8 +187,6 @@ static ink_status open_all(merge *m, const char *in, ink_error *error)
 {
     const ink_merging *o = m->options;
     INK_TRY(choose_type(m, error));
-    if (o->n_adapters == 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no adapter to merge");
     INK_TRY(ink_model_open(
         &m->model, in,
         &(ink_model_options){
@@ -205,6 +203,8 @@ ink_status ink_merge_adapters(const char *in, const char *out, const ink_merging
                               ink_error *error)
 {
     merge m = {.options = merging};
+    if (merging->n_adapters == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no adapter to merge");
     ink_status status = open_all(&m, in, error);
     if (status == INK_OK)
         status = write_all(&m, out, error);

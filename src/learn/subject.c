@@ -107,8 +107,9 @@ static ink_status list_adapter(ink_subject *subject, ink_error *error)
                                           .seed = subject->seed},
                          error));
     const ink_lora *lora = subject->lora;
+    size_t n = 2 * lora->n_pairs; /* at most a few for each of INK_MAX_LAYERS */
     subject->parameters.all =
-        ink_new(subject->model->allocator, 2 * lora->n_pairs, sizeof *subject->parameters.all);
+        ink_new(subject->model->allocator, n, sizeof *subject->parameters.all);
     if (!subject->parameters.all)
         return ink_fail_memory(error, "the list of what is trained");
     for (size_t i = 0; i < lora->n_pairs; i++) {

@@ -185,8 +185,9 @@ static ink_status read_matrix(const reader *r, const ink_gguf_tensor *tensor,
     const ink_allocator *allocator = r->model->allocator;
     void *blocks = ink_resize(allocator, NULL, (size_t)tensor->n_bytes, 1);
     float *rows = (float *)(uintptr_t)matrix->data, *values = rows;
+    size_t n = matrix->n_rows * matrix->k; /* as many floats as ink_lora_place has made room for */
     if (matrix->packed)
-        values = ink_resize(allocator, NULL, matrix->n_rows, matrix->k * sizeof *values);
+        values = ink_resize(allocator, NULL, n, sizeof *values);
     ink_status status = blocks && values ? decode(r, tensor, matrix, blocks, values)
                                          : ink_fail_memory(r->error, "reading an adapter");
     if (status == INK_OK && matrix->packed)
