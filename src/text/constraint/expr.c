@@ -191,6 +191,8 @@ static ink_expr join(ink_grammar *grammar, ink_expr_kind kind, size_t base)
     ink_expr universe = ink_grammar_intern(grammar, INK_EXPR_IS_NOT, INK_EXPR_FAIL, 0, 0);
     if (grammar->status != INK_OK)
         return INK_EXPR_FAIL;
+    if (grammar->stack.n == base)
+        return kind == INK_EXPR_IS_ALT ? INK_EXPR_FAIL : universe;
     ink_expr *items = grammar->stack.items + base, result;
     size_t n = grammar->stack.n - base;
     grammar->work += n;
