@@ -1,32 +1,73 @@
 #!/bin/sh
-# Instructions per generated token on a processor of another kind: counted by a plugin of qemu's user-mode emulation, so the
-# same figure comes out every time. Two runs, token after token, one of which goes eight further: loading is in both.
+# Instructions per token on a processor of another kind: counted by a plugin of qemu's user-mode emulation, so the same figure
+# comes out every time. Always two runs and their difference, so that loading, packing and what is done once are in neither:
+# a generated token is one of eight that come after two; a token of a prompt is one of 64 that come after 64.
 #
 #   instructions.sh TARGET MODEL [INK_CPU...]      for instance: instructions.sh aarch64 model.gguf neon dotprod i8mm
+#   instructions.sh TARGET --command FEW MANY N    any other program: the difference of two commands, over N tokens
 #
-# Wants build/cross-TARGET (make cross TARGETS=...). qemu's static builds have no plugins: this needs Debian's qemu-user.
+# The second counts a peer the same way, for instance one that reads a prompt of so many tokens and generates so many:
+#   instructions.sh aarch64 --command 'peer model.gguf 2 0' 'peer model.gguf 2 8' 8
+#
+# Wants build/cross-TARGET (make cross TARGETS=...), or in the second form a program that is linked statically or finds its
+# libraries in the cross compiler's folder. qemu's static builds have no plugins: this needs Debian's qemu-user.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/target.sh
 . "$root/scripts/target.sh"
 read_target "$1"
-build=$root/build/cross-$1 model=$2
-shift 2
+build=$root/build/cross-$1
+shift
 command -v "qemu-$qemu" >/dev/null 2>&1 || {
     echo "qemu-$qemu is missing (Debian: qemu-user)" >&2
     exit 1
 }
+mkdir -p "$build"
 plugin=$build/count_instructions.so
 cc -std=c11 -O2 -shared -fPIC -o "$plugin" "$root/bench/count_instructions.c"
 
-# run ISA TOKENS: what the whole program executed
-run()
+# count COMMAND...: what the whole program executed. A program that fails is an error, not a small number.
+count()
 {
-    INK_CPU=$1 "qemu-$qemu" -L "/usr/$triplet" -plugin "$plugin" "$build/inkling" logits "$model" --tokens "$2" \
-        --threads 1 --batch 1 --out /dev/null 2>&1 >/dev/null | sed -n 's/^instructions //p'
+    output=$("qemu-$qemu" -L "/usr/$triplet" -plugin "$plugin" "$@" 2>&1 >/dev/null) || {
+        echo "$output" >&2
+        return 1
+    }
+    echo "$output" | sed -n 's/^instructions //p'
 }
 
+# per_token FEW MANY N
+per_token()
+{
+    echo "$1 $2 $3" | awk '{ printf "%.2f", ($2 - $1) / $3 / 1e6 }'
+}
+
+# ids N
+ids()
+{
+    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%d ", 1 + i * 7 % 200 }'
+}
+
+# run ISA BATCH TOKENS
+run()
+{
+    INK_CPU=$1 count "$build/inkling" logits "$model" --tokens "$(ids "$3")" --threads 1 --batch "$2" --out -
+}
+
+if [ "$1" = --command ]; then
+    # shellcheck disable=SC2086 # words on purpose
+    few=$(count $2) many=$(count $3)
+    echo "$(per_token "$few" "$many" "$4") million instructions a token"
+    exit
+fi
+model=$1
+shift
 for isa in "${@:-c}"; do
-    few=$(run "$isa" '1 2') many=$(run "$isa" '1 2 3 4 5 6 7 8 9 10')
-    echo "$isa $few $many" | awk '{ printf "%-8s %10.2f million instructions a token\n", $1, ($3 - $2) / 8e6 }'
+    few=$(run "$isa" 1 2)
+    many=$(run "$isa" 1 10)
+    generated=$(per_token "$few" "$many" 8)
+    few=$(run "$isa" 64 64)
+    many=$(run "$isa" 64 128)
+    echo "$isa $generated $(per_token "$few" "$many" 64)" |
+        awk '{ printf "%-8s %8.2f million instructions a generated token, %8.2f a token of a prompt\n", $1, $2, $3 }'
 done

@@ -146,7 +146,7 @@ static void write_tensors(const ink_rewrite *rewrite, ink_gguf_writer *writer, c
         if (!is(rewrite->drop_tensor, ink_gguf_get_tensor(gguf, i)))
             write_tensor(rewrite, writer, gguf, ink_gguf_get_tensor(gguf, i));
     if (rewrite->add_tensor)
-        write_zeros(writer, added[0] * (added[1] ? added[1] : 1));
+        write_zeros(writer, (size_t)(added[0] * (added[1] ? added[1] : 1)));
 }
 
 void ink_rewrite_model(const ink_rewrite *rewrite, const char *path)

@@ -53,7 +53,7 @@ static void add_merges(small *vocab, bool shuffled, char texts[N_MADE][40],
             (void)snprintf(merges[n++], 44, "%.*s %s", (int)at, texts[i], texts[i] + at);
     for (size_t i = n; shuffled && i > 1; i--) {
         char swapped[44];
-        size_t other = ink_test_random(seed) % i;
+        size_t other = (size_t)(ink_test_random(seed) % i);
         memcpy(swapped, merges[i - 1], sizeof swapped);
         memcpy(merges[i - 1], merges[other], sizeof swapped);
         memcpy(merges[other], swapped, sizeof swapped);
@@ -99,7 +99,7 @@ static size_t merge_slowly(const ink_vocab *vocab, const char *word, piece *piec
 /* A random word, a repetitive one in its second half. */
 static void make_word(char *word, uint64_t *seed)
 {
-    size_t period = 1 + ink_test_random(seed) % 5;
+    size_t period = 1 + (size_t)(ink_test_random(seed) % 5);
     for (size_t i = 0; i < WORD_BYTES; i++)
         word[i] = i < WORD_BYTES / 2 + period ? letters[ink_test_random(seed) % N_LETTERS]
                                               : word[i - period];

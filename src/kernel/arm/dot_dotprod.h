@@ -16,17 +16,17 @@ TEMPLATE int32x4_t dot_lane(int32x4_t sum, int8x16_t codes, int8x16_t x, int lan
 }
 
 /* Adds units first .. first + n to the sums of each column. */
-TEMPLATE void sum_units(expander f, int32x4_t sum[MAX_COLS][QUARTERS], const meeting *g, int first,
-                        int n, int n_cols)
+TEMPLATE void sum_units(expander f, int32x4_t sum[MAX_COLS][QUARTERS], meeting *g, int first, int n,
+                        int n_cols)
 {
     foreach (i, n) {
-        const int unit = first + i;
-        foreach (q, f.n_quarters) {
-            const int8x16_t codes = f.code(g->at, unit, q);
-            foreach (c, n_cols) {
-                const int8x16_t x = vld1q_s8(g->x[c]->q + unit / 4 * 16);
-                sum[c][q] = dot_lane(sum[c][q], codes, x, unit % 4);
-            }
+        const int unit = unit_at(f.traits, first + i);
+        int8x16_t codes[QUARTERS];
+        f.code(codes, &g->at, unit);
+        foreach (c, n_cols) {
+            const int8x16_t x = vld1q_s8(g->x[c]->q + unit / 4 * 16);
+            foreach (q, f.n_quarters)
+                sum[c][q] = dot_lane(sum[c][q], codes[q], x, unit % 4);
         }
     }
 }

@@ -19,10 +19,22 @@ TEMPLATE int run_of(int largest, int n)
     return run;
 }
 
-TEMPLATE int8x16_t broadcast4(const int8_t *x)
+TEMPLATE int8x16_t broadcast_lane(int8x16_t x, int lane)
 {
+    int32x4_t fours = vreinterpretq_s32_s8(x);
+    return vreinterpretq_s8_s32(lane == 0   ? vdupq_laneq_s32(fours, 0)
+                                : lane == 1 ? vdupq_laneq_s32(fours, 1)
+                                : lane == 2 ? vdupq_laneq_s32(fours, 2)
+                                            : vdupq_laneq_s32(fours, 3));
+}
+
+/* The four activations of a unit, everywhere. Registers hold those of one column, not of more. */
+TEMPLATE int8x16_t broadcast4(const ink_q8 *x, int unit, int n_cols)
+{
+    if (n_cols == 1)
+        return broadcast_lane(vld1q_s8(x->q + unit / 4 * 16), unit % 4);
     int32_t four;
-    memcpy(&four, x, sizeof four);
+    memcpy(&four, x->q + 4 * unit, sizeof four);
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
 }
 
@@ -51,17 +63,19 @@ TEMPLATE void widen_sums(pair_sums *sum, bool is_first)
 }
 
 /* Adds units first .. first + n to the sums of each column. */
-TEMPLATE void sum_units(expander f, int32x4_t sum[MAX_COLS][QUARTERS], const meeting *g, int first,
-                        int n, int n_cols)
+TEMPLATE void sum_units(expander f, int32x4_t sum[MAX_COLS][QUARTERS], meeting *g, int first, int n,
+                        int n_cols)
 {
     const int run = run_of(f.traits.largest, n);
     pair_sums pairs[MAX_COLS][QUARTERS];
     foreach (i, n) {
-        const int unit = first + i;
-        foreach (q, f.n_quarters) {
-            const int8x16_t codes = f.code(g->at, unit, q);
-            foreach (c, n_cols) {
-                add_unit(&pairs[c][q], codes, broadcast4(g->x[c]->q + 4 * unit), i % run == 0);
+        const int unit = unit_at(f.traits, first + i);
+        int8x16_t codes[QUARTERS];
+        f.code(codes, &g->at, unit);
+        foreach (c, n_cols) {
+            const int8x16_t x = broadcast4(g->x[c], unit, n_cols);
+            foreach (q, f.n_quarters) {
+                add_unit(&pairs[c][q], codes[q], x, i % run == 0);
                 if (i % run == run - 1)
                     widen_sums(&pairs[c][q], i < run);
             }

@@ -8,11 +8,11 @@
 #include "kernel/arm/expander_neon.h"
 
 /* Every byte of a block is in the tile once per row. */
-#define FIELD(at, type, member) ((at).block + INK_TILE_ROWS * offsetof(type, member))
+#define FIELD(at, type, member) ((at)->block + INK_TILE_ROWS * offsetof(type, member))
 
 /*
- * A pointer of its own for what follows it: an instruction that loads two registers reaches no
- * further than 1 KiB, and compilers count from the begin of a block (Q6_K: 6 % more of all).
+ * A pointer that compilers know nothing of. The instruction that loads four registers moves its
+ * pointer for nothing, but cannot add an offset to it, and that is what compilers would make of it.
  */
 TEMPLATE const uint8_t *from_here(const uint8_t *p)
 {
@@ -20,13 +20,17 @@ TEMPLATE const uint8_t *from_here(const uint8_t *p)
     return p;
 }
 
-/* Four rows of a field's unit of 4 bytes; 16 rows of one of a byte. */
-TEMPLATE uint8x16_t unit4(const uint8_t *field, int unit, int quarter)
+/* The next unit of 4 bytes of a field, 16 rows; number 0 is at `start`. */
+TEMPLATE uint8x16x4_t next_unit(const uint8_t **next, int number, const uint8_t *start)
 {
-    const uint8_t *run = from_here(field + UNIT_BYTES * N_UNITS * (unit / N_UNITS));
-    return vld1q_u8(run + UNIT_BYTES * (unit % N_UNITS) + 16 * quarter);
+    if (number == 0)
+        *next = from_here(start);
+    uint8x16x4_t unit = vld1q_u8_x4(*next);
+    *next = from_here(*next + UNIT_BYTES);
+    return unit;
 }
 
+/* Sixteen rows of a field's unit of a byte. */
 TEMPLATE uint8x16_t unit1(const uint8_t *field, int unit)
 {
     return vld1q_u8(field + INK_TILE_ROWS * unit);
@@ -61,27 +65,23 @@ TEMPLATE uint8x16_t take_bits(uint8x16_t v, int at, int n)
     return at + n == 8 ? v : mask_bits(v, (1 << n) - 1);
 }
 
-/* The lowest n bits of `low`, and `high` above them: n is 4 or 2. */
-TEMPLATE uint8x16_t insert_above(uint8x16_t low, uint8x16_t high, int n)
-{
-    return n == 4 ? vsliq_n_u8(low, high, 4) : vsliq_n_u8(low, high, 2);
-}
-
-/* The highest n bits of `low`, moved down, in place of the lowest bits of `high`. */
-TEMPLATE uint8x16_t insert_below(uint8x16_t low, uint8x16_t high, int n)
-{
-    return n == 4 ? vsriq_n_u8(high, low, 4) : vsriq_n_u8(high, low, 6);
-}
-
-/* n_low bits of `low` from bit low_at, and above them n_high bits of `high` from high_at. */
+/*
+ * n_low bits of `low` from bit low_at, and above them n_high bits of `high` from high_at. Inserting
+ * overwrites a register, which is one made here: of four that were loaded at once compilers make a
+ * copy first.
+ */
 TEMPLATE uint8x16_t join_bits(uint8x16_t low, int low_at, int n_low, uint8x16_t high, int high_at,
                               int n_high)
 {
-    const bool is_top = low_at + n_low == 8;
+    const int low_mask = (1 << n_low) - 1, mask = (1 << (n_low + n_high)) - 1;
+    const bool in_place = high_at == n_low;
     uint8x16_t joined =
-        is_top ? insert_below(low, move_bits(high, high_at, n_low), n_low)
-               : insert_above(move_bits(low, low_at, 0), move_bits(high, high_at, 0), n_low);
-    return high_at + n_high == 8 ? joined : mask_bits(joined, (1 << (n_low + n_high)) - 1);
+        in_place ? mask_bits(high, mask - low_mask) : move_bits(high, high_at, n_low);
+    if (low_at + n_low < 8)
+        joined = vbslq_u8(vdupq_n_u8((uint8_t)low_mask), move_bits(low, low_at, 0), joined);
+    else
+        joined = n_low == 4 ? vsriq_n_u8(joined, low, 4) : vsriq_n_u8(joined, low, 6);
+    return in_place || high_at + n_high == 8 ? joined : mask_bits(joined, mask);
 }
 
 TEMPLATE int8x16_t as_codes(uint8x16_t v)
@@ -89,35 +89,59 @@ TEMPLATE int8x16_t as_codes(uint8x16_t v)
     return vreinterpretq_s8_u8(v);
 }
 
-TEMPLATE int8x16_t look_up(const int8_t table[16], uint8x16_t nibbles)
-{
-    return vqtbl1q_s8(vld1q_s8(table), nibbles);
-}
-
 /* Sixteen bytes of nibbles hold 32 values: units 0..3 are low halves, 4..7 high ones. */
-TEMPLATE uint8x16_t nibbles_of_32(const uint8_t *field, int unit, int quarter)
+TEMPLATE void nibbles_of_32(int8x16_t out[QUARTERS], place *at, int unit, const uint8_t *field)
 {
-    return take_bits(unit4(field, unit % 4, quarter), unit < 4 ? 0 : 4, 4);
+    if (unit < 4)
+        at->held_low = next_unit(&at->low, unit, field);
+    foreach (q, QUARTERS)
+        out[q] = as_codes(take_bits(at->held_low.val[q], unit < 4 ? 0 : 4, 4));
 }
 
 /* Bit `unit` of each spread byte is the fifth bit. */
-TEMPLATE uint8x16_t fives_of_32(const uint8_t *field, const uint8_t *spread, int unit, int quarter)
+TEMPLATE void fives_of_32(int8x16_t out[QUARTERS], place *at, int unit, const uint8_t *field,
+                          const uint8_t *spread)
 {
-    return join_bits(unit4(field, unit % 4, quarter), unit < 4 ? 0 : 4, 4,
-                     unit4(spread, 0, quarter), unit, 1);
+    if (unit == 0)
+        at->held_high = next_unit(&at->high, 0, spread);
+    if (unit < 4)
+        at->held_low = next_unit(&at->low, unit, field);
+    foreach (q, QUARTERS)
+        out[q] = as_codes(
+            join_bits(at->held_low.val[q], unit < 4 ? 0 : 4, 4, at->held_high.val[q], unit, 1));
+}
+
+TEMPLATE void look_up(int8x16_t codes[QUARTERS], const int8_t table[16])
+{
+    foreach (q, QUARTERS)
+        codes[q] = vqtbl1q_s8(vld1q_s8(table), vreinterpretq_u8_s8(codes[q]));
 }
 
 /* ---- Scales: of blocks that begin with d, or with d and m. */
 
-TEMPLATE void scales_d(row_scales *out, place at)
+TEMPLATE void heads_d(row_heads *out, const uint8_t *block)
 {
-    halves(out->d, at.block);
+    halves(out->d, block);
 }
 
-TEMPLATE void scales_d_m(row_scales *out, place at)
+TEMPLATE void heads_d_m(row_heads *out, const uint8_t *block)
 {
-    halves(out->d, at.block);
-    halves(out->m[0], FIELD(at, ink_block_q4_1, m));
+    halves(out->d, block);
+    halves(out->m, block + INK_TILE_ROWS * offsetof(ink_block_q4_1, m));
+}
+
+TEMPLATE void scales_d(row_scales *out, const row_heads *heads, const place *at)
+{
+    (void)at;
+    foreach (q, QUARTERS)
+        out->d[q] = heads->d[q];
+}
+
+TEMPLATE void scales_d_m(row_scales *out, const row_heads *heads, const place *at)
+{
+    scales_d(out, heads, at);
+    foreach (q, QUARTERS)
+        out->m[0][q] = heads->m[q];
 }
 
 /* Integers of 16 rows, four to a register. */
@@ -131,10 +155,10 @@ TEMPLATE void widen_bytes(uint32x4_t out[QUARTERS], uint8x16_t bytes)
 }
 
 /* 2^(e - 128) by its bits: normal from e = 2 on, below that one bit of a subnormal's fraction. */
-TEMPLATE void scales_mxfp4(row_scales *out, place at)
+TEMPLATE void heads_mxfp4(row_heads *out, const uint8_t *block)
 {
     uint32x4_t exponent[QUARTERS];
-    widen_bytes(exponent, unit1(at.block, 0));
+    widen_bytes(exponent, unit1(block, 0));
     foreach (q, QUARTERS) {
         const uint32x4_t e = exponent[q];
         uint32x4_t normal = vshlq_n_u32(vsubq_u32(e, vdupq_n_u32(1)), 23);
@@ -146,41 +170,43 @@ TEMPLATE void scales_mxfp4(row_scales *out, place at)
 
 /* ---- Codes. */
 
-TEMPLATE int8x16_t code_q8_0(place at, int unit, int quarter)
+TEMPLATE void code_q8_0(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return as_codes(unit4(FIELD(at, ink_block_q8_0, q), unit, quarter));
+    uint8x16x4_t codes = next_unit(&at->low, unit, FIELD(at, ink_block_q8_0, q));
+    foreach (q, QUARTERS)
+        out[q] = as_codes(codes.val[q]);
 }
 
-TEMPLATE int8x16_t code_q4_0(place at, int unit, int quarter)
+TEMPLATE void code_q4_0(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return as_codes(nibbles_of_32(FIELD(at, ink_block_q4_0, q), unit, quarter));
+    nibbles_of_32(out, at, unit, FIELD(at, ink_block_q4_0, q));
 }
 
-TEMPLATE int8x16_t code_q4_1(place at, int unit, int quarter)
+TEMPLATE void code_q4_1(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return as_codes(nibbles_of_32(FIELD(at, ink_block_q4_1, q), unit, quarter));
+    nibbles_of_32(out, at, unit, FIELD(at, ink_block_q4_1, q));
 }
 
-TEMPLATE int8x16_t code_q5_0(place at, int unit, int quarter)
+TEMPLATE void code_q5_0(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return as_codes(
-        fives_of_32(FIELD(at, ink_block_q5_0, q), FIELD(at, ink_block_q5_0, high), unit, quarter));
+    fives_of_32(out, at, unit, FIELD(at, ink_block_q5_0, q), FIELD(at, ink_block_q5_0, high));
 }
 
-TEMPLATE int8x16_t code_q5_1(place at, int unit, int quarter)
+TEMPLATE void code_q5_1(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return as_codes(
-        fives_of_32(FIELD(at, ink_block_q5_1, q), FIELD(at, ink_block_q5_1, high), unit, quarter));
+    fives_of_32(out, at, unit, FIELD(at, ink_block_q5_1, q), FIELD(at, ink_block_q5_1, high));
 }
 
-TEMPLATE int8x16_t code_iq4_nl(place at, int unit, int quarter)
+TEMPLATE void code_iq4_nl(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return look_up(ink_codes_iq4, nibbles_of_32(FIELD(at, ink_block_iq4_nl, q), unit, quarter));
+    nibbles_of_32(out, at, unit, FIELD(at, ink_block_iq4_nl, q));
+    look_up(out, ink_codes_iq4);
 }
 
-TEMPLATE int8x16_t code_mxfp4(place at, int unit, int quarter)
+TEMPLATE void code_mxfp4(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    return look_up(ink_codes_mxfp4, nibbles_of_32(FIELD(at, ink_block_mxfp4, q), unit, quarter));
+    nibbles_of_32(out, at, unit, FIELD(at, ink_block_mxfp4, q));
+    look_up(out, ink_codes_mxfp4);
 }
 
 #endif

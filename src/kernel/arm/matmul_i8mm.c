@@ -40,11 +40,26 @@ TEMPLATE int32x4_t scale_pair(const int32_t *values, int pair)
     return pair % 2 ? vzip2q_s32(four, four) : vzip1q_s32(four, four);
 }
 
-TEMPLATE float32x4_t column_pair(float first, float second)
+/* What two columns have besides their codes, each twice: d, sum[0], sum[1]. */
+typedef struct column_pair {
+    float32x4_t d, sum[2];
+} column_pair;
+
+_Static_assert(offsetof(ink_q8, sum) == offsetof(ink_q8, d) + sizeof(float) &&
+                   offsetof(ink_q8, isum) == offsetof(ink_q8, d) + 3 * sizeof(float),
+               "four registers' worth from d on");
+
+TEMPLATE float32x4_t twice(float32x2_t two)
 {
-    const float pair[2] = {first, second};
-    float32x2_t two = vld1_f32(pair);
     return vcombine_f32(two, two);
+}
+
+TEMPLATE column_pair read_pair(const ink_q8 *first, const ink_q8 *second)
+{
+    float32x4_t a = vld1q_f32(&first->d), b = vld1q_f32(&second->d);
+    float32x4_t begin = vzip1q_f32(a, b), end = vzip2q_f32(a, b);
+    return (column_pair){twice(vget_low_f32(begin)),
+                         {twice(vget_high_f32(begin)), twice(vget_low_f32(end))}};
 }
 
 /* Half a group of all columns: 16 of k, eight at a time. */
@@ -58,12 +73,12 @@ TEMPLATE void sum_half(square_sums sum, const panel_half *w, const columns *g, i
         x[c][0] = vreinterpretq_s8_s64(vtrn1q_s64(first, second));
         x[c][1] = vreinterpretq_s8_s64(vtrn2q_s64(first, second));
     }
-    foreach (i, 2)
-        foreach (r, ROW_PAIRS) {
-            int8x16_t codes = vld1q_s8(w->code[2 * half + i] + 16 * r);
+    foreach (i, 2) {
+        int8x16x4_t codes = vld1q_s8_x4(w->code[2 * half + i]);
+        foreach (r, ROW_PAIRS)
             foreach (c, n_pairs)
-                sum[c][r] = vmmlaq_s32(sum[c][r], codes, x[c][i]);
-        }
+                sum[c][r] = vmmlaq_s32(sum[c][r], codes.val[r], x[c][i]);
+    }
 }
 
 TEMPLATE void clear_sums(square_sums sum, int n_pairs)
@@ -95,16 +110,14 @@ TEMPLATE void sum_group(bool is_scaled, square_sums sum, const panel_half *w, co
 TEMPLATE void add_scaled(ink_group_kind kind, float32x4_t acc[ROW_PAIRS], const panel_half *w,
                          const int32x4_t sum[ROW_PAIRS], const ink_q8 *a, const ink_q8 *b)
 {
-    const float32x4_t d = column_pair(a->d, b->d);
-    const float32x4_t sum0 = column_pair(a->sum[0], b->sum[0]);
-    const float32x4_t sum1 = column_pair(a->sum[1], b->sum[1]);
+    const column_pair x = read_pair(a, b);
     foreach (r, ROW_PAIRS) {
-        acc[r] = vfmaq_f32(acc[r], vmulq_f32(row_pair(w->d, r), d), vcvtq_f32_s32(sum[r]));
+        acc[r] = vfmaq_f32(acc[r], vmulq_f32(row_pair(w->d, r), x.d), vcvtq_f32_s32(sum[r]));
         if (kind == INK_GROUP_M32)
-            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[0], r), vaddq_f32(sum0, sum1));
+            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[0], r), vaddq_f32(x.sum[0], x.sum[1]));
         if (kind == INK_GROUP_M16) {
-            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[0], r), sum0);
-            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[1], r), sum1);
+            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[0], r), x.sum[0]);
+            acc[r] = vfmaq_f32(acc[r], row_pair(w->more.m[1], r), x.sum[1]);
         }
     }
 }

@@ -18,16 +18,26 @@ TEMPLATE void put_codes(panel_half *half, int pair, int quarter, int8x16_t first
     vst1q_s8(half->code[pair] + 4 * HALF_ROWS + 16 * quarter, second);
 }
 
-TEMPLATE int8x16_t code_panel(place at, int unit, int quarter)
+/* Two units of eight rows are as one of sixteen. */
+TEMPLATE void code_panel(int8x16_t out[QUARTERS], place *at, int unit)
 {
-    const panel_half *half = (const panel_half *)(const void *)at.block;
-    return vld1q_s8(half->code[0] + 4 * HALF_ROWS * unit + 16 * quarter);
+    const panel_half *half = (const panel_half *)(const void *)at->block;
+    if (unit % 2 == 0)
+        at->held_low = next_unit(&at->low, unit / 2, (const uint8_t *)half->code);
+    foreach (q, HALF_QUARTERS)
+        out[q] = as_codes(at->held_low.val[unit % 2 * HALF_QUARTERS + q]);
+}
+
+TEMPLATE void heads_panel(row_heads *out, const uint8_t *block)
+{
+    (void)out, (void)block;
 }
 
 /* What a kind of panel does not have is loaded here too, and dropped by the compiler. */
-TEMPLATE void scales_panel(row_scales *out, place at)
+TEMPLATE void scales_panel(row_scales *out, const row_heads *heads, const place *at)
 {
-    const panel_half *half = (const panel_half *)(const void *)at.block;
+    const panel_half *half = (const panel_half *)(const void *)at->block;
+    (void)heads;
     foreach (q, HALF_QUARTERS) {
         out->d[q] = vld1q_f32(half->d + QUARTER * q);
         foreach (i, 2) {
@@ -47,6 +57,7 @@ TEMPLATE void scales_panel(row_scales *out, place at)
     static const expander expand_panel_##name = {                                         \
         .traits = {.largest = largest_, .is_scaled = scaled_, .kind = INK_GROUP_##kind_}, \
         .code = code_panel,                                                               \
+        .heads = heads_panel,                                                             \
         .scales = scales_panel,                                                           \
         .shift = no_shift,                                                                \
         .block_bytes = sizeof(panel_half),                                                \

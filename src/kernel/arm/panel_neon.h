@@ -59,11 +59,11 @@ TEMPLATE bool folds(expander f)
     return f.traits.is_scaled && f.traits.kind == INK_GROUP_M16;
 }
 
-TEMPLATE int8x16_t signed_codes(expander f, const row_scales *scales, place at, int unit, int q)
+TEMPLATE int8x16_t signed_code(expander f, const row_scales *scales, int group, int unit, int q,
+                               uint8x16_t code)
 {
-    uint8x16_t code = vreinterpretq_u8_s8(f.code(at, unit, q));
-    if (f.shift(at.group))
-        code = move_bits(code, f.shift(at.group), 0);
+    if (f.shift(group))
+        code = move_bits(code, f.shift(group), 0);
     if (folds(f)) {
         int32x4_t four = vmulq_n_s32(scales->scale[unit / (N_UNITS / 2)][q], 0x01010101);
         return vmulq_s8(as_codes(code), vreinterpretq_s8_s32(four));
@@ -71,6 +71,25 @@ TEMPLATE int8x16_t signed_codes(expander f, const row_scales *scales, place at, 
     if (f.traits.offset)
         return vsubq_s8(as_codes(code), vdupq_n_s8((int8_t)f.traits.offset));
     return as_codes(code);
+}
+
+/* Four units, which are two pairs: as they come, 0 1 2 3 or 0 4 1 5. */
+TEMPLATE void put_units(expander f, panel_half *const halves[2], const row_scales *scales,
+                        place *at, int first)
+{
+    int8x16_t code[4][QUARTERS];
+    const int second = f.traits.is_halved ? 1 : 2, next = f.traits.is_halved ? 2 : 1;
+    foreach (i, 4) {
+        const int unit = unit_at(f.traits, first + i);
+        f.code(code[i], at, unit);
+        foreach (q, QUARTERS)
+            code[i][q] =
+                signed_code(f, scales, at->group, unit, q, vreinterpretq_u8_s8(code[i][q]));
+    }
+    foreach (q, QUARTERS)
+        foreach (p, 2)
+            put_codes(halves[q / HALF_QUARTERS], unit_at(f.traits, first + p * second) / 2,
+                      q % HALF_QUARTERS, code[p * second][q], code[p * second + next][q]);
 }
 
 TEMPLATE void put_scales(expander f, panel_half *half, const row_scales *scales, int q)
@@ -89,21 +108,20 @@ TEMPLATE void put_scales(expander f, panel_half *half, const row_scales *scales,
 TEMPLATE void unpack_blocks(expander f, panel_half *halves, const uint8_t *block, size_t n_blocks)
 {
     panel_half *half[2] = {halves, halves + n_blocks * (size_t)f.n_groups};
-    for (size_t b = 0; b < n_blocks; b++, block += f.block_bytes)
+    for (size_t b = 0; b < n_blocks; b++, block += f.block_bytes) {
+        row_heads heads;
+        f.heads(&heads, block);
         foreach (group, f.n_groups) {
-            const place at = {block, group};
+            place at = {.block = block, .group = group};
             row_scales scales;
-            f.scales(&scales, at);
-            foreach (q, QUARTERS) {
-                panel_half *to = half[q / HALF_QUARTERS];
-                put_scales(f, to, &scales, q);
-                foreach (pair, N_UNITS / 2)
-                    put_codes(to, pair, q % HALF_QUARTERS,
-                              signed_codes(f, &scales, at, 2 * pair, q),
-                              signed_codes(f, &scales, at, 2 * pair + 1, q));
-            }
+            f.scales(&scales, &heads, &at);
+            foreach (q, QUARTERS)
+                put_scales(f, half[q / HALF_QUARTERS], &scales, q);
+            foreach (i, N_UNITS / 4)
+                put_units(f, half, &scales, &at, 4 * i);
             half[0]++, half[1]++;
         }
+    }
 }
 
 /* ---- Going through a matrix. */
@@ -156,11 +174,12 @@ static inline void multiply_panels(const ink_matmul *m, const panel_format *form
 }
 
 /* Every format's unpack function and panel_format, panels_<name>. */
-#define PANEL_FORMAT(name, groups, largest, offset, scaled, kind, scales, shift, panel)  \
-    static void unpack_##name(panel_half *halves, const uint8_t *block, size_t n_blocks) \
-    {                                                                                    \
-        unpack_blocks(expand_##name, halves, block, n_blocks);                           \
-    }                                                                                    \
+#define PANEL_FORMAT(name, groups, largest, offset, scaled, halved, kind, heads, scales, shift, \
+                     panel)                                                                     \
+    static void unpack_##name(panel_half *halves, const uint8_t *block, size_t n_blocks)        \
+    {                                                                                           \
+        unpack_blocks(expand_##name, halves, block, n_blocks);                                  \
+    }                                                                                           \
     static const panel_format panels_##name = {&expand_##name, unpack_##name, &panel_##panel};
 
 #endif

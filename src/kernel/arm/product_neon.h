@@ -26,23 +26,24 @@ TEMPLATE void begin_sums(expander f, group_sums sum, const meeting *g, int half,
     }
 }
 
-/* sum over k of scale * q * x.q, times 2^shift */
-TEMPLATE void sum_group(expander f, group_sums sum, const meeting *g, const row_scales *scales,
-                        int n_cols)
+/* sum over k of scale * q * x.q, times 2^shift, and the scales, of which registers hold few at a
+ * time: they are read when the products are done. */
+TEMPLATE void sum_group(expander f, group_sums sum, row_scales *scales, meeting *g,
+                        const row_heads *heads, int n_cols)
 {
-    begin_sums(f, sum, g, 0, n_cols);
-    if (!f.traits.is_scaled) {
-        sum_units(f, sum, g, 0, N_UNITS, n_cols);
-        return;
-    }
     group_sums second;
-    sum_units(f, sum, g, 0, N_UNITS / 2, n_cols);
-    begin_sums(f, second, g, 1, n_cols);
-    sum_units(f, second, g, N_UNITS / 2, N_UNITS / 2, n_cols);
-    foreach (c, n_cols)
-        foreach (q, f.n_quarters)
-            sum[c][q] = vmlaq_s32(vmulq_s32(sum[c][q], scales->scale[0][q]), second[c][q],
-                                  scales->scale[1][q]);
+    begin_sums(f, sum, g, 0, n_cols);
+    sum_units(f, sum, g, 0, f.traits.is_scaled ? N_UNITS / 2 : N_UNITS, n_cols);
+    if (f.traits.is_scaled) {
+        begin_sums(f, second, g, 1, n_cols);
+        sum_units(f, second, g, N_UNITS / 2, N_UNITS / 2, n_cols);
+    }
+    f.scales(scales, heads, &g->at);
+    if (f.traits.is_scaled)
+        foreach (c, n_cols)
+            foreach (q, f.n_quarters)
+                sum[c][q] = vmlaq_s32(vmulq_s32(sum[c][q], scales->scale[0][q]), second[c][q],
+                                      scales->scale[1][q]);
 }
 
 /* v / 2^shift, which is an integer, in float: one rounding. */
@@ -79,16 +80,17 @@ TEMPLATE void keep_order(void)
 TEMPLATE void add_block(expander f, float32x4_t acc[MAX_COLS][QUARTERS], const uint8_t *block,
                         const ink_q8 *x[MAX_COLS], int n_cols)
 {
+    row_heads heads;
+    f.heads(&heads, block);
     foreach (group, f.n_groups) {
-        meeting g = {{block, group}, {NULL}};
+        meeting g = {.at = {.block = block, .group = group}};
         row_scales scales;
         group_sums sum;
         foreach (c, n_cols)
             g.x[c] = x[c]++;
         if (f.n_groups > 1)
             keep_order();
-        f.scales(&scales, g.at);
-        sum_group(f, sum, &g, &scales, n_cols);
+        sum_group(f, sum, &scales, &g, &heads, n_cols);
         foreach (c, n_cols)
             foreach (q, f.n_quarters)
                 acc[c][q] = add_scaled(f.traits.kind, acc[c][q],
