@@ -170,7 +170,7 @@ static void move_elements(check *c, size_t unknown)
     double *values = ink_exact_values(&c->exact, x), scale = largest(got, ink_elements(x));
     size_t n = ink_elements(x), step = n / MOST_ELEMENTS + 1;
     for (size_t i = 0; i < n; i += step) {
-        char what[64];
+        char what[96];
         double before = values[i], up, down;
         values[i] = before + STEP;
         up = loss_of(c);
