@@ -74,6 +74,7 @@ static ink_exit teach(distilling *d, ink_lesson *lesson)
         status =
             ink_distill(d->student, d->out, &d->distillation, &lesson->training, &result, &error);
     ink_bar_end(&bar);
+    d->distillation.progress = NULL; /* it ends with this function */
     return ink_lesson_end(lesson, status, &result, &error);
 }
 
