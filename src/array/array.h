@@ -63,8 +63,8 @@ typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 typedef enum ink_precision { INK_PRECISION_F32, INK_PRECISION_BF16 } ink_precision;
 
 /*
- * How far a distribution q is from another, p (backward.h). FORWARD: KL(p || (1 - skew) q + skew p);
- * REVERSE: KL(q || (1 - skew) p + skew q).
+ * How far a distribution q is from another, p (backward.h). FORWARD: KL(p || (1 - skew) q + skew
+ * p); REVERSE: KL(q || (1 - skew) p + skew q).
  */
 typedef enum ink_divergence_kind {
     INK_DIVERGENCE_FORWARD,

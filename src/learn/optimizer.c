@@ -15,7 +15,7 @@ typedef struct step {
     float correct1, correct2; /* 1 / (1 - beta^t) */
 } step;
 
-/* A piece of a parameter: floats [begin, begin + n) of parameter `index`, behind `before` others. */
+/* A piece of a parameter: floats [begin, begin + n) of number `index`, behind `before` others. */
 typedef struct piece {
     size_t index, begin, n, before;
 } piece;
