@@ -34,8 +34,8 @@ ink_array *ink_cross_entropy(ink_array *logits, ink_array *targets);
  * What each row of logits[n, m] expects, q, against what a teacher does, p: -> [n, 1], 0 where
  * targets[n] (int32) is negative. The teacher says its logits[n, m], or, with ids[n, k] (int32),
  * the logarithms of its probabilities of those alone, [n, k]: what it gives the others counts as
- * one, of which q's share is taken. Hinton et al., arXiv:1503.02531; skewed: Ko et al., arXiv:2402.03898;
- * the reverse: Gu et al., arXiv:2306.08543.
+ * one, of which q's share is taken. Hinton et al., arXiv:1503.02531; skewed: Ko et al.,
+ * arXiv:2402.03898; the reverse: Gu et al., arXiv:2306.08543.
  */
 ink_array *ink_divergence(ink_divergence_kind kind, float skew, ink_array *logits,
                           ink_array *targets, ink_array *teacher, ink_array *ids);
