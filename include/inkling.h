@@ -571,8 +571,9 @@ typedef struct ink_training {
      */
     const char *checkpoint;
     /*
-     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights in
-     * F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a warning.
+     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights
+     * in F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a
+     * warning.
      */
     const char *precision;
     int n_threads; /* at most 256; 0: as many as there are processors */
@@ -596,10 +597,10 @@ typedef struct ink_training_result {
 } ink_training_result;
 
 /*
- * Trains the weights of the GGUF file `in`, in any format, and writes them to `out`, in floats, with
- * all of its metadata. With patience, `out` has the weights that were measured best, else the last.
- * UNSUPPORTED names the part of a model that cannot be trained; a checkpoint of other texts or
- * options is BAD_ARGUMENT. `result` may be NULL.
+ * Trains the weights of the GGUF file `in`, in any format, and writes them to `out`, in floats,
+ * with all of its metadata. With patience, `out` has the weights that were measured best, else the
+ * last. UNSUPPORTED names the part of a model that cannot be trained; a checkpoint of other texts
+ * or options is BAD_ARGUMENT. `result` may be NULL.
  */
 INK_MUST_USE INK_API ink_status ink_train(const char *in, const char *out,
                                           const ink_training *training, ink_training_result *result,
@@ -647,7 +648,8 @@ typedef struct ink_merging {
 
 /*
  * Writes the model `in` with its adapters to `out`. UNSUPPORTED: a matrix would have to be written
- * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not fill.
+ * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not
+ * fill.
  */
 INK_MUST_USE INK_API ink_status ink_merge_adapters(const char *in, const char *out,
                                                    const ink_merging *merging, ink_error *error);
@@ -667,8 +669,9 @@ typedef struct ink_distillation {
 #undef X
     const char *teacher; /* a GGUF file with the student's vocabulary, in any format */
     /*
-     * "forward": KL(teacher || student), "reverse": KL(student || teacher), each with skew: Ko et al.,
-     * arXiv:2402.03898. Batches that the student writes itself: Agarwal et al., arXiv:2306.13649.
+     * "forward": KL(teacher || student), "reverse": KL(student || teacher), each with skew: Ko et
+     * al., arXiv:2402.03898. Batches that the student writes itself: Agarwal et al.,
+     * arXiv:2306.13649.
      */
     const char *divergence;
     const char *kept; /* the file, with `keep` above 0: used if it is there, else made first */
@@ -680,8 +683,8 @@ INK_API void ink_distillation_init(ink_distillation *distillation);
 
 /*
  * As ink_train, with what the teacher expects as the aim, in place of the text or beside it.
- * Measurements are of the text alone, so that they compare with those of ink_train. BAD_ARGUMENT: the
- * teacher's vocabulary is another.
+ * Measurements are of the text alone, so that they compare with those of ink_train. BAD_ARGUMENT:
+ * the teacher's vocabulary is another.
  */
 INK_MUST_USE INK_API ink_status ink_distill(const char *in, const char *out,
                                             const ink_distillation *distillation,

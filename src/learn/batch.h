@@ -7,7 +7,9 @@
 
 typedef struct ink_batch {
     size_t n_tokens;
-    /* [n_tokens] each. A sequence begins where its position is 0; a target below 0 does not count. */
+    /*
+     * [n_tokens] each. A sequence begins where its position is 0; a target below 0 does not count.
+     */
     int32_t *tokens, *positions, *targets;
     int64_t *origins; /* [n_tokens]: which token of the corpus it is; -1: none */
 } ink_batch;

@@ -65,8 +65,8 @@ ink_status ink_corpus_begin(ink_corpus *corpus, size_t n_context, float part, ui
 ink_status ink_corpus_go_to(ink_corpus *corpus, uint64_t epoch, uint64_t next, ink_error *error);
 
 /*
- * Fills a batch from the next windows; what none fits into any more does not count. At the end of an
- * epoch the next begins.
+ * Fills a batch from the next windows; what none fits into any more does not count. At the end of
+ * an epoch the next begins.
  */
 ink_status ink_corpus_next(ink_corpus *corpus, ink_batch *batch, ink_error *error);
 

@@ -23,9 +23,9 @@ typedef struct ink_teacher_cache {
 } ink_teacher_cache;
 
 /*
- * Maps the file at `path`, or writes it first when it is not there; one that is damaged, or of other
- * training, is BAD_ARGUMENT. The corpus has begun, with the same windows each epoch. CANCELLED when
- * progress says so: nothing is kept then.
+ * Maps the file at `path`, or writes it first when it is not there; one that is damaged, or of
+ * other training, is BAD_ARGUMENT. The corpus has begun, with the same windows each epoch.
+ * CANCELLED when progress says so: nothing is kept then.
  */
 ink_status ink_teacher_cache_open(ink_teacher_cache *cache, const char *path, size_t k,
                                   float temperature, const ink_corpus *corpus, ink_teacher *teacher,

@@ -1,6 +1,6 @@
 /*
- * An objective (trainer.h) that a teacher sets: its expectations, in place of the text's next tokens
- * or beside them, and batches that the student writes itself.
+ * An objective (trainer.h) that a teacher sets: its expectations, in place of the text's next
+ * tokens or beside them, and batches that the student writes itself.
  */
 #ifndef INK_LEARN_TEACHING_H
 #define INK_LEARN_TEACHING_H

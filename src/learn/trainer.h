@@ -20,8 +20,8 @@
 typedef struct ink_objective {
     void *context;
     /*
-     * Records the loss of each token, [n_tokens, 1], given its logits [n_tokens, n_vocab], and inputs
-     * of its own.
+     * Records the loss of each token, [n_tokens, 1], given its logits [n_tokens, n_vocab], and
+     * inputs of its own.
      */
     ink_array *(*record)(void *context, ink_array *logits, ink_array *targets);
     /* Fills those inputs before a run. NULL: there are none. */

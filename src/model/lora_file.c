@@ -1,8 +1,8 @@
 /*
  * Adapters in files: GGUF with general.type "adapter", adapter.type "lora", and for each weight
- * they change two tensors, named as the weight with ".lora_a" [rank][k] and ".lora_b" [n_rows][rank]
- * behind it; what is added is scaled by adapter.lora.alpha / rank. Nothing of a file is believed
- * before it was compared with the model.
+ * they change two tensors, named as the weight with ".lora_a" [rank][k] and ".lora_b"
+ * [n_rows][rank] behind it; what is added is scaled by adapter.lora.alpha / rank. Nothing of a
+ * file is believed before it was compared with the model.
  *
  * Source: the GGUF keys for adapters (ggml-org/llama.cpp, gguf-py/gguf/constants.py).
  */
