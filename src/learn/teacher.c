@@ -55,9 +55,11 @@ static ink_status open_all(ink_teacher *t, const char *path, const ink_model *st
                         "context",
                         path, t->model->hparams.n_context, n_context);
     t->n_vocab = t->model->hparams.n_vocab;
-    return ink_session_new(
-        &t->session, t->model,
-        &(ink_session_options){.n_context = n_context, .n_threads = training->n_threads}, error);
+    return ink_session_new(&t->session, t->model,
+                           &(ink_session_options){.n_context = n_context,
+                                                  .cache = "f32",
+                                                  .n_threads = training->n_threads},
+                           error);
 }
 
 ink_status ink_teacher_open(ink_teacher *t, const char *path, const ink_model *student,
