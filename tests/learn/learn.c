@@ -14,7 +14,7 @@ void ink_test_text(const char *path, size_t n_words, uint64_t seed)
     char *text = malloc(n_words * 8 + 1);
     assert_non_null(text);
     for (size_t i = 0; i < n_words; i++) {
-        size_t word = ink_test_random(&seed) % (sizeof words / sizeof *words);
+        size_t word = (size_t)(ink_test_random(&seed) % (sizeof words / sizeof *words));
         n_bytes += (size_t)sprintf(text + n_bytes, "%.6s ", words[word]);
     }
     ink_write_file(path, text, n_bytes);

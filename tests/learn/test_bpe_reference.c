@@ -193,7 +193,8 @@ static void test_random_words(void **state)
     (void)state;
     for (size_t round = 0; round < 24; round++) {
         const char *letters = alphabets[round % (sizeof alphabets / sizeof alphabets[0])];
-        size_t n_letters = strlen(letters), n = 1 + ink_test_random(&seed) % sizeof text;
+        size_t n_letters = strlen(letters);
+        size_t n = 1 + (size_t)(ink_test_random(&seed) % sizeof text);
         for (size_t i = 0; i < n; i++)
             text[i] = letters[ink_test_random(&seed) % n_letters];
         expect_reference(round & 1 ? "bloom" : "qwen2", (ink_text){text, n}, 330);

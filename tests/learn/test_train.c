@@ -282,7 +282,7 @@ static void damaged_checkpoints_are_refused(void **state)
     char *bytes = ink_read_file(t.checkpoint, &n_bytes);
     for (int i = 0; i < 30; i++) { /* cut in the header, in the table of tensors, in the weights */
         size_t limit = i < 10 ? 300 : i < 20 ? 30000 : n_bytes;
-        ink_write_file(t.checkpoint, bytes, ink_test_random(&seed) % limit);
+        ink_write_file(t.checkpoint, bytes, (size_t)(ink_test_random(&seed) % limit));
         ink_status status = ink_train(t.model, t.out, &t.options, NULL, &error);
         if (status == INK_OK || status == INK_CANCELLED || status == INK_NO_MEMORY)
             fail_msg("cut %d: status %d", i, (int)status);
