@@ -91,10 +91,5 @@ static ink_exit run(const ink_call *call, ink_lesson *lesson)
 
 ink_exit ink_cmd_train(const ink_call *call)
 {
-    ink_lesson *lesson = ink_lesson_new();
-    if (!lesson)
-        return ink_finish(INK_NO_MEMORY, &(ink_error){.message = ""});
-    ink_exit code = run(call, lesson);
-    ink_lesson_free(lesson);
-    return code;
+    return ink_lesson_run(call, run);
 }

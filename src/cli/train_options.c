@@ -22,6 +22,17 @@ void ink_lesson_free(ink_lesson *lesson)
     ink_delete(NULL, lesson);
 }
 
+ink_exit ink_lesson_run(const ink_call *call,
+                        ink_exit (*run)(const ink_call *call, ink_lesson *lesson))
+{
+    ink_lesson *lesson = ink_lesson_new();
+    if (!lesson)
+        return ink_finish(INK_NO_MEMORY, &(ink_error){.message = "out of memory"});
+    ink_exit code = run(call, lesson);
+    ink_lesson_free(lesson);
+    return code;
+}
+
 /* ---- While it runs --------------------------------------------------------------------------- */
 
 static bool plot(const ink_lesson *l)

@@ -52,6 +52,10 @@ typedef struct ink_lesson {
 ink_lesson *ink_lesson_new(void);
 void ink_lesson_free(ink_lesson *lesson);
 
+/* A command with a lesson of its own. */
+ink_exit ink_lesson_run(const ink_call *call,
+                        ink_exit (*run)(const ink_call *call, ink_lesson *lesson));
+
 /*
  * After parsing: texts are there, outputs can be written, the state is kept beside `out`, warnings
  * go to standard error, and Ctrl-C is watched from here on.

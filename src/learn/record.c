@@ -71,7 +71,7 @@ static ink_status classify(ink_record *record, ink_error *error)
         return ink_fail(error, INK_CORRUPT, 0,
                         "must have one of \"text\", \"prompt\" with \"completion\", \"messages\", "
                         "but has %s",
-                        text + messages + completion ? "several" : "none of them");
+                        text + messages + completion > 0 ? "several" : "none of them");
     if (text) {
         record->kind = INK_RECORD_TEXT;
         return get_text(object, "text", &record->text, error);

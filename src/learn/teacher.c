@@ -1,40 +1,6 @@
 #include "learn/teacher.h"
 
-#include <string.h>
 #include "model/weights.h"
-#include "text/vocab.h"
-
-/* ---- Vocabularies ---------------------------------------------------------------------------- */
-
-static bool same_token(const ink_vocab *a, const ink_vocab *b, int32_t token)
-{
-    ink_text x = ink_vocab_token_text(a, token), y = ink_vocab_token_text(b, token);
-    return x.n_bytes == y.n_bytes && memcmp(x.data, y.data, x.n_bytes) == 0;
-}
-
-static ink_status compare_vocabularies(const ink_model *teacher, const ink_model *student,
-                                       ink_error *error)
-{
-    const char *name = ink_gguf_name(teacher->gguf), *other = ink_gguf_name(student->gguf);
-    if (!teacher->vocab || !student->vocab)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: has no vocabulary, so that nobody knows "
-                        "what it speaks of",
-                        teacher->vocab ? other : name);
-    int32_t n = ink_vocab_n_tokens(teacher->vocab), m = ink_vocab_n_tokens(student->vocab);
-    if (n != m)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: has a vocabulary of %d tokens, and %s one of %d: a teacher must have "
-                        "its student's",
-                        name, n, other, m);
-    for (int32_t token = 0; token < n; token++)
-        if (!same_token(teacher->vocab, student->vocab, token))
-            return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                            "%s: token %d is another one than in %s: a teacher must have its "
-                            "student's vocabulary",
-                            name, token, other);
-    return INK_OK;
-}
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
@@ -48,7 +14,7 @@ static ink_status open_all(ink_teacher *t, const char *path, const ink_model *st
                            error));
     if (t->model->arch->kind != INK_KIND_CAUSAL)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: has no logits to learn from", path);
-    INK_TRY(compare_vocabularies(t->model, student, error));
+    INK_TRY(ink_compare_vocabularies(t->model, student, error));
     if (n_context > t->model->hparams.n_context)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: is made for %u tokens, but sequences have up to %zu; use a shorter "

@@ -126,7 +126,7 @@ static void run_file(tally *t, const char *path, ink_json_form form)
 
 static void run_folder(tally *t, const char *folder, ink_json_form form)
 {
-    char path[512], below[600];
+    char path[512], below[800];
     ink_shared_path(folder, path, sizeof path);
     DIR *dir = opendir(path);
     assert_non_null(dir);

@@ -108,7 +108,7 @@ static void a_student_comes_nearer(void **state)
         const char *divergence;
         float skew, temperature, share, on_policy;
     } ways[] = {
-        {"forward", 0, 1, 1, 0},  {"reverse", 0, 1, 1, 0},   {"forward", 0.1f, 1, 1, 0},
+        {"forward", 0, 1, 1, 0},    {"reverse", 0, 1, 1, 0}, {"forward", 0.1f, 1, 1, 0},
         {"reverse", 0.1f, 1, 1, 0}, {"forward", 0, 2, 1, 0}, {"forward", 0, 1, 0.5f, 0},
         {"reverse", 0, 1, 1, 0.5f},
     };

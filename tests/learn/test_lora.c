@@ -202,7 +202,7 @@ static void open_slope(slope *s, const ink_training *training, const ink_adapter
     static int32_t tokens[N_TOKENS], positions[N_TOKENS], targets[N_TOKENS];
     ink_error error;
     *s = (slope){.subject = {.kind = &ink_subject_adapter, .adapter = adapter},
-                 .batch = {N_TOKENS, tokens, positions, targets}};
+                 .batch = {N_TOKENS, tokens, positions, targets, NULL}};
     for (int32_t i = 0; i < N_TOKENS; i++) {
         tokens[i] = 3 + i * 37 % 500;
         targets[i] = 3 + (i + 1) * 37 % 500;
