@@ -271,7 +271,7 @@ static void what_cannot_be_is_said(void **state)
     must_refuse(&t, INK_BAD_ARGUMENT, "no teacher");
     char other[1024];
     t.distillation.teacher = ink_shared_path("golden/models/gpt2-Q8_0.gguf", other, sizeof other);
-    must_refuse(&t, INK_BAD_ARGUMENT, "vocabulary");
+    must_refuse(&t, INK_BAD_ARGUMENT, "different vocabularies");
     end(&t);
 }
 
