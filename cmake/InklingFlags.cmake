@@ -14,6 +14,11 @@ target_compile_options(ink_flags INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes
     -ffp-contract=off -fno-math-errno
     $<$<BOOL:${INK_WERROR}>:-Werror>)
+# What an executable does not call is left out of it.
+target_compile_options(ink_flags INTERFACE -ffunction-sections -fdata-sections)
+if(CMAKE_SYSTEM_NAME STREQUAL Linux)
+    target_link_options(ink_flags INTERFACE -Wl,--gc-sections)
+endif()
 # Where a long has 32 bits, files of more than 2 GiB, and folders of file systems with 64-bit inodes.
 target_compile_definitions(ink_flags INTERFACE _FILE_OFFSET_BITS=64)
 

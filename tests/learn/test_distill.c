@@ -1,7 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 /*
- * A student and its teacher: the aim is reached, by what is kept in a file as by asking, and on what
- * the student writes; bits, breaks, and what cannot be.
+ * A student and its teacher: the aim is reached, by what is kept in a file as by asking, and on
+ * what the student writes; bits, breaks, and what cannot be.
  */
 #include "learn.h"
 

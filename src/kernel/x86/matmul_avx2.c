@@ -6,7 +6,7 @@
 #include "kernel/x86/expand256_avx2.h"
 #include "kernel/x86/matmul_avx2.h"
 
-#define MAX_DIRECT_COLS 3
+#define MAX_DIRECT_COLS 2
 
 typedef void unpack_fn(panel_group *panel, const uint8_t *block, size_t n_blocks);
 
@@ -134,26 +134,25 @@ TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block
     X(tq1_0, 8, trits, scales_tq1_0)       \
     X(tq2_0, 8, trits, scales_tq2_0)
 
-#define X(name, groups, kind, scales_)                                                            \
-    static const expander expand_##name = {                                                       \
-        .traits = {TRAITS_##kind},                                                                \
-        .code = code_##name,                                                                      \
-        .scales = scales_,                                                                        \
-        .block_bytes = INK_TILE_ROWS * sizeof(ink_block_##name),                                  \
-        .n_groups = groups,                                                                       \
-        .is_streamed = true,                                                                      \
-    };                                                                                            \
-    COLUMNS(name, 1)                                                                              \
-    COLUMNS(name, 2)                                                                              \
-    COLUMNS(name, 3)                                                                              \
-    static void unpack_##name(panel_group *panel, const uint8_t *block, size_t n_blocks)          \
-    {                                                                                             \
-        unpack_blocks(expand_##name, panel, block, n_blocks);                                     \
-    }                                                                                             \
-    static const format_kernels kernels_##name = {                                                \
-        &expand_##name, {name##_1, name##_2, name##_3}, unpack_##name, &ink_panel_##kind##_avx2}; \
-    void ink_matmul_##name##_avx2(const ink_matmul *m)                                            \
-    {                                                                                             \
-        multiply(m, &kernels_##name);                                                             \
+#define X(name, groups, kind, scales_)                                                   \
+    static const expander expand_##name = {                                              \
+        .traits = {TRAITS_##kind},                                                       \
+        .code = code_##name,                                                             \
+        .scales = scales_,                                                               \
+        .block_bytes = INK_TILE_ROWS * sizeof(ink_block_##name),                         \
+        .n_groups = groups,                                                              \
+        .is_streamed = true,                                                             \
+    };                                                                                   \
+    COLUMNS(name, 1)                                                                     \
+    COLUMNS(name, 2)                                                                     \
+    static void unpack_##name(panel_group *panel, const uint8_t *block, size_t n_blocks) \
+    {                                                                                    \
+        unpack_blocks(expand_##name, panel, block, n_blocks);                            \
+    }                                                                                    \
+    static const format_kernels kernels_##name = {                                       \
+        &expand_##name, {name##_1, name##_2}, unpack_##name, &ink_panel_##kind##_avx2};  \
+    void ink_matmul_##name##_avx2(const ink_matmul *m)                                   \
+    {                                                                                    \
+        multiply(m, &kernels_##name);                                                    \
     }
 FORMATS(X)
