@@ -1,6 +1,6 @@
 # A thin front to CMake: `make help` lists what there is. Everything built lands in build/<preset>.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench kernels asan tsan fuzz lint format cross clean
+.PHONY: help build run home test bench kernels asan tsan fuzz lint format cross clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
@@ -32,6 +32,11 @@ run: ## Tell a story: make run MODEL=file.gguf PROMPT="Once upon a time" [ARGS=.
 	@test -x build/release/inkling || echo 'Building Inkling, once...' >&2
 	@log=$$($(call build,release,inkling) 2>&1) || { echo "$$log" >&2; exit 1; }
 	@build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}
+
+home: ## Make the model for homes from its recipe (a day; goes on where it was stopped)
+	@scripts/setup.sh build
+	@$(call build,release,inkling home_sentences)
+	@models/home/make.sh build/release
 
 test: ## Build, run every test, and end with "N passed, N failed"
 	@scripts/setup.sh build

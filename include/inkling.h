@@ -173,6 +173,14 @@ typedef struct ink_model_options {
  */
 INK_MUST_USE INK_API ink_status ink_model_open(ink_model **out, const char *path,
                                                const ink_model_options *options, ink_error *error);
+/*
+ * The same from bytes that outlive the model: one whole GGUF file; `name` stands for its path.
+ * BAD_ARGUMENT with a pack_cache.
+ */
+INK_MUST_USE INK_API ink_status ink_model_open_memory(ink_model **out, const void *bytes,
+                                                      size_t n_bytes, const char *name,
+                                                      const ink_model_options *options,
+                                                      ink_error *error);
 /* Not before every session of the model is freed. */
 INK_API void ink_model_free(ink_model *model);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/status.h"
 #include "base/utf8.h"
+#include "cli/home.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
@@ -15,7 +16,8 @@ static const char notes[] =
     "Without PROMPT, standard input is the prompt (one new line at its end is dropped);\n"
     "at a terminal, a chat begins. With a chat template in the model, PROMPT is what the user\n"
     "says; with --raw, or without a template, it is a text to continue, and exactly the\n"
-    "continuation is printed. Ctrl-C stops an answer.";
+    "continuation is printed. Ctrl-C stops an answer.\n"
+    "`inkling run home` is the assistant for a home; `inkling run home --help` tells more.";
 
 static bool write_text(void *context, const char *text, size_t n_bytes)
 {
@@ -204,6 +206,8 @@ static ink_exit run_model(ink_run *run)
 
 ink_exit ink_cmd_run(const ink_call *call)
 {
+    if (call->argc > 0 && strcmp(call->argv[0], "home") == 0)
+        return ink_run_home(call->argc - 1, call->argv + 1);
     ink_run run = {.flags = {.form = "plain"}};
     ink_sampling *sampling = &run.generation.sampling;
     const char *arguments[INK_MAX_ARGUMENTS];

@@ -134,25 +134,40 @@ static ink_status open_all(ink_model *model, const ink_model_options *options, i
     return INK_OK;
 }
 
-static ink_status fill(ink_model *model, const char *path, const ink_model_options *options,
+/* Where a model comes from: a file, or bytes in memory with a name. */
+typedef struct source {
+    const char *path;
+    const void *bytes; /* NULL: it is a file */
+    size_t n_bytes;
+} source;
+
+static ink_status open_source(ink_model *model, const source *from, ink_error *error)
+{
+    if (!from->bytes)
+        return ink_gguf_open(&model->gguf, from->path, model->allocator, error);
+    return ink_gguf_open_memory(&model->gguf, from->bytes, from->n_bytes, from->path,
+                                model->allocator, error);
+}
+
+static ink_status fill(ink_model *model, const source *from, const ink_model_options *options,
                        ink_error *error)
 {
     int n_threads;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
-    INK_TRY(ink_gguf_open(&model->gguf, path, model->allocator, error));
+    INK_TRY(open_source(model, from, error));
     if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
         model->load = INK_LOAD_VOCABULARY;
     if (model->load == INK_LOAD_VOCABULARY && options->n_adapters > 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: %s is for weights, but only the vocabulary is opened", path,
+                        "%s: %s is for weights, but only the vocabulary is opened", from->path,
                         options->adapters[0].path);
     if (model->load == INK_LOAD_VOCABULARY)
         return open_vocabulary(model, error);
     return open_all(model, options, n_threads, error);
 }
 
-ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,
-                          ink_error *error)
+static ink_status open_model(ink_model **out, const source *from, const ink_model_options *options,
+                             ink_error *error)
 {
     const ink_model_options defaults = {0};
     options = options ? options : &defaults;
@@ -163,13 +178,30 @@ ink_status ink_model_open(ink_model **out, const char *path, const ink_model_opt
     model->load = options->load;
     model->log = options->log;
     ink_arena_init(&model->arena, options->allocator, SIZE_MAX);
-    ink_status status = fill(model, path, options, error);
+    ink_status status = fill(model, from, options, error);
     if (status != INK_OK) {
         ink_model_free(model);
         return status;
     }
     *out = model;
     return INK_OK;
+}
+
+ink_status ink_model_open(ink_model **out, const char *path, const ink_model_options *options,
+                          ink_error *error)
+{
+    return open_model(out, &(source){.path = path}, options, error);
+}
+
+ink_status ink_model_open_memory(ink_model **out, const void *bytes, size_t n_bytes,
+                                 const char *name, const ink_model_options *options,
+                                 ink_error *error)
+{
+    if (options && options->pack_cache && *options->pack_cache)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: a model in memory has no file that packed weights could belong to",
+                        name);
+    return open_model(out, &(source){name, bytes, n_bytes}, options, error);
 }
 
 void ink_model_free(ink_model *model)
