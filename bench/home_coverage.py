@@ -82,7 +82,7 @@ class Expander:
 
 
 def clean(text):
-    text = re.sub(r"([%°]|'s\b)", r" \1 ", text.lower())
+    text = re.sub(r"([%°])", r" \1 ", text.lower())
     return " ".join(re.sub(r"[,.?!]", " ", text).split())
 
 
