@@ -2,6 +2,7 @@
 #include "rewrite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STORIES "weights/stories260K.gguf"
@@ -203,9 +204,47 @@ static void a_bias_left_out_is_warned_of(void **state)
     ink_model_free(model);
 }
 
+static void a_model_in_memory_is_the_same(void **state)
+{
+    static const int32_t tokens[] = {1, 2, 3};
+    char path[1024];
+    size_t n_bytes;
+    ink_model *models[2] = {0};
+    ink_session *sessions[2] = {0};
+    ink_model_info info;
+    ink_error error;
+    (void)state;
+    ink_require_shared();
+    char *bytes = ink_read_file(ink_shared_path(STORIES, path, sizeof path), &n_bytes);
+    assert_int_equal(ink_model_open(&models[0], path, NULL, &error), INK_OK);
+    assert_int_equal(ink_model_open_memory(&models[1], bytes, n_bytes, "here", NULL, &error),
+                     INK_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(ink_session_new(&sessions[i], models[i], NULL, &error), INK_OK);
+        assert_int_equal(ink_session_evaluate(sessions[i], tokens, 3, NULL, NULL, &error), INK_OK);
+    }
+    ink_model_get_info(models[1], &info);
+    assert_memory_equal(ink_session_logits(sessions[0]), ink_session_logits(sessions[1]),
+                        info.n_vocab * sizeof(float));
+    for (size_t i = 0; i < 2; i++) {
+        ink_session_free(sessions[i]);
+        ink_model_free(models[i]);
+    }
+    const ink_model_options cached = {.pack_cache = "/nowhere"};
+    ink_model *none = NULL;
+    assert_int_equal(ink_model_open_memory(&none, bytes, n_bytes, "here", &cached, &error),
+                     INK_BAD_ARGUMENT);
+    assert_int_not_equal(ink_model_open_memory(&none, bytes, n_bytes / 2, "here", NULL, &error),
+                         INK_OK);
+    assert_non_null(strstr(error.message, "here"));
+    assert_null(none);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_in_memory_is_the_same),
         cmocka_unit_test(thread_counts),
         cmocka_unit_test(more_threads_need_more_work_space),
         cmocka_unit_test(only_a_vocabulary),
