@@ -1,15 +1,13 @@
 /* Files become part of the binary through the assembler. CMakeLists.txt says which. */
 #include "cli/builtin.h"
 
-#define EMBED(symbol, path)               \
-    __asm__(".section .rodata\n"          \
-            ".balign 64\n"                \
-            ".globl " symbol "\n" symbol  \
-            ":\n"                         \
-            ".incbin \"" path "\"\n"      \
-            ".globl " symbol "_end\n" symbol \
-            "_end:\n"                     \
-            ".byte 0\n"                   \
+#define EMBED(symbol, path)                            \
+    __asm__(".section .rodata\n"                       \
+            ".balign 64\n"                             \
+            ".globl " symbol "\n" symbol ":\n"         \
+            ".incbin \"" path "\"\n"                   \
+            ".globl " symbol "_end\n" symbol "_end:\n" \
+            ".byte 0\n"                                \
             ".previous\n")
 
 EMBED("ink_builtin_sample", INK_HOME_SAMPLE);

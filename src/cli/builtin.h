@@ -1,4 +1,4 @@
-/* What is in the binary: a sample home, and a model for homes, where one was there at build time. */
+/* What is in the binary: a sample home, and a model for homes if there was one at build time. */
 #ifndef INK_CLI_BUILTIN_H
 #define INK_CLI_BUILTIN_H
 

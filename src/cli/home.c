@@ -15,7 +15,8 @@
 static const char notes[] =
     "Prints the intent as JSON, {\"intent\":\"none\",\"slots\":{}} when it is nothing for a home.\n"
     "Without SENTENCE, each line of standard input is one. Without --home, a sample home.\n"
-    "A home: {\"floors\": [{\"name\", \"aliases\"}], \"areas\": [{\"name\", \"aliases\", \"floor\"}],\n"
+    "A home: {\"floors\": [{\"name\", \"aliases\"}], \"areas\": [{\"name\", \"aliases\", "
+    "\"floor\"}],\n"
     "\"devices\": [{\"name\", \"aliases\", \"domain\", \"area\"}]}. docs/home.md tells more.";
 
 typedef struct run_home {
@@ -157,7 +158,7 @@ ink_exit ink_run_home(int argc, char **argv)
     if (status != INK_OK)
         code = ink_finish(status, &error);
     else
-        code = arguments[0]              ? answer(&run, arguments[0])
+        code = arguments[0]             ? answer(&run, arguments[0])
                : ink_terminal_is(stdin) ? converse(&run)
                                         : answer_lines(&run);
     ink_assistant_free(run.assistant);

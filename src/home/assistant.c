@@ -85,9 +85,8 @@ ink_status ink_assistant_ask(ink_assistant *a, const char *sentence, size_t n_by
     ink_request_grammar(&request, &a->grammar);
     if (a->prompt.failed || a->grammar.failed || a->answer.failed)
         return ink_fail_memory(error, "a prompt");
-    const ink_constraint_source source = {.kind = INK_CONSTRAINT_GRAMMAR,
-                                          .text = a->grammar.data,
-                                          .n_bytes = a->grammar.n_bytes};
+    const ink_constraint_source source = {
+        .kind = INK_CONSTRAINT_GRAMMAR, .text = a->grammar.data, .n_bytes = a->grammar.n_bytes};
     INK_TRY(ink_constraint_new(&constraint, a->model, &source, error));
     ink_status status = generate(a, constraint, error);
     ink_constraint_free(constraint);

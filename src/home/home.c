@@ -30,7 +30,7 @@ static ink_status no_memory(const reader *r)
     return ink_fail_memory(r->error, "a home");
 }
 
-#define FAIL(r, status, format, ...)                                                        \
+#define FAIL(r, status, format, ...)                                                            \
     ink_fail((r)->error, (status), 0, "%s: %s[%zu]: " format, (r)->file, (r)->list, (r)->index, \
              __VA_ARGS__)
 
@@ -124,8 +124,7 @@ static ink_status read_place(const reader *r, size_t list, ink_value object, ink
     if (!value || value->kind == INK_VALUE_NONE)
         return INK_OK;
     INK_TRY(check_name(r, member, value));
-    thing->place =
-        ink_home_find(r->home, lists[list - 1].kind, value->as.text, value->n_bytes);
+    thing->place = ink_home_find(r->home, lists[list - 1].kind, value->as.text, value->n_bytes);
     if (thing->place == INK_THING_NOWHERE)
         return FAIL(r, INK_CORRUPT, "there is no %s \"%.*s\"", member, (int)value->n_bytes,
                     value->as.text);

@@ -43,8 +43,7 @@ static bool read_candidate(const reader *r, ink_slot_kind kind, ink_slot_value *
     size_t candidate = r->n_bytes == 1 ? (size_t)(unsigned char)r->word[0] - '1' : SIZE_MAX;
     if (!ink_request_fits(r->request, candidate, kind))
         return false;
-    const ink_thing *thing =
-        &r->request->home->things[r->request->candidates[candidate].thing];
+    const ink_thing *thing = &r->request->home->things[r->request->candidates[candidate].thing];
     return take_text(value, thing->name, strlen(thing->name));
 }
 
@@ -83,9 +82,8 @@ static bool read_word(const reader *r, const ink_slot_row *row, ink_slot_value *
     while (ink_home_next(&list, &word, &n_bytes))
         if (n_bytes == r->n_bytes && memcmp(word, r->word, n_bytes) == 0)
             return take_text(value, word, n_bytes);
-    ink_home_domain domain = row->kind == INK_SLOT_IS_DOMAIN
-                                 ? ink_domain_find(r->word, r->n_bytes)
-                                 : INK_N_DOMAINS;
+    ink_home_domain domain =
+        row->kind == INK_SLOT_IS_DOMAIN ? ink_domain_find(r->word, r->n_bytes) : INK_N_DOMAINS;
     if (domain == INK_N_DOMAINS || !ink_domain_asked(domain))
         return false;
     return take_text(value, ink_domain_name(domain), strlen(ink_domain_name(domain)));
@@ -186,8 +184,7 @@ void ink_reply_write(const ink_reply *reply, ink_buffer *out)
         ink_intent_get(reply->intent, &row);
     ink_buffer_format(out, "{\"intent\":\"%s\",\"slots\":{", row.name);
     for (size_t i = 0; i < reply->n_slots; i++) {
-        ink_buffer_format(out, "%s\"%s\":", i ? "," : "",
-                          ink_home_slots[reply->slots[i].slot].key);
+        ink_buffer_format(out, "%s\"%s\":", i ? "," : "", ink_home_slots[reply->slots[i].slot].key);
         write_value(&reply->slots[i], out, true);
     }
     ink_buffer_text(out, "}}");

@@ -102,8 +102,7 @@ static void keep(found *f, ink_candidate candidate)
 static void find(const ink_request *request, size_t first, size_t n_words, found *f)
 {
     char folded[MAX_LETTERS + 1];
-    size_t n_bytes =
-        ink_home_fold(&request->words.items[first], n_words, folded, sizeof folded);
+    size_t n_bytes = ink_home_fold(&request->words.items[first], n_words, folded, sizeof folded);
     uint64_t letters = ink_home_letters(folded, n_bytes);
     for (uint32_t i = 0; i < request->home->n_things; i++) {
         const ink_thing *thing = &request->home->things[i];
@@ -145,8 +144,8 @@ static bool same_name(const ink_request *request, const ink_candidate *a, const 
 {
     const ink_thing *one = &request->home->things[a->thing];
     const ink_thing *other = &request->home->things[b->thing];
-    return a->first == b->first && one->kind == other->kind &&
-           one->kind == INK_THING_DEVICE && strcmp(one->name, other->name) == 0;
+    return a->first == b->first && one->kind == other->kind && one->kind == INK_THING_DEVICE &&
+           strcmp(one->name, other->name) == 0;
 }
 
 /* 2: the sentence names the area of a device, 1: it was spoken there. */

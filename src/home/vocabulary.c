@@ -16,11 +16,11 @@ static const bool asked_domains[INK_N_DOMAINS] = {
 
 const ink_slot_row ink_home_slots[INK_N_SLOTS] = {
 #define SLOT(name_, key_, kind_, words_, low_, high_) \
-    {.name = #name_,                             \
-     .key = #key_,                               \
-     .words = words_,                            \
-     .kind = INK_SLOT_IS_##kind_,                \
-     .low = low_,                                \
+    {.name = #name_,                                  \
+     .key = #key_,                                    \
+     .words = words_,                                 \
+     .kind = INK_SLOT_IS_##kind_,                     \
+     .low = low_,                                     \
      .high = high_},
 #include "home/slots.def"
 #undef SLOT
@@ -56,9 +56,8 @@ void ink_intent_get(ink_home_intent intent, ink_intent_row *out)
 {
     const char *list = intents[intent].slots, *word;
     size_t n_bytes;
-    *out = (ink_intent_row){.name = intents[intent].name,
-                            .response = intents[intent].response,
-                            .some = *list == '+'};
+    *out = (ink_intent_row){
+        .name = intents[intent].name, .response = intents[intent].response, .some = *list == '+'};
     for (list += out->some; ink_home_next(&list, &word, &n_bytes);) {
         bool required = word[n_bytes - 1] == '*';
         uint32_t bit = (uint32_t)1 << ink_slot_find(word, n_bytes - required);

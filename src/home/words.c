@@ -8,12 +8,12 @@ static const struct {
     const char *text;
     int value;
 } number_words[] = {
-    {"zero", 0},     {"one", 1},        {"two", 2},        {"three", 3},     {"four", 4},
-    {"five", 5},     {"six", 6},        {"seven", 7},      {"eight", 8},     {"nine", 9},
-    {"ten", 10},     {"eleven", 11},    {"twelve", 12},    {"thirteen", 13}, {"fourteen", 14},
-    {"fifteen", 15}, {"sixteen", 16},   {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
-    {"twenty", 20},  {"thirty", 30},    {"forty", 40},     {"fourty", 40},   {"fifty", 50},
-    {"sixty", 60},   {"seventy", 70},   {"eighty", 80},    {"ninety", 90},
+    {"zero", 0},     {"one", 1},      {"two", 2},        {"three", 3},     {"four", 4},
+    {"five", 5},     {"six", 6},      {"seven", 7},      {"eight", 8},     {"nine", 9},
+    {"ten", 10},     {"eleven", 11},  {"twelve", 12},    {"thirteen", 13}, {"fourteen", 14},
+    {"fifteen", 15}, {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
+    {"twenty", 20},  {"thirty", 30},  {"forty", 40},     {"fourty", 40},   {"fifty", 50},
+    {"sixty", 60},   {"seventy", 70}, {"eighty", 80},    {"ninety", 90},
 };
 
 enum { N_NUMBER_WORDS = sizeof number_words / sizeof *number_words };
@@ -54,8 +54,8 @@ static size_t read_digits(ink_word *word, const char *text, size_t n_bytes, size
     for (; at < n_bytes; at++) {
         char c = text[at];
         if (c >= '0' && c <= '9') {
-            word->number = fraction ? word->number + (c - '0') * (scale /= 10)
-                                    : word->number * 10 + (c - '0');
+            word->number =
+                fraction ? word->number + (c - '0') * (scale /= 10) : word->number * 10 + (c - '0');
         } else if (!fraction && c == '.' && at + 1 < n_bytes && text[at + 1] >= '0' &&
                    text[at + 1] <= '9') {
             fraction = true;
@@ -76,8 +76,9 @@ static size_t read_letters(ink_word *word, const char *text, size_t n_bytes, siz
         length = ink_utf8_decode(text + at, n_bytes - at, &c);
         bool apostrophe = c == '\'' || c == 0x2019;
         character kind = length ? kind_of(c) : BLANK;
-        if (kind == BLANK || kind == SIGN || (apostrophe && word->n_bytes && at + length < n_bytes &&
-                                              (text[at + length] | 32) == 's'))
+        if (kind == BLANK || kind == SIGN ||
+            (apostrophe && word->n_bytes && at + length < n_bytes &&
+             (text[at + length] | 32) == 's'))
             break;
         append(word, c);
     }

@@ -42,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
     size_t n_sentence = (size_t)(text + size - sentence);
-    ink_status status = ink_home_read(&home, text, size - n_sentence - (n_sentence ? 3 : 0), "h.j",
-                                      NULL, &error);
+    ink_status status =
+        ink_home_read(&home, text, size - n_sentence - (n_sentence ? 3 : 0), "h.j", NULL, &error);
     if (status == INK_OK) {
         check_request(home, sentence, n_sentence);
         ink_home_free(home);

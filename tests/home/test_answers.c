@@ -10,9 +10,10 @@
 
 enum { N_HOMES = 1000, MAX_ANSWER = 400 };
 
-static const char *const words[] = {"turn", "on", "the", "lights", "in", "kitchen", "fan", "50",
-                                    "twenty", "set", "to", "red", "lamp", "all", "zorb", "add",
-                                    "milk", "timer", "Bed", "room", "2", "is", "open", "upstairs"};
+static const char *const words[] = {"turn", "on",   "the",    "lights", "in",   "kitchen",
+                                    "fan",  "50",   "twenty", "set",    "to",   "red",
+                                    "lamp", "all",  "zorb",   "add",    "milk", "timer",
+                                    "Bed",  "room", "2",      "is",     "open", "upstairs"};
 static const char *const names[] = {"Kitchen", "Bedroom", "Zorb", "Lamp", "Fan 2", "Milk", "Set"};
 
 enum { N_WORDS = sizeof words / sizeof *words, N_NAMES = sizeof names / sizeof *names };
@@ -28,11 +29,14 @@ static ink_home *random_home(uint64_t *random)
     ink_buffer json;
     size_t area = pick(random, N_NAMES), n = pick(random, 12);
     ink_buffer_init(&json, NULL, 1 << 20);
-    ink_buffer_format(&json, "{\"floors\":[{\"name\":\"Upstairs\"}],\"areas\":[{\"name\":\"%s\"}],"
-                      "\"devices\":[", names[area]);
+    ink_buffer_format(&json,
+                      "{\"floors\":[{\"name\":\"Upstairs\"}],\"areas\":[{\"name\":\"%s\"}],"
+                      "\"devices\":[",
+                      names[area]);
     for (size_t i = 0; i < n; i++)
         ink_buffer_format(&json, "%s{\"name\":\"%s %zu\",\"aliases\":[\"%s\"],\"domain\":\"%s\"}",
-                          i ? "," : "", names[pick(random, N_NAMES)], i, words[pick(random, N_WORDS)],
+                          i ? "," : "", names[pick(random, N_NAMES)], i,
+                          words[pick(random, N_WORDS)],
                           ink_domain_name((ink_home_domain)pick(random, INK_N_DOMAINS)));
     ink_buffer_text(&json, "]}");
     assert_int_equal(ink_home_read(&home, json.data, json.n_bytes, "h", NULL, NULL), INK_OK);
@@ -47,9 +51,8 @@ static void wander(const ink_request *request, char answer[MAX_ANSWER + 1], uint
     ink_buffer grammar;
     ink_buffer_init(&grammar, NULL, 1 << 20);
     ink_request_grammar(request, &grammar);
-    const ink_constraint_source source = {.kind = INK_CONSTRAINT_GRAMMAR,
-                                          .text = grammar.data,
-                                          .n_bytes = grammar.n_bytes};
+    const ink_constraint_source source = {
+        .kind = INK_CONSTRAINT_GRAMMAR, .text = grammar.data, .n_bytes = grammar.n_bytes};
     assert_int_equal(ink_constraint_new(&constraint, NULL, &source, NULL), INK_OK);
     size_t n = 0;
     while (n < MAX_ANSWER && !ink_constraint_must_end(constraint) &&
@@ -93,8 +96,8 @@ static void every_answer_is_valid(void **state)
             strcat(sentence, " ");
         }
         uint32_t here = pick(&random, 2) ? 1 : INK_THING_NOWHERE;
-        assert_int_equal(
-            ink_request_read(&request, home, sentence, strlen(sentence), here, &error), INK_OK);
+        assert_int_equal(ink_request_read(&request, home, sentence, strlen(sentence), here, &error),
+                         INK_OK);
         wander(&request, answer, &random);
         if (ink_reply_read(&reply, &request, answer, &error) != INK_OK)
             fail_msg("\"%s\" to \"%s\": %s", answer, sentence, error.message);

@@ -66,7 +66,8 @@ static void wrong_homes_are_refused(void **state)
         {"{\"devices\":[{\"name\":\"a\"}]}", "\"domain\" is missing"},
         {"{\"devices\":[{\"name\":\"a\",\"domain\":\"lihgt\"}]}", "did you mean \"light\"?"},
         {"{\"devices\":[{\"name\":\"a\",\"domain\":\"light\",\"area\":\"b\"}]}", "no area \"b\""},
-        {"{\"devices\":[{\"name\":\"a\",\"domain\":\"light\"},{\"name\":\"a\",\"domain\":\"fan\"}]}",
+        {"{\"devices\":[{\"name\":\"a\",\"domain\":\"light\"},{\"name\":\"a\",\"domain\":\"fan\"}]"
+         "}",
          "devices[1]: there is another"},
         {"{\"areas\":[{\"name\":\"a\",\"name\":\"b\"}]}", "h.json"},
         {"{\"areas\":[{\"name\":\"\xff\"}]}", "h.json"},

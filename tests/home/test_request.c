@@ -1,4 +1,4 @@
-/* Sentences: their words, what of a home they may be about, what is asked, and what answers mean. */
+/* Sentences: their words, what they may be about in a home, what is asked, what answers mean. */
 #include "support.h"
 
 #include <string.h>
@@ -34,8 +34,8 @@ static ink_request ask(const char *sentence, const char *area)
     ink_request request;
     uint32_t here =
         area ? ink_home_find(home, INK_THING_AREA, area, strlen(area)) : INK_THING_NOWHERE;
-    assert_int_equal(
-        ink_request_read(&request, home, sentence, strlen(sentence), here, NULL), INK_OK);
+    assert_int_equal(ink_request_read(&request, home, sentence, strlen(sentence), here, NULL),
+                     INK_OK);
     return request;
 }
 
@@ -79,8 +79,9 @@ static void check_json(const char *sentence, const char *answer, const char *exp
 static void answers_become_intents(void **state)
 {
     (void)state;
-    check_json("turn off the bedroom lights", " HassTurnOff area 1 domain light",
-               "{\"intent\":\"HassTurnOff\",\"slots\":{\"area\":\"Bedroom\",\"domain\":\"light\"}}");
+    check_json(
+        "turn off the bedroom lights", " HassTurnOff area 1 domain light",
+        "{\"intent\":\"HassTurnOff\",\"slots\":{\"area\":\"Bedroom\",\"domain\":\"light\"}}");
     check_json("sing", " none", "{\"intent\":\"none\",\"slots\":{}}");
     check_json("heat to 20.5", " HassClimateSetTemperature temperature C",
                "{\"intent\":\"HassClimateSetTemperature\",\"slots\":{\"temperature\":20.5}}");
@@ -132,18 +133,18 @@ static void sentences_have_limits(void **state)
     ink_error error;
     (void)state;
     memset(text, 'a', sizeof text - 1);
-    assert_int_equal(ink_request_read(&request, home, text, sizeof text - 1, INK_THING_NOWHERE,
-                                      &error),
-                     INK_LIMIT);
+    assert_int_equal(
+        ink_request_read(&request, home, text, sizeof text - 1, INK_THING_NOWHERE, &error),
+        INK_LIMIT);
     assert_int_equal(ink_request_read(&request, home, "\xff", 1, INK_THING_NOWHERE, &error),
                      INK_CORRUPT);
     assert_int_equal(ink_request_read(&request, home, " ?!", 3, INK_THING_NOWHERE, &error),
                      INK_BAD_ARGUMENT);
     for (size_t i = 1; i < sizeof text - 1; i += 2)
         text[i] = ' ';
-    assert_int_equal(ink_request_read(&request, home, text, INK_SENTENCE_MAX_BYTES,
-                                      INK_THING_NOWHERE, &error),
-                     INK_OK);
+    assert_int_equal(
+        ink_request_read(&request, home, text, INK_SENTENCE_MAX_BYTES, INK_THING_NOWHERE, &error),
+        INK_OK);
     assert_int_equal(request.words.n_words, INK_HOME_MAX_WORDS);
     size_t n_bytes;
     (void)ink_request_text(&request, 25, 25, &n_bytes);
@@ -167,7 +168,7 @@ static void responses_are_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prompts_show_what_matters), cmocka_unit_test(answers_become_intents),
+        cmocka_unit_test(prompts_show_what_matters),   cmocka_unit_test(answers_become_intents),
         cmocka_unit_test(invalid_answers_are_refused), cmocka_unit_test(sentences_have_limits),
         cmocka_unit_test(responses_are_said),
     };
