@@ -124,7 +124,7 @@ static void device_name(const name_lists *names, ink_home_domain domain, const c
 
 static bool has_name(const char *names, const char *name)
 {
-    char quoted[160];
+    char quoted[2 * 120 + 3];
     (void)snprintf(quoted, sizeof quoted, "\"%s\"", name);
     return strstr(names, quoted) != NULL;
 }
