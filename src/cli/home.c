@@ -65,7 +65,7 @@ static ink_status open_model(run_home *run, ink_error *error)
     if (!bytes)
         return ink_fail(error, INK_UNSUPPORTED, 0,
                         "this binary was built without its model for homes; --model FILE names one "
-                        "(make home makes it)");
+                        "(make home trains one)");
     return ink_model_open_memory(&run->model, bytes, n_bytes, "home", &options, error);
 }
 
