@@ -65,12 +65,24 @@ static void mistype(char *word, uint64_t *random)
 /* What speech recognition hears for another. */
 static void mishear(sentence *s, uint64_t *random)
 {
-    static const char *const slips[][2] = {
-        {"lights", "light's"}, {"off", "of"},     {"turn", "torn"},   {"set", "said"},
-        {"lights", "lice"},    {"close", "clothes"}, {"lower", "lore"}, {"the", "a"},
-        {"in", "and"},         {"is", "his"},     {"what's", "whats"}, {"fan", "van"},
-        {"brightness", "bright ness"}, {"blinds", "blind's"}, {"pause", "paws"}, {"timer", "time her"},
-        {"open", "opened"},    {"doors", "door's"}};
+    static const char *const slips[][2] = {{"lights", "light's"},
+                                           {"off", "of"},
+                                           {"turn", "torn"},
+                                           {"set", "said"},
+                                           {"lights", "lice"},
+                                           {"close", "clothes"},
+                                           {"lower", "lore"},
+                                           {"the", "a"},
+                                           {"in", "and"},
+                                           {"is", "his"},
+                                           {"what's", "whats"},
+                                           {"fan", "van"},
+                                           {"brightness", "bright ness"},
+                                           {"blinds", "blind's"},
+                                           {"pause", "paws"},
+                                           {"timer", "time her"},
+                                           {"open", "opened"},
+                                           {"doors", "door's"}};
     const char *const *slip = slips[below(random, sizeof slips / sizeof *slips)];
     for (size_t i = 0; i < s->n_pieces; i++)
         if (!in_mark(s, i) && strcmp(s->pieces[i], slip[0]) == 0)
@@ -79,12 +91,25 @@ static void mishear(sentence *s, uint64_t *random)
 
 void sentence_disturb(sentence *s, uint64_t *random)
 {
-    static const char *const before[] = {"please",     "can you",      "could you",  "would you",
-                                         "hey",        "okay",         "i want to",  "i'd like to",
-                                         "um",         "can you please", "could you please", "so",
-                                         "i'd like you to", "just", "now", "i need you to"};
-    static const char *const after[] = {"please", "now", "for me", "thanks", "thank you",
-                                        "right now", "will you", "would you", "for me please"};
+    static const char *const before[] = {"please",
+                                         "can you",
+                                         "could you",
+                                         "would you",
+                                         "hey",
+                                         "okay",
+                                         "i want to",
+                                         "i'd like to",
+                                         "um",
+                                         "can you please",
+                                         "could you please",
+                                         "so",
+                                         "i'd like you to",
+                                         "just",
+                                         "now",
+                                         "i need you to"};
+    static const char *const after[] = {"please",   "now",       "for me",
+                                        "thanks",   "thank you", "right now",
+                                        "will you", "would you", "for me please"};
     if (chance(random, 25))
         insert(s, 0, before[below(random, sizeof before / sizeof *before)]);
     if (chance(random, 12) && s->n_pieces && !s->fixed[s->n_pieces - 1])

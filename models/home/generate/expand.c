@@ -68,8 +68,8 @@ static void say_thing(const expansion *e, sentence *s, ink_home_slot slot)
     uint32_t thing = pick_thing(e, kinds[ink_home_slots[slot].kind], domains ? domains : "");
     if (slot == INK_SLOT_area)
         for (size_t i = 0; i < s->n_marks; i++) {
-            uint32_t device = s->marks[i].slot == INK_SLOT_name ? s->marks[i].thing
-                                                                 : INK_THING_NOWHERE;
+            uint32_t device =
+                s->marks[i].slot == INK_SLOT_name ? s->marks[i].thing : INK_THING_NOWHERE;
             if (device != INK_THING_NOWHERE && e->home->things[device].place != INK_THING_NOWHERE)
                 thing = e->home->things[device].place;
         }
@@ -87,10 +87,10 @@ static void say_thing(const expansion *e, sentence *s, ink_home_slot slot)
 
 static void number_words(unsigned n, char *out, size_t room)
 {
-    static const char *const ones[] = {
-        "zero",    "one",     "two",       "three",    "four",     "five",    "six",
-        "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-        "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
+    static const char *const ones[] = {"zero",    "one",     "two",       "three",    "four",
+                                       "five",    "six",     "seven",     "eight",    "nine",
+                                       "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
+                                       "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
     static const char *const tens[] = {"",      "",      "twenty",  "thirty", "forty",
                                        "fifty", "sixty", "seventy", "eighty", "ninety"};
     if (n < 20)
@@ -236,8 +236,8 @@ static bool find_words(const ink_request *request, uint32_t begin, uint32_t end,
            words->items[*last].end == end;
 }
 
-static bool write_mark(const mark *m, const ink_request *request,
-                       const uint32_t *offsets, ink_buffer *out)
+static bool write_mark(const mark *m, const ink_request *request, const uint32_t *offsets,
+                       ink_buffer *out)
 {
     const ink_slot_row *row = &ink_home_slots[m->slot];
     size_t first, last;
@@ -254,8 +254,8 @@ static bool write_mark(const mark *m, const ink_request *request,
             }
         return false;
     }
-    if (m->end == m->first || !find_words(request, offsets[2 * m->first],
-                                          offsets[2 * m->end - 1], &first, &last))
+    if (m->end == m->first ||
+        !find_words(request, offsets[2 * m->first], offsets[2 * m->end - 1], &first, &last))
         return false;
     if (row->kind == INK_SLOT_IS_NUMBER) {
         ink_buffer_format(out, " %c", (char)('A' + first));

@@ -23,7 +23,7 @@ typedef struct sentence {
     mark marks[MAX_MARKS];
     size_t n_marks;
     char skeleton[MAX_SKELETON]; /* its words, slots by their names: what is held out */
-    bool impossible; /* the home lacks what it needs */
+    bool impossible;             /* the home lacks what it needs */
 } sentence;
 
 typedef struct expansion {

@@ -220,10 +220,10 @@ static void check_node(const grammar *g, const node *n, unsigned depth)
 {
     if (depth > 60)
         wrong("rules within rules without end", n->text ? n->text : "");
-    const char *name = n->kind == NODE_RULE ? n->text
-                       : n->kind == NODE_SLOT && n->sign == ':' && !isdigit((unsigned char)*n->value)
-                           ? n->value
-                           : NULL;
+    const char *name =
+        n->kind == NODE_RULE                                                           ? n->text
+        : n->kind == NODE_SLOT && n->sign == ':' && !isdigit((unsigned char)*n->value) ? n->value
+                                                                                       : NULL;
     if (name && !grammar_rule(g, name))
         wrong("no such rule", name);
     if (name)

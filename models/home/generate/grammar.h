@@ -19,7 +19,7 @@ typedef enum node_kind { NODE_WORD, NODE_SLOT, NODE_RULE, NODE_CHOICE, NODE_SEQU
 
 typedef struct node {
     node_kind kind;
-    const char *text; /* word, slot or rule */
+    const char *text;  /* word, slot or rule */
     const char *value; /* of slots: what stands behind '=' or ':', or NULL */
     char sign;         /* '=', ':', or 0 */
     struct node *child, *next;
@@ -33,7 +33,8 @@ typedef struct rule {
 
 enum { MAX_FIXED = 6 };
 
-typedef struct template {
+typedef struct template
+{
     ink_home_intent intent;
     const char *fixed[MAX_FIXED], *fixed_value[MAX_FIXED];
     size_t n_fixed;
@@ -43,7 +44,8 @@ typedef struct template {
     node *body;
     const char *file;
     size_t line;
-} template;
+}
+template;
 
 typedef struct grammar {
     rule *rules;

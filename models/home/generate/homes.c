@@ -65,9 +65,9 @@ static const char *pick(const word_list *list, bool held_out, uint64_t *random)
 
 static void invent(char *out, uint64_t *random)
 {
-    static const char *const begins[] = {"b",  "br", "d",  "dr", "f",  "fl", "g",  "gr", "h", "k",
-                                         "l",  "m",  "n",  "p",  "pl", "r",  "s",  "st", "t", "tr",
-                                         "v",  "w",  "z",  "sh", "ch", "th", "j",  "qu", "y", ""};
+    static const char *const begins[] = {"b", "br", "d", "dr", "f",  "fl", "g", "gr", "h", "k",
+                                         "l", "m",  "n", "p",  "pl", "r",  "s", "st", "t", "tr",
+                                         "v", "w",  "z", "sh", "ch", "th", "j", "qu", "y", ""};
     static const char *const middles[] = {"a", "e", "i", "o", "u", "ai", "ee", "oa", "ou", "y"};
     static const char *const ends[] = {"",  "",  "n", "r",  "l",  "s",  "t",
                                        "m", "k", "x", "nd", "ck", "th", "sh"};
@@ -231,8 +231,8 @@ ink_home *home_random(const name_lists *names, bool held_out, uint64_t *random)
                              held_out, random);
         }
         ink_buffer_text(&json, "]}");
-        if (!json.failed && ink_home_read(&home, json.data, json.n_bytes, "home", NULL, &error) ==
-                                INK_OK)
+        if (!json.failed &&
+            ink_home_read(&home, json.data, json.n_bytes, "home", NULL, &error) == INK_OK)
             return home;
         if (json.failed) {
             fprintf(stderr, "out of memory\n");

@@ -28,7 +28,7 @@ typedef struct writer {
 
 static void read_grammar(grammar *g, const char *folder)
 {
-    static const char *const files[] = {"rules", "power",   "covers", "locks",  "lights", "climate",
+    static const char *const files[] = {"rules", "power",  "covers", "locks",  "lights", "climate",
                                         "media", "timers", "lists",  "states", "other",  "none"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[512];
@@ -165,8 +165,8 @@ static void cover(const grammar *g)
         ink_home_intent intent = ink_intent_find(name, strlen(name));
         bool found = false;
         for (size_t i = 0; i < g->n_templates && !found; i++)
-            found = g->templates[i].intent == intent &&
-                    template_matches(g, &g->templates[i], words, n);
+            found =
+                g->templates[i].intent == intent && template_matches(g, &g->templates[i], words, n);
         n_all[intent]++;
         n_known[intent] += found;
     }

@@ -53,8 +53,7 @@ static uint64_t match(const matcher *m, const node *n, uint64_t at)
     return 0;
 }
 
-bool template_matches(const grammar *g, const template *t, const char *const *words,
-                      size_t n_words)
+bool template_matches(const grammar *g, const template *t, const char *const *words, size_t n_words)
 {
     matcher m = {.grammar = g, .words = words, .n_words = n_words};
     return n_words < 63 && match(&m, t->body, 1) >> n_words & 1;
