@@ -83,6 +83,15 @@ ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path,
 ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
                                  ink_error *error);
 
+/*
+ * All n_bytes of a private file that nothing was written to, to be filled in place: the system
+ * writes them to the disk as it needs their memory. Ended by ink_file_writer_unmap, which counts
+ * them as written.
+ */
+ink_status ink_file_writer_map(ink_file_writer *writer, size_t n_bytes, void **bytes,
+                               ink_error *error);
+ink_status ink_file_writer_unmap(ink_file_writer *writer, ink_error *error);
+
 /* Bytes appended so far. */
 uint64_t ink_file_writer_offset(const ink_file_writer *writer);
 
@@ -123,5 +132,8 @@ typedef struct ink_mapping {
  */
 ink_status ink_mapping_open(ink_mapping *out, const char *path, ink_error *error);
 void ink_mapping_close(ink_mapping *mapping);
+
+/* Asks the system to read what a mapping holds at `bytes`; returns at once. */
+void ink_mapping_read_ahead(const void *bytes, size_t n_bytes);
 
 #endif
