@@ -148,10 +148,7 @@ static void deinit(generator *g)
     ink_tokens_free(&g->forced);
 }
 
-/*
- * Rendering, tokenizing: measured on prompts that fill the context, at most 190 bytes a token, and
- * 300 KB for a chat template.
- */
+/* Room for rendering and tokenizing: an allowance, not a measurement. */
 #define TEXT_BYTES ((size_t)512 << 10)
 #define TEXT_BYTES_A_TOKEN 256
 

@@ -16,7 +16,7 @@
 
 /*
  * Where a level begins: percent of the last ten seconds in which some task, or all of them, waited
- * for memory. A machine with room shows 0; one that reads what it has just dropped shows tens.
+ * for memory. Chosen, not measured.
  */
 static const struct {
     ink_pressure level;
