@@ -324,15 +324,15 @@ INK_MUST_USE INK_API ink_status ink_session_plan_memory(const ink_model *model,
  * Every byte that a model and its sessions will ask the allocator for: field, what it is. An upper
  * bound: pages, arrays and weights to the byte, tables and texts with some room.
  */
-#define INK_MEMORY_TABLE(X)                                             \
-    X(model, "vocabulary, template, tables")                            \
-    X(weights, "weights, packed, and adapters")                         \
-    X(cache, "keys, values and states when the context is full")        \
-    X(work, "arrays of the largest step")                               \
-    X(steps, "steps as they were recorded")                             \
-    X(session, "tokens, logits, tables of pages")                       \
+#define INK_MEMORY_TABLE(X)                                              \
+    X(model, "vocabulary, template, tables")                             \
+    X(weights, "weights, packed, and adapters")                          \
+    X(cache, "keys, values and states when the context is full")         \
+    X(work, "arrays of the largest step")                                \
+    X(steps, "steps as they were recorded")                              \
+    X(session, "tokens, logits, tables of pages")                        \
     X(sampling, "choosing tokens; room for prompts and answers as text") \
-    X(constraint, "masks of a constraint, and room for its automaton")  \
+    X(constraint, "masks of a constraint, and room for its automaton")   \
     X(loading, "stripes and tables, gone when the weights are loaded")
 
 typedef struct ink_memory_plan {

@@ -236,8 +236,7 @@ ink_status ink_file_writer_map(ink_file_writer *writer, size_t n_bytes, void **b
         errno = reserved;
         return ink_file_fail_errno(error, writer->name, "make room on the disk");
     }
-    void *mapped =
-        mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->descriptor, 0);
+    void *mapped = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->descriptor, 0);
     if (mapped == MAP_FAILED)
         return ink_file_fail_errno(error, writer->name, "map");
     writer->mapped_bytes = n_bytes;

@@ -89,7 +89,8 @@ void *ink_new_large(const ink_allocator *allocator, size_t bytes)
     size_t alignment = large_alignment(allocator, bytes);
     void *memory = ink_new_aligned(allocator, bytes, alignment);
 #if defined(MADV_HUGEPAGE)
-    if (alignment == LARGE_PAGE_BYTES && memory) /* the last page stays small: no more memory than was asked for */
+    if (alignment == LARGE_PAGE_BYTES &&
+        memory) /* the last page stays small: no more memory than was asked for */
         (void)madvise(memory, bytes & ~(LARGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
 #endif
     return memory;

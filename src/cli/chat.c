@@ -87,7 +87,8 @@ static ink_status write_variables(const ink_chat *chat, ink_buffer *out, ink_err
     ink_value tools;
     ink_status status = INK_OK;
     if (made && chat->tools) {
-        status = ink_value_from_json(&arena, chat->tools->data, chat->tools->n_bytes, &tools, error);
+        status =
+            ink_value_from_json(&arena, chat->tools->data, chat->tools->n_bytes, &tools, error);
         made = status == INK_OK && ink_value_set_name(&arena, variables, "tools", tools);
     }
     if (status == INK_OK)

@@ -18,7 +18,7 @@ typedef struct ink_turn {
 typedef struct ink_chat {
     const ink_model *model;
     ink_session *session;
-    const char *thinking; /* "on", "off", or NULL: as the template likes */
+    const char *thinking;    /* "on", "off", or NULL: as the template likes */
     const ink_buffer *tools; /* JSON, for templates; NULL: none */
     ink_turn *turns;         /* [n_turns] */
     size_t n_turns, capacity;

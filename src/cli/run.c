@@ -68,10 +68,10 @@ static ink_status add_prompt(ink_run *run, const char *text, size_t n_bytes, ink
         return ink_chat_add(&run->chat, "user", text, n_bytes, error);
     INK_TRY(ink_tools_describe(run->parts.tools, &told, error));
     ink_buffer_init(&all, NULL, SIZE_MAX);
-    ink_status status = ink_buffer_append(&all, told.data, told.n_bytes) &&
-                                ink_buffer_append(&all, text, n_bytes)
-                            ? ink_chat_add(&run->chat, "user", all.data, all.n_bytes, error)
-                            : ink_fail_memory(error, "the prompt");
+    ink_status status =
+        ink_buffer_append(&all, told.data, told.n_bytes) && ink_buffer_append(&all, text, n_bytes)
+            ? ink_chat_add(&run->chat, "user", all.data, all.n_bytes, error)
+            : ink_fail_memory(error, "the prompt");
     ink_buffer_deinit(&all);
     ink_string_free(&told);
     return status;

@@ -19,7 +19,7 @@ typedef struct ink_run {
     ink_texts stops;
     ink_constraint_flags flags;
     ink_tool_flags tool_flags;
-    ink_parts parts;            /* in use with tools, or where thoughts come before a constraint */
+    ink_parts parts; /* in use with tools, or where thoughts come before a constraint */
     bool in_parts;
     ink_status parts_status; /* of what was read of the last answer */
     ink_error parts_error;

@@ -67,25 +67,25 @@ typedef struct ink_open {
         .value = "FILE[:SCALE]", .help = "an adapter, and how much of it; may be given again" \
     }
 
-#define INK_OPTION_LIMIT(limit)                                                                    \
-    {                                                                                              \
-        .name = "memory_limit", .kind = INK_OPTION_BYTES, .destination = limit, .value = "SIZE",   \
-        .help = "what model and session may take together (800M, 1.5G); what does not fit is "     \
-                "refused before it is loaded"                                                      \
+#define INK_OPTION_LIMIT(limit)                                                                  \
+    {                                                                                            \
+        .name = "memory_limit", .kind = INK_OPTION_BYTES, .destination = limit, .value = "SIZE", \
+        .help = "what model and session may take together (800M, 1.5G); what does not fit is "   \
+                "refused before it is loaded"                                                    \
     }
 
-#define INK_OPTION_PACK_CACHE(open)                                                               \
-    {                                                                                             \
-        .name = "pack_cache", .kind = INK_OPTION_TEXT, .destination = &(open)->model.pack_cache,  \
-        .value = "DIR|off",                                                                       \
-        .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "    \
-                "says)"                                                                           \
+#define INK_OPTION_PACK_CACHE(open)                                                              \
+    {                                                                                            \
+        .name = "pack_cache", .kind = INK_OPTION_TEXT, .destination = &(open)->model.pack_cache, \
+        .value = "DIR|off",                                                                      \
+        .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "   \
+                "says)"                                                                          \
     }
 
 /* `open` is the address of an ink_open. */
 #define INK_OPTION_WEIGHTS(open)                                                                  \
-    INK_OPTION_LIMIT(&(open)->model.memory_limit),                                                \
-        INK_OPTION_LORA(&(open)->adapters), INK_OPTION_PACK_CACHE(open),                          \
+    INK_OPTION_LIMIT(&(open)->model.memory_limit), INK_OPTION_LORA(&(open)->adapters),            \
+        INK_OPTION_PACK_CACHE(open),                                                              \
     {                                                                                             \
         .name = "verify", .kind = INK_OPTION_SWITCH,                                              \
         .destination = &(open)->model.verify_pack_cache,                                          \

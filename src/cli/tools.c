@@ -38,9 +38,9 @@ ink_status ink_parts_open(ink_parts *parts, const ink_tool_flags *flags, const i
         return INK_OK;
     const ink_tools_options options = options_of(flags);
     INK_TRY(ink_input_read(flags->file, &parts->file, error));
-    return ink_input_blame(ink_tools_new(&parts->tools, model, parts->file.data,
-                                         parts->file.n_bytes, &options, error),
-                           flags->file, error);
+    return ink_input_blame(
+        ink_tools_new(&parts->tools, model, parts->file.data, parts->file.n_bytes, &options, error),
+        flags->file, error);
 }
 
 void ink_parts_deinit(ink_parts *parts)
@@ -101,8 +101,7 @@ ink_status ink_parts_begin(ink_parts *parts, ink_thinking thinking,
 static void report_buffer(ink_report *report, const char *name, const ink_buffer *text)
 {
     ink_value value;
-    if (text->n_bytes &&
-        ink_value_new_string(&report->arena, text->data, text->n_bytes, &value))
+    if (text->n_bytes && ink_value_new_string(&report->arena, text->data, text->n_bytes, &value))
         ink_report_value(report, report->root, name, value);
 }
 

@@ -243,7 +243,8 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
     ink_kernels_init(&kernels, features);
     l.pack = kernels.pack;
     if (!memory)
-        l.memory = model->memory = ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
+        l.memory = model->memory =
+            ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
     if (!l.memory)
         return ink_fail(error, INK_NO_MEMORY, 0, "%s: out of memory for %zu bytes of weights",
                         ink_gguf_name(model->gguf), bindings->memory_bytes);

@@ -36,7 +36,7 @@ struct ink_model {
     void *memory;    /* of all weights; of vectors alone when only metadata was loaded, */
     struct ink_pack_cache *pack_cache; /* or they are in its file; NULL when none is wanted */
     size_t loading_bytes; /* beside the weights while they are read; of INK_LOAD_METADATA */
-    size_t weight_bytes;               /* of all weights and adapters in memory, loaded or not */
+    size_t weight_bytes;  /* of all weights and adapters in memory, loaded or not */
     ink_weight weights[INK_N_WEIGHT_ROLES];   /* of the model */
     ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
     struct ink_bindings *bindings;            /* what is where; from the arena */

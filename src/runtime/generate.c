@@ -154,8 +154,8 @@ static void deinit(generator *g)
 
 size_t ink_generate_bytes(size_t n_vocab, size_t n_context)
 {
-    return ink_sampler_bytes(n_vocab) + TEXT_BYTES + n_context * TEXT_BYTES_A_TOKEN + 2 * (INK_MAX_STOP_BYTES + MAX_STEP_BYTES) +
-           4 * INK_BUDGET_HEADER_BYTES;
+    return ink_sampler_bytes(n_vocab) + TEXT_BYTES + n_context * TEXT_BYTES_A_TOKEN +
+           2 * (INK_MAX_STOP_BYTES + MAX_STEP_BYTES) + 4 * INK_BUDGET_HEADER_BYTES;
 }
 
 /* On failure the caller deinits. */
@@ -190,9 +190,9 @@ static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_
     if (g->speaks)
         ink_detokenizer_init(
             &g->stream, session->model->vocab,
-            (ink_decode_options){
-                .continues = g->options->constraint || has_text(session),
-                .render_special = g->options->constraint && g->options->constraint->marked});
+            (ink_decode_options){.continues = g->options->constraint || has_text(session),
+                                 .render_special =
+                                     g->options->constraint && g->options->constraint->marked});
     return INK_OK;
 }
 

@@ -51,8 +51,9 @@ static ink_status plan_constraint(const ink_model *model, const ink_memory_optio
     ink_constraint_free(constraint);
     size_t kept = used_bytes(model) - before;
     plan->model_bytes += kept;
-    plan->constraint_bytes = (uint64_t)(with - before - kept) +
-                             (options->automaton_bytes ? options->automaton_bytes : AUTOMATON_BYTES);
+    plan->constraint_bytes =
+        (uint64_t)(with - before - kept) +
+        (options->automaton_bytes ? options->automaton_bytes : AUTOMATON_BYTES);
     return INK_OK;
 }
 
@@ -66,8 +67,8 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
     size_t held = ink_large_bytes(model->allocator, ink_size_max(vectors->memory_bytes, 1)) +
                   INK_BUDGET_HEADER_BYTES;
     bool kept = model->pack_cache && ink_pack_cache_weights(model->pack_cache);
-    size_t weights = ink_large_bytes(model->allocator, model->weight_bytes) +
-                     INK_BUDGET_HEADER_BYTES;
+    size_t weights =
+        ink_large_bytes(model->allocator, model->weight_bytes) + INK_BUDGET_HEADER_BYTES;
     plan->model_bytes = use.used_bytes - held;
     plan->loading_bytes = (use.peak_bytes - use.used_bytes) + model->loading_bytes;
     if (model->pack_cache && options->memory_limit && weights > options->memory_limit)
@@ -81,8 +82,8 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
 static bool add_up(ink_memory_plan *plan)
 {
     uint64_t each = 0, n = plan->n_sessions;
-    uint64_t *const of_sessions[] = {&plan->cache_bytes,   &plan->work_bytes,
-                                     &plan->steps_bytes,   &plan->session_bytes,
+    uint64_t *const of_sessions[] = {&plan->cache_bytes,    &plan->work_bytes,
+                                     &plan->steps_bytes,    &plan->session_bytes,
                                      &plan->sampling_bytes, &plan->constraint_bytes};
     for (size_t i = 0; i < sizeof of_sessions / sizeof *of_sessions; i++)
         if (!ink_u64_mul(*of_sessions[i], n, of_sessions[i]) ||
@@ -180,11 +181,10 @@ static ink_status refuse(const ink_model *model, const ink_session_options *opti
     ink_buffer fitting;
     ink_buffer_init(&fitting, NULL, 400);
     say_fitting(&fitting, model, *options, n_context, room);
-    ink_status status =
-        ink_fail(error, INK_LIMIT, 0,
-                 "%s: %" PRIu64 " bytes are needed, the memory limit is %" PRIu64
-                 "; what would fit: %s",
-                 ink_gguf_name(model->gguf), needed, limit, fitting.data ? fitting.data : "less");
+    ink_status status = ink_fail(
+        error, INK_LIMIT, 0,
+        "%s: %" PRIu64 " bytes are needed, the memory limit is %" PRIu64 "; what would fit: %s",
+        ink_gguf_name(model->gguf), needed, limit, fitting.data ? fitting.data : "less");
     ink_buffer_deinit(&fitting);
     return status;
 }

@@ -167,9 +167,8 @@ static bool largest_step(const ink_model *model, const settings *chosen, int ind
 {
     bool embeds = model->arch->kind == INK_KIND_EMBEDDING;
     size_t n = index == 0 ? chosen->n_batch : logits_batch(model, chosen->n_batch);
-    *shape = (ink_step_shape){.n_tokens = n,
-                              .n_outputs = index == 1 || embeds ? n : 1,
-                              .n_context = chosen->n_context};
+    *shape = (ink_step_shape){
+        .n_tokens = n, .n_outputs = index == 1 || embeds ? n : 1, .n_context = chosen->n_context};
     return index < (chosen->all_logits && !embeds ? 2 : 1);
 }
 

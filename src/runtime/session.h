@@ -30,8 +30,8 @@ struct ink_session {
     const ink_allocator *allocator;
     ink_format cache_format;
     size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
-    ink_pressure pressure; /* that it has followed */
-    char *spilled;         /* the file it is in; NULL: in memory */
+    ink_pressure pressure;                   /* that it has followed */
+    char *spilled;                           /* the file it is in; NULL: in memory */
     ink_device *device;
     ink_kv_cache cache;
     ink_recorded_step steps[INK_KEPT_STEPS];

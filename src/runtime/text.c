@@ -186,9 +186,10 @@ ink_status ink_chat_get_thinking(const ink_model *model, const char *variables, 
     while (status == INK_OK && prompt.n_bytes && strchr(" \n", prompt.data[prompt.n_bytes - 1]))
         prompt.n_bytes--;
     if (status == INK_OK)
-        *out = ends_with(prompt, "<think>")                              ? INK_THINKING_OPEN
-               : strstr(chat.text, "<think>") && !ends_with(prompt, "</think>") ? INK_THINKING_ALLOWED
-                                                                         : INK_THINKING_NONE;
+        *out = ends_with(prompt, "<think>") ? INK_THINKING_OPEN
+               : strstr(chat.text, "<think>") && !ends_with(prompt, "</think>")
+                   ? INK_THINKING_ALLOWED
+                   : INK_THINKING_NONE;
     ink_buffer_deinit(&text);
     return status;
 }

@@ -36,7 +36,8 @@ static ink_status choose_tool(ink_tools *tools, const ink_tools_options *options
 {
     tools->choice = options->choice;
     tools->single = options->single;
-    if ((unsigned)tools->choice > INK_TOOL_NAMED || (tools->choice == INK_TOOL_NAMED) != !!options->name)
+    if ((unsigned)tools->choice > INK_TOOL_NAMED ||
+        (tools->choice == INK_TOOL_NAMED) != !!options->name)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "a tool's name goes with INK_TOOL_NAMED, and only with it");
     for (size_t i = 0; options->name && i < tools->n; i++)
@@ -105,9 +106,8 @@ ink_status ink_tools_describe(const ink_tools *tools, ink_string *out, ink_error
     bool made = ink_buffer_text(&text, "You may call these functions:\n");
     ink_status status =
         made ? ink_json_write(&text, tools->list, NULL, error) : ink_fail_memory(error, "tools");
-    if (status == INK_OK &&
-        !(ink_buffer_text(&text, "\nTo call one, answer with nothing but\n") &&
-          show_call(&text, tools->format) && ink_buffer_text(&text, "\n\n")))
+    if (status == INK_OK && !(ink_buffer_text(&text, "\nTo call one, answer with nothing but\n") &&
+                              show_call(&text, tools->format) && ink_buffer_text(&text, "\n\n")))
         status = ink_fail_memory(error, "tools");
     if (status != INK_OK) {
         ink_buffer_deinit(&text);

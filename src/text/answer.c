@@ -28,12 +28,12 @@ struct ink_answer {
     const ink_tools *tools; /* NULL: no calls */
     ink_answer_events events;
     state at;
-    ink_buffer text;    /* not passed on yet */
-    uint64_t n_bytes;   /* passed on or taken */
-    size_t n_calls;     /* so far */
-    size_t n_blanks;    /* dropped behind thoughts */
-    size_t n_scanned;   /* of the arguments of the call that is coming */
-    unsigned depth;     /* there */
+    ink_buffer text;      /* not passed on yet */
+    uint64_t n_bytes;     /* passed on or taken */
+    size_t n_calls;       /* so far */
+    size_t n_blanks;      /* dropped behind thoughts */
+    size_t n_scanned;     /* of the arguments of the call that is coming */
+    unsigned depth;       /* there */
     bool inside, escaped; /* a string there */
     bool ended;           /* what stands behind all calls has come */
 };
@@ -60,8 +60,8 @@ static void drop(ink_answer *a, size_t n)
 
 static progress pass_on(ink_answer *a, size_t n, bool thought, ink_error *error)
 {
-    bool goes_on = n == 0 || !a->events.text ||
-                   a->events.text(a->events.context, a->text.data, n, thought);
+    bool goes_on =
+        n == 0 || !a->events.text || a->events.text(a->events.context, a->text.data, n, thought);
     drop(a, n);
     if (goes_on)
         return GOES_ON;
@@ -249,8 +249,8 @@ static progress finish_call(ink_answer *a, size_t name, size_t name_end, size_t 
     ink_buffer_init(&json, a->allocator, 8 * MAX_CALL_BYTES);
     bool made = quote ? bare_to_json(&json, a->text.data + begin, end - begin, quote)
                       : ink_buffer_append(&json, a->text.data + begin, end - begin);
-    progress result = made ? report_call(a, copy, &json, error)
-                           : fail(a, "its arguments cannot be read", error);
+    progress result =
+        made ? report_call(a, copy, &json, error) : fail(a, "its arguments cannot be read", error);
     ink_buffer_deinit(&json);
     return result;
 }
@@ -451,7 +451,8 @@ ink_status ink_answer_new(ink_answer **out, const ink_tools *tools, ink_thinking
                                       [INK_THINKING_OPEN] = IN_THOUGHT};
     const ink_allocator *allocator = tools ? tools->allocator : NULL;
     if ((unsigned)thinking > INK_THINKING_OPEN)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no way %d of thinking", (int)thinking);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no way %d of thinking",
+                        (int)thinking);
     ink_answer *a = ink_new(allocator, 1, sizeof *a);
     if (!a)
         return ink_fail_memory(error, "an answer");

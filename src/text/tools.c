@@ -6,7 +6,8 @@
 #include "text/json.h"
 
 static const ink_tool_format formats[] = {
-#define TOOL_FORMAT(name, known_by, marker, begin, open, middle, close, between, end, several, quote) \
+#define TOOL_FORMAT(name, known_by, marker, begin, open, middle, close, between, end, several, \
+                    quote)                                                                     \
     {#name, known_by, marker, begin, open, middle, close, between, end, several, quote},
 #include "text/tool_formats.def"
 #undef TOOL_FORMAT
@@ -89,9 +90,9 @@ static ink_status read_name(const struct ink_tools *tools, ink_value function, i
 /* What is said of properties that `properties` does not name. */
 static bool is_open(ink_value schema)
 {
-    static const char *const words[] = {"additionalProperties", "patternProperties", "allOf",
-                                        "anyOf",                "oneOf",             "$ref",
-                                        "not",                  "if",                "propertyNames"};
+    static const char *const words[] = {
+        "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref", "not", "if",
+        "propertyNames"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (ink_value_find_name(schema, words[i]))
             return false;

@@ -252,7 +252,8 @@ static void forces_keys(void **state)
 
 static void refuses_tokens(void **state)
 {
-    const ink_constraint_source from = {INK_CONSTRAINT_CHOICE, "yes", 3, INK_JSON_PLAIN, INK_THINKING_NONE};
+    const ink_constraint_source from = {INK_CONSTRAINT_CHOICE, "yes", 3, INK_JSON_PLAIN,
+                                        INK_THINKING_NONE};
     ink_model *model = open_vocabulary("gpt-2");
     ink_constraint *constraint, *bare;
     ink_tokens no = {0};

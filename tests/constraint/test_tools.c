@@ -13,9 +13,8 @@ static const char tools_json[] =
     "\"type\":\"integer\",\"minimum\":1,\"maximum\":7}},\"required\":[\"city\"]}}},"
     "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}]";
 
-static const char *const formats[] = {"hermes", "mistral-args",   "mistral", "gemma4",
-                                      "phi",    "function-gemma", "llama3",  "gemma",
-                                      "json"};
+static const char *const formats[] = {"hermes",         "mistral-args", "mistral", "gemma4", "phi",
+                                      "function-gemma", "llama3",       "gemma",   "json"};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 typedef struct answer {
@@ -338,10 +337,10 @@ static void tools_that_are_none(void **state)
                                    &(ink_tools_options){.format = "pidgin"}, &error),
                      INK_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "use hermes, mistral-args, mistral"));
-    assert_int_equal(
-        ink_tools_new(&tools, NULL, tools_json, n,
-                      &(ink_tools_options){.choice = INK_TOOL_NAMED, .name = "x"}, &error),
-        INK_BAD_ARGUMENT);
+    assert_int_equal(ink_tools_new(&tools, NULL, tools_json, n,
+                                   &(ink_tools_options){.choice = INK_TOOL_NAMED, .name = "x"},
+                                   &error),
+                     INK_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "no tool \"x\""));
     assert_int_equal(
         ink_tools_new(&tools, NULL, tools_json, n, &(ink_tools_options){.name = "now"}, &error),
@@ -374,9 +373,10 @@ static void schemas_that_cannot_be_honored(void **state)
         ink_tools *tools = NULL;
         ink_constraint *constraint = NULL;
         ink_error error;
-        int n = snprintf(json, sizeof json,
-                         "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":%s}}]",
-                         rows[i].schema);
+        int n =
+            snprintf(json, sizeof json,
+                     "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":%s}}]",
+                     rows[i].schema);
         assert_int_equal(ink_tools_new(&tools, NULL, json, (size_t)n,
                                        &(ink_tools_options){.format = rows[i].format}, &error),
                          INK_OK);

@@ -51,8 +51,8 @@ static ink_status read_all(const ink_tools *tools, ink_thinking thinking, const 
         abort();
     ink_status status = INK_OK;
     for (size_t at = 0; status == INK_OK && at < n_bytes; at += piece)
-        status = ink_answer_feed(answer, text + at, n_bytes - at < piece ? n_bytes - at : piece,
-                                 &error);
+        status =
+            ink_answer_feed(answer, text + at, n_bytes - at < piece ? n_bytes - at : piece, &error);
     if (status == INK_OK)
         status = ink_answer_end(answer, &error);
     if (status != INK_OK && (error.status != status || error.message[0] == '\0'))
@@ -68,8 +68,8 @@ static void check_answer(const ink_tools *tools, ink_constraint *constraint, ink
     size_t n = 0;
     ink_status first = read_all(tools, thinking, text, n_bytes, n_bytes ? n_bytes : 1, &whole);
     ink_status second = read_all(tools, thinking, text, n_bytes, 1, &bytes);
-    if (first != second || (first == INK_OK && (whole.hash != bytes.hash ||
-                                                whole.n_calls != bytes.n_calls)))
+    if (first != second ||
+        (first == INK_OK && (whole.hash != bytes.hash || whole.n_calls != bytes.n_calls)))
         abort();
     if (ink_constraint_accept(constraint, text, n_bytes, &n, NULL) != INK_OK)
         return;
@@ -85,9 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ink_tools *tools = NULL;
         ink_constraint *constraint = NULL;
         ink_error error = {0};
-        const ink_tools_options options = {.format = formats[i],
-                                           .choice = (ink_tool_choice)(size % 3),
-                                           .single = size & 4};
+        const ink_tools_options options = {
+            .format = formats[i], .choice = (ink_tool_choice)(size % 3), .single = size & 4};
         ink_thinking thinking = (ink_thinking)(size / 8 % 3);
         ink_status status = ink_tools_new(&tools, NULL, json, n_json, &options, &error);
         if (status == INK_OK)

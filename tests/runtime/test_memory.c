@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* truncate */
 /*
  * Plans beside what the allocator counts, limits that hold, sessions that make room, and weights
  * that are larger than memory.
@@ -31,8 +32,8 @@ static ink_memory_plan plan_of(const ink_memory_options *options, int n_threads)
 {
     ink_memory_plan plan;
     ink_error error;
-    ink_model *model = open_with(
-        &(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = n_threads});
+    ink_model *model =
+        open_with(&(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = n_threads});
     assert_int_equal(ink_memory_plan_all(model, options, &plan, &error), INK_OK);
     ink_model_free(model);
     return plan;
@@ -70,10 +71,9 @@ static void plans_are_what_is_counted(void **state)
         ink_memory_plan plan = plan_of(&options, n_threads);
         ink_test_allocator below;
         ink_test_allocator_init(&below, 0);
-        ink_model *model =
-            open_with(&(ink_model_options){.allocator = &below.allocator,
-                                           .n_threads = n_threads,
-                                           .memory_limit = plan.total_bytes});
+        ink_model *model = open_with(&(ink_model_options){.allocator = &below.allocator,
+                                                          .n_threads = n_threads,
+                                                          .memory_limit = plan.total_bytes});
         ink_session *session = NULL;
         ink_error error = {0};
         ink_status status = ink_session_new(&session, model, &options.session, &error);
@@ -123,8 +123,7 @@ static void a_refusal_says_what_fits(void **state)
     ink_memory_plan plan = plan_of(&options, 1), again;
     ink_error error;
     (void)state;
-    ink_model *model = open_with(
-        &(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = 1});
+    ink_model *model = open_with(&(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = 1});
     options.memory_limit = plan.total_bytes;
     assert_int_equal(ink_memory_check(model, &options, &again, &error), INK_OK);
     options.memory_limit = plan.total_bytes - plan.cache_bytes / 4;
@@ -274,8 +273,8 @@ static uint64_t need_beside(const char *folder, const ink_session_options *sessi
     ink_memory_plan plan;
     ink_error error;
     const ink_memory_options options = {.session = *session, .memory_limit = 1};
-    ink_model *model = open_with(&(ink_model_options){
-        .load = INK_LOAD_METADATA, .n_threads = 2, .pack_cache = folder});
+    ink_model *model = open_with(
+        &(ink_model_options){.load = INK_LOAD_METADATA, .n_threads = 2, .pack_cache = folder});
     assert_int_equal(ink_memory_plan_all(model, &options, &plan, &error), INK_OK);
     assert_int_equal(plan.weights_bytes, 0);
     assert_true(plan.mapped_bytes > 1000000);

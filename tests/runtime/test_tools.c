@@ -16,9 +16,8 @@ static const char *const schemas[] = {
     "{\"type\":\"object\",\"properties\":{\"on\":{\"type\":\"boolean\"}},\"required\":[\"on\"],"
     "\"additionalProperties\":false}"};
 static const char *const names[] = {"weather", "light"};
-static const char *const formats[] = {"hermes", "mistral-args",   "mistral", "gemma4",
-                                      "phi",    "function-gemma", "llama3",  "gemma",
-                                      "json"};
+static const char *const formats[] = {"hermes",         "mistral-args", "mistral", "gemma4", "phi",
+                                      "function-gemma", "llama3",       "gemma",   "json"};
 
 typedef struct reading {
     ink_constraint *allowed[2]; /* by tool: its schema */
@@ -86,7 +85,8 @@ static void answer_once(ink_session *session, const ink_model *model, reading *r
             assert_true(r->n_calls <= 1);
     }
     /* calls alone come to an end: nothing in them is without bounds */
-    if (options->choice == INK_TOOL_NAMED || (options->choice == INK_TOOL_REQUIRED && options->single))
+    if (options->choice == INK_TOOL_NAMED ||
+        (options->choice == INK_TOOL_REQUIRED && options->single))
         assert_int_equal(result.stop, INK_STOP_END);
     ink_answer_free(answer);
     ink_constraint_free(constraint);
@@ -102,21 +102,21 @@ static void every_answer_is_what_it_must_be(void **state)
     reading r = {.n_calls = 0};
     ink_error error;
     for (int i = 0; i < 2; i++) {
-        const ink_constraint_source source = {INK_CONSTRAINT_SCHEMA, schemas[i],
-                                              strlen(schemas[i]), INK_JSON_ANY, INK_THINKING_NONE};
+        const ink_constraint_source source = {INK_CONSTRAINT_SCHEMA, schemas[i], strlen(schemas[i]),
+                                              INK_JSON_ANY, INK_THINKING_NONE};
         assert_int_equal(ink_constraint_new(&r.allowed[i], NULL, &source, &error), INK_OK);
     }
     for (size_t format = 0; format < sizeof formats / sizeof *formats; format++)
         for (int choice = INK_TOOL_AUTO; choice <= INK_TOOL_NAMED; choice++)
             for (int single = 0; single < 2; single++)
                 for (int64_t seed = 0; seed < 3; seed++)
-                    answer_once(session, model, &r,
-                                &(ink_tools_options){.format = formats[format],
-                                                     .choice = (ink_tool_choice)choice,
-                                                     .name = choice == INK_TOOL_NAMED ? names[1]
-                                                                                      : NULL,
-                                                     .single = single},
-                                seed);
+                    answer_once(
+                        session, model, &r,
+                        &(ink_tools_options){.format = formats[format],
+                                             .choice = (ink_tool_choice)choice,
+                                             .name = choice == INK_TOOL_NAMED ? names[1] : NULL,
+                                             .single = single},
+                        seed);
     ink_constraint_free(r.allowed[0]);
     ink_constraint_free(r.allowed[1]);
     ink_session_free(session);
@@ -141,8 +141,8 @@ static void markers_may_be_control_tokens(void **state)
         ink_model_open(&model, ink_shared_path("vocab/ggml-vocab-gemma-4.gguf", path, sizeof path),
                        &(ink_model_options){.load = INK_LOAD_VOCABULARY}, &error),
         INK_OK);
-    assert_int_equal(
-        ink_tokenize(model, marker, strlen(marker), INK_SPECIAL_PARSE, &token, &error), INK_OK);
+    assert_int_equal(ink_tokenize(model, marker, strlen(marker), INK_SPECIAL_PARSE, &token, &error),
+                     INK_OK);
     assert_int_equal(token.n_tokens, 1);
     for (int choice = INK_TOOL_AUTO; choice <= INK_TOOL_REQUIRED; choice++) {
         const ink_tools_options options = {.format = "gemma4", .choice = (ink_tool_choice)choice};

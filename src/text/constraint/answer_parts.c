@@ -71,8 +71,8 @@ ink_expr ink_thinking_prefix(ink_grammar *grammar, const ink_vocab *vocab, ink_t
     static const char *const close = "</think>";
     if (thinking == INK_THINKING_NONE)
         return INK_EXPR_NONE;
-    ink_expr block = ink_expr_seq(grammar, ink_marked_expr(grammar, vocab, close),
-                                  blanks(grammar, MAX_BLANKS));
+    ink_expr block =
+        ink_expr_seq(grammar, ink_marked_expr(grammar, vocab, close), blanks(grammar, MAX_BLANKS));
     block = ink_expr_seq(grammar, ink_text_without(grammar, &close, 1), block);
     if (thinking == INK_THINKING_OPEN)
         return block;

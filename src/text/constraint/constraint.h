@@ -31,7 +31,7 @@ struct ink_constraint {
  */
 INK_MUST_USE
 ink_status ink_constraint_make(ink_constraint **out, const ink_constraint_source *source,
-                               const struct ink_tools *tools, const ink_token_trie *trie, const ink_allocator *allocator,
-                               ink_error *error);
+                               const struct ink_tools *tools, const ink_token_trie *trie,
+                               const ink_allocator *allocator, ink_error *error);
 
 #endif

@@ -37,7 +37,7 @@ ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form
  * The same of a schema that was read already, as a part of a grammar whose definition goes on.
  */
 INK_MUST_USE
-ink_status ink_schema_add(ink_grammar *grammar, ink_value value, ink_json_form form, ink_expr *root,
-                          ink_error *error);
+ink_status ink_schema_grow(ink_grammar *grammar, ink_value value, ink_json_form form,
+                           ink_expr *root, ink_error *error);
 
 #endif

@@ -168,9 +168,8 @@ static ink_status compile(ink_grammar *grammar, ink_text text, ink_value value, 
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.node_buckets);
     schema.rule_buckets =
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.rule_buckets);
-    ink_status status = schema.node_buckets && schema.rule_buckets
-                            ? INK_OK
-                            : ink_fail_memory(error, "a schema");
+    ink_status status =
+        schema.node_buckets && schema.rule_buckets ? INK_OK : ink_fail_memory(error, "a schema");
     if (status == INK_OK && text.data)
         status = ink_value_from_json(&schema.arena, text.data, text.n_bytes, &value, error);
     if (status == INK_OK) {
@@ -186,8 +185,8 @@ static ink_status compile(ink_grammar *grammar, ink_text text, ink_value value, 
     return status;
 }
 
-ink_status ink_schema_add(ink_grammar *grammar, ink_value value, ink_json_form form, ink_expr *root,
-                          ink_error *error)
+ink_status ink_schema_grow(ink_grammar *grammar, ink_value value, ink_json_form form,
+                           ink_expr *root, ink_error *error)
 {
     return compile(grammar, (ink_text){NULL, 0}, value, form, root, error);
 }

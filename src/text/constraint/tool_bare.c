@@ -70,8 +70,8 @@ static ink_expr quoted(writer *w, const ink_value *text)
 {
     ink_grammar *g = w->grammar;
     ink_expr quote = ink_marked_expr(g, w->vocab, w->quote);
-    ink_expr inside = text ? ink_expr_text(g, text->as.text, text->n_bytes)
-                           : ink_text_without(g, &w->quote, 1);
+    ink_expr inside =
+        text ? ink_expr_text(g, text->as.text, text->n_bytes) : ink_text_without(g, &w->quote, 1);
     return ink_expr_seq(g, quote, ink_expr_seq(g, inside, quote));
 }
 
@@ -85,8 +85,8 @@ static ink_status write_string(writer *w, ink_value schema, ink_expr *out)
     *out = items ? INK_EXPR_FAIL : quoted(w, NULL);
     for (size_t i = 0; i < n; i++) {
         if (!ink_value_is_string(items[i]) ||
-            (items[i].n_bytes && memmem(items[i].as.text, items[i].n_bytes, w->quote,
-                                        strlen(w->quote))))
+            (items[i].n_bytes &&
+             memmem(items[i].as.text, items[i].n_bytes, w->quote, strlen(w->quote))))
             return ink_fail(w->error, INK_UNSUPPORTED, 0,
                             "values of a string's enum are strings without %s", w->quote);
         *out = ink_expr_alt(w->grammar, *out, quoted(w, &items[i]));
@@ -126,8 +126,8 @@ static ink_status write_array(writer *w, ink_value schema, ink_expr *out)
         list = INK_EXPR_EMPTY;
     else if (min == 0)
         list = ink_expr_optional(g, list);
-    *out = ink_expr_seq(g, ink_expr_literal(g, "["),
-                        ink_expr_seq(g, list, ink_expr_literal(g, "]")));
+    *out =
+        ink_expr_seq(g, ink_expr_literal(g, "["), ink_expr_seq(g, list, ink_expr_literal(g, "]")));
     return INK_OK;
 }
 
@@ -167,7 +167,8 @@ static ink_status write_object(writer *w, ink_value schema, ink_expr *out)
     ink_grammar *g = w->grammar;
     const ink_value *properties = ink_value_find_name(schema, "properties"),
                     *others = ink_value_find_name(schema, "additionalProperties");
-    size_t n = properties && properties->kind == INK_VALUE_DICT ? properties->as.dict->n_entries : 0;
+    size_t n =
+        properties && properties->kind == INK_VALUE_DICT ? properties->as.dict->n_entries : 0;
     if (others && (others->kind != INK_VALUE_BOOL || others->as.boolean))
         return ink_fail(w->error, INK_UNSUPPORTED, 0,
                         "additionalProperties can only be false in this format of calls");
@@ -192,7 +193,7 @@ static ink_status write_object(writer *w, ink_value schema, ink_expr *out)
 
 static ink_status write_value(writer *w, ink_value schema, ink_expr *out)
 {
-    const char *type;
+    const char *type = "";
     INK_TRY(check_keywords(w, schema, &type));
     if (++w->depth > MAX_DEPTH)
         return ink_fail(w->error, INK_LIMIT, 0, "a schema of more than %d levels", MAX_DEPTH);
@@ -204,7 +205,7 @@ static ink_status write_value(writer *w, ink_value schema, ink_expr *out)
     else if (strcmp(type, "object") == 0)
         status = write_object(w, schema, out);
     else
-        status = ink_schema_add(w->grammar, schema, INK_JSON_PLAIN, out, w->error);
+        status = ink_schema_grow(w->grammar, schema, INK_JSON_PLAIN, out, w->error);
     w->depth--;
     return status;
 }

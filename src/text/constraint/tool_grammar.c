@@ -36,7 +36,7 @@ static ink_status write_call(const builder *b, const ink_tool *tool, ink_expr *o
     ink_status status =
         format->quote ? ink_tool_bare_arguments(g, b->tools->vocab, tool->parameters, format->quote,
                                                 &arguments, b->error)
-                      : ink_schema_add(g, tool->parameters, INK_JSON_PLAIN, &arguments, b->error);
+                      : ink_schema_grow(g, tool->parameters, INK_JSON_PLAIN, &arguments, b->error);
     INK_TRY(blame(b, tool, status));
     ink_expr call = ink_expr_seq(g, arguments, marked(b, format->close));
     call = ink_expr_seq(g, marked(b, format->middle), call);
@@ -76,7 +76,8 @@ static ink_expr plain_text(const builder *b)
                         : ink_text_not_begun_by(g, *format->begin ? *format->begin : *format->open);
     if (g->prefix == INK_EXPR_NONE)
         return text;
-    ink_expr thought = ink_expr_seq(g, ink_expr_literal(g, "<think>"), ink_text_without(g, NULL, 0));
+    ink_expr thought =
+        ink_expr_seq(g, ink_expr_literal(g, "<think>"), ink_text_without(g, NULL, 0));
     return ink_expr_and(g, text, ink_expr_not(g, thought));
 }
 
