@@ -66,7 +66,7 @@ ink_status ink_parts_begin(ink_parts *parts, ink_thinking thinking,
                            bool (*write)(void *context, const char *text, size_t n_bytes),
                            void *context, ink_error *error);
 
-/* The end of it: JSON is printed. `stop` says why it ended. An answer that is cut is not read on. */
+/* The end of it: JSON is printed. `stop` says why it ended. A cut answer is not read on. */
 ink_status ink_parts_end(ink_parts *parts, bool whole, const char *stop, ink_error *error);
 
 #endif

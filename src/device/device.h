@@ -64,7 +64,7 @@ void *ink_program_data(ink_program *program, ink_array *array);
 
 ink_status ink_program_run(ink_program *program, ink_error *error);
 
-/* Gives back the memory of arrays, when there is no program. The next program takes what it needs. */
+/* Gives back the memory of arrays, when there is no program. The next one takes what it needs. */
 void ink_device_trim(ink_device *device);
 
 /* Bytes held for arrays and scratch. */

@@ -107,6 +107,10 @@ static bool is_blank(char c)
 static progress scan_arguments(ink_answer *a, size_t begin, size_t *end)
 {
     const char *quote = a->tools->format->quote;
+    if (a->n_scanned > 0 && a->depth == 0) { /* they had come already; what follows had not */
+        *end = begin + a->n_scanned;
+        return GOES_ON;
+    }
     for (size_t at = begin + a->n_scanned; at < a->text.n_bytes; at = begin + a->n_scanned) {
         char c = a->text.data[at];
         size_t n = 1;
@@ -194,7 +198,7 @@ static bool bare_to_json(ink_buffer *out, const char *text, size_t end, const ch
     return depth == 0 && !out->failed;
 }
 
-/* Whether it is JSON, an object: the reader of values would refuse what schemas may allow (1e999). */
+/* Whether it is a JSON object: the reader of values would refuse what schemas may allow (1e999). */
 static ink_status check_json(const ink_answer *a, const ink_buffer *json, bool *valid,
                              ink_error *error)
 {

@@ -66,7 +66,7 @@ static ink_status write_calls(const builder *b, ink_expr *out)
     return INK_OK;
 }
 
-/* What is no call, without the marker or not begun as calls are; and no thoughts, if there may be. */
+/* What is no call, without the marker or not begun as calls are; and no thoughts, if allowed. */
 static ink_expr plain_text(const builder *b)
 {
     const ink_tool_format *format = b->tools->format;
