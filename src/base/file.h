@@ -55,6 +55,9 @@ bool ink_file_is_link(const char *path);
 /* ---- Writing. Bytes go to a temporary file beside `path`; until commit, what stood at `path` is
  * untouched. */
 
+/* What one asks its allocator for, with a path of any length. */
+#define INK_FILE_WRITER_BYTES ((size_t)96 * 1024)
+
 typedef struct ink_file_writer ink_file_writer;
 
 /*

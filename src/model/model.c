@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/budget.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "base/size.h"
 #include "model/lora.h"
@@ -83,7 +84,8 @@ static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
     if (kept)
         INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
     if (options->load == INK_LOAD_METADATA) {
-        model->loading_bytes = ink_weights_loading_bytes(bindings, n_threads);
+        model->loading_bytes = ink_weights_loading_bytes(bindings, n_threads) +
+                               (kept ? INK_FILE_WRITER_BYTES : 0);
         ink_bindings_keep_vectors(model->bindings);
     } else if (kept && !fits && !ink_pack_cache_weights(model->pack_cache)) {
         INK_TRY(pack_into_file(model, bindings, options, n_threads, error));

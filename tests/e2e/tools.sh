@@ -9,7 +9,7 @@ cat >"$scratch/tools.json" <<'END'
  {"type": "function", "function": {"name": "now"}}]
 END
 call() {
-    ink run "$stories" "Once upon a time" --raw --temperature 0 --max-tokens 200 --tools "$scratch/tools.json" "$@"
+    ink run "$stories" "Once upon a time" --raw --temperature 0 --max-tokens "${tokens:-200}" --tools "$scratch/tools.json" "$@"
 }
 
 for format in hermes mistral-args mistral gemma4 phi llama3 gemma json; do
@@ -37,10 +37,11 @@ assert isinstance(json.loads(calls[0]["function"]["arguments"]), dict)
 END
 report "one call as JSON, as OpenAI has it" $? "$(cat "$scratch/found" "$scratch/out" "$scratch/err")"
 
-call --tool-choice none --max-tokens 14 >"$scratch/out"
+tokens=14
+call --tool-choice none >"$scratch/out"
 ink run "$stories" "Once upon a time" --raw --temperature 0 --max-tokens 14 >"$scratch/plain"
 same "without calls it is the text that it would be" "$scratch/plain" "$scratch/out"
-call --tool-choice none --max-tokens 14 --json >"$scratch/out"
+call --tool-choice none --json >"$scratch/out"
 "$python" -c 'import json, sys
 a = json.load(open(sys.argv[1]))
 assert a["content"] == open(sys.argv[2]).read() and a["tool_calls"] == [] and a["stop"] == "tokens", a' \
