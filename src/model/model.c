@@ -79,13 +79,16 @@ static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
                                const ink_model_options *options, int n_threads, ink_error *error)
 {
     bool kept = options->pack_cache && *options->pack_cache && options->load != INK_LOAD_TRAINABLE;
-    size_t n_bytes = ink_large_bytes(model->allocator, bindings->memory_bytes);
+    size_t n_bytes =
+        ink_large_bytes(model->allocator, bindings->memory_bytes) + INK_BUDGET_HEADER_BYTES;
+    size_t loading =
+        ink_weights_loading_bytes(bindings, n_threads) + (kept ? INK_FILE_WRITER_BYTES : 0);
+    n_bytes += loading; /* the weights, and what reading them takes */
     bool fits = ink_model_need(model, n_bytes, "weights", NULL) == INK_OK;
     if (kept)
         INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
     if (options->load == INK_LOAD_METADATA) {
-        model->loading_bytes = ink_weights_loading_bytes(bindings, n_threads) +
-                               (kept ? INK_FILE_WRITER_BYTES : 0);
+        model->loading_bytes = loading;
         ink_bindings_keep_vectors(model->bindings);
     } else if (kept && !fits && !ink_pack_cache_weights(model->pack_cache)) {
         INK_TRY(pack_into_file(model, bindings, options, n_threads, error));

@@ -71,7 +71,8 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
         ink_large_bytes(model->allocator, model->weight_bytes) + INK_BUDGET_HEADER_BYTES;
     plan->model_bytes = use.used_bytes - held;
     plan->loading_bytes = (use.peak_bytes - use.used_bytes) + model->loading_bytes;
-    if (model->pack_cache && options->memory_limit && weights > options->memory_limit)
+    if (model->pack_cache && options->memory_limit &&
+        plan->model_bytes + weights + model->loading_bytes > options->memory_limit)
         kept = true; /* or will be: see ink_model_options */
     if (kept)
         plan->mapped_bytes = model->weight_bytes;
