@@ -640,7 +640,7 @@ INK_MUST_USE INK_API ink_status ink_answer_new(ink_answer **out, const ink_tools
 INK_API void ink_answer_free(ink_answer *answer);
 
 /*
- * CORRUPT: what follows a marker is no call, with the byte; of an answer under the constraint never.
+ * CORRUPT: what follows a marker is no call, with the byte; never under the constraint.
  * LIMIT: a call of more than 1 MiB.
  */
 INK_MUST_USE INK_API ink_status ink_answer_feed(ink_answer *answer, const char *text,
