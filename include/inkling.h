@@ -165,6 +165,15 @@ typedef struct ink_model_options {
      */
     const ink_adapter *adapters;
     size_t n_adapters;
+    /*
+     * Bytes that the model and all that is made with it (sessions, constraints, results) may take
+     * together; 0: no limit. What would go beyond is refused with LIMIT, before it is begun where
+     * its size is known (weights, sessions), else with NO_MEMORY. Weights in a mapped file of
+     * packed weights do not count: the system gives their pages to others when it needs them. With
+     * a limit that the weights are beyond, and a pack_cache, they are packed into that file and
+     * used there.
+     */
+    uint64_t memory_limit;
 } ink_model_options;
 
 /*
@@ -210,6 +219,17 @@ INK_API void ink_model_get_info(const ink_model *model, ink_model_info *info);
  */
 INK_API bool ink_model_get_hyperparameter(const ink_model *model, size_t index, const char **key,
                                           char value[48]);
+
+/*
+ * Bytes that were asked for with a model that has a memory_limit or was opened with
+ * INK_LOAD_METADATA; all 0 for others, where nobody counts.
+ */
+typedef struct ink_memory_use {
+    uint64_t limit_bytes, used_bytes, peak_bytes;
+    uint64_t mapped_bytes; /* of weights that are used in their file; they count for any model */
+} ink_memory_use;
+
+INK_API void ink_model_get_memory(const ink_model *model, ink_memory_use *use);
 
 /* The i-th weight format in use. False at the end. */
 typedef struct ink_model_format {
@@ -279,6 +299,11 @@ typedef struct ink_session_options {
     /* tokens evaluated together; 0: 512. A model for embeddings takes a text as a whole. */
     size_t n_batch;
     int n_threads; /* at most 256; 0: as many as there are processors */
+    /*
+     * ink_session_evaluate will be asked for the logits of all tokens: what that takes is planned,
+     * and with a memory_limit set aside when the session is made.
+     */
+    bool all_logits;
 } ink_session_options;
 
 #define INK_DEFAULT_CONTEXT 4096
@@ -302,6 +327,101 @@ typedef struct ink_session_plan {
 INK_MUST_USE INK_API ink_status ink_session_plan_memory(const ink_model *model,
                                                         const ink_session_options *options,
                                                         ink_session_plan *plan, ink_error *error);
+
+/*
+ * Every byte that a model and its sessions will ask the allocator for: field, what it is. An upper
+ * bound: pages, arrays and weights to the byte, tables and texts with some room.
+ */
+#define INK_MEMORY_TABLE(X)                                              \
+    X(model, "vocabulary, template, tables")                             \
+    X(weights, "weights, packed, and adapters")                          \
+    X(cache, "keys, values and states when the context is full")         \
+    X(work, "arrays of the largest step")                                \
+    X(steps, "steps as they were recorded")                              \
+    X(session, "tokens, logits, tables of pages")                        \
+    X(sampling, "choosing tokens; room for prompts and answers as text") \
+    X(constraint, "masks of a constraint, and room for its automaton")   \
+    X(loading, "stripes and tables, gone when the weights are loaded")
+
+typedef struct ink_memory_plan {
+    size_t n_context, n_sessions;
+#define X(name, text) uint64_t name##_bytes;
+    INK_MEMORY_TABLE(X) /* cache to constraint: of all sessions together */
+#undef X
+    uint64_t mapped_bytes; /* of weights that are used in their file; weights_bytes is then 0 */
+    uint64_t total_bytes;  /* the most at any time: while loading, or with all sessions full */
+} ink_memory_plan;
+
+/* Zero means the default of every field. */
+typedef struct ink_memory_options {
+    ink_session_options session;
+    size_t n_sessions; /* 0: one */
+    bool constraint;   /* each with a constraint */
+    /*
+     * Room for the automaton of each constraint, which grows with what is asked of it; 0: 8 MiB. A
+     * constraint that needs more, under a memory_limit that has no more, ends with an error.
+     */
+    size_t automaton_bytes;
+    uint64_t memory_limit; /* what ink_memory_check measures against, as in ink_model_options */
+} ink_memory_options;
+
+/*
+ * Of a model opened with INK_LOAD_METADATA, and with the threads, adapters and pack_cache that it
+ * will be opened with: loads nothing.
+ */
+INK_MUST_USE INK_API ink_status ink_memory_plan_all(const ink_model *model,
+                                                    const ink_memory_options *options,
+                                                    ink_memory_plan *plan, ink_error *error);
+
+/* LIMIT when a plan is beyond options->memory_limit; says what would fit, computed. */
+INK_MUST_USE INK_API ink_status ink_memory_check(const ink_model *model,
+                                                 const ink_memory_options *options,
+                                                 ink_memory_plan *plan, ink_error *error);
+
+/*
+ * How scarce memory is. Each level does what those before it do:
+ *
+ *   NONE    nothing; sessions use what they were given
+ *   SPARE   what is only kept to be quick is dropped: recorded steps, pages that nobody uses
+ *   IDLE    whoever owns sessions that wait puts them on the disk: ink_session_spill
+ *   BATCH   prompts are read in batches of 32 tokens, with less work space
+ *   REFUSE  new sessions are LIMIT; those that are there go on
+ */
+typedef enum ink_pressure {
+    INK_PRESSURE_NONE,
+    INK_PRESSURE_SPARE,
+    INK_PRESSURE_IDLE,
+    INK_PRESSURE_BATCH,
+    INK_PRESSURE_REFUSE
+} ink_pressure;
+
+/*
+ * From any thread. Sessions follow when they are next used, each on its own thread. On phones: what
+ * the system says of low memory; elsewhere ink_pressure_read.
+ */
+INK_API void ink_model_set_pressure(ink_model *model, ink_pressure pressure);
+INK_API ink_pressure ink_model_get_pressure(const ink_model *model);
+
+/*
+ * What Linux says: pressure stall information of the process's cgroup, else of the machine, and
+ * whether the cgroup came to its limit since the last call. Begin with {0}.
+ */
+typedef struct ink_pressure_watch {
+    uint64_t n_events; /* so far */
+    bool begun;
+} ink_pressure_watch;
+
+INK_API ink_pressure ink_pressure_read(ink_pressure_watch *watch);
+
+/*
+ * The session's state into a file that only its owner may read, and its cache and work space back
+ * to the allocator. When the session is next used it is read back, and the file removed; when that
+ * fails the call does, and the file and the session stay as they are. Freeing the session removes
+ * the file.
+ */
+INK_MUST_USE INK_API ink_status ink_session_spill(ink_session *session, const char *path,
+                                                  ink_error *error);
+INK_API bool ink_session_is_spilled(const ink_session *session);
 
 INK_API size_t ink_session_n_context(const ink_session *session);
 
@@ -379,11 +499,22 @@ typedef enum ink_json_form {
     INK_JSON_ANY
 } ink_json_form;
 
+/*
+ * Thoughts before an answer, between <think> and </think>: anything may stand there, and what an
+ * answer must be begins behind them.
+ */
+typedef enum ink_thinking {
+    INK_THINKING_NONE,
+    INK_THINKING_ALLOWED, /* the answer may begin with a block */
+    INK_THINKING_OPEN     /* the prompt has opened the block: the answer begins within */
+} ink_thinking;
+
 typedef struct ink_constraint_source {
     ink_constraint_kind kind;
     const char *text; /* [n_bytes] */
     size_t n_bytes;
     ink_json_form form; /* of schemas */
+    ink_thinking thinking;
 } ink_constraint_source;
 
 /*
@@ -429,6 +560,102 @@ INK_MUST_USE INK_API ink_status ink_constraint_accept_token(ink_constraint *cons
  */
 INK_MUST_USE INK_API ink_status ink_constraint_forced(ink_constraint *constraint, ink_tokens *out,
                                                       ink_error *error);
+
+/*
+ * How the model's chat template leaves thinking, with these variables (see ink_chat_render): NONE
+ * where it does not speak of <think>, or has closed the block.
+ */
+INK_MUST_USE INK_API ink_status ink_chat_get_thinking(const ink_model *model, const char *variables,
+                                                      size_t n_bytes, ink_thinking *out,
+                                                      ink_error *error);
+
+/* ---- Tools ----------------------------------------------------------------------------------- */
+
+/*
+ * Functions that an answer may call, and how the model's family writes calls (docs/tools.md). From
+ * them follow a constraint, under which every call names a tool and has arguments that its schema
+ * allows, and a reader of answers.
+ */
+typedef struct ink_tools ink_tools;
+
+typedef enum ink_tool_choice {
+    INK_TOOL_AUTO, /* a text, calls, or both */
+    INK_TOOL_NONE, /* a text without calls */
+    INK_TOOL_REQUIRED,
+    INK_TOOL_NAMED /* one call, of the tool ink_tools_options.name */
+} ink_tool_choice;
+
+/* Zero means the default of every field. */
+typedef struct ink_tools_options {
+    /* "hermes", "llama3", "json", ...; NULL: what the chat template says, else "json" */
+    const char *format;
+    ink_tool_choice choice;
+    const char *name;
+    bool single; /* at most one call in an answer */
+} ink_tools_options;
+
+/*
+ * `json`: an array of {"type": "function", "function": {"name", "description", "parameters"}}, as
+ * OpenAI has it; `parameters` is a JSON Schema of objects, and allows only the properties that it
+ * names unless it says otherwise. The model may be NULL where options name a format, and outlives
+ * the tools. BAD_ARGUMENT, CORRUPT: names the tool by its place. What a schema says that cannot be
+ * honored is found by ink_tools_constrain.
+ */
+INK_MUST_USE INK_API ink_status ink_tools_new(ink_tools **out, const ink_model *model,
+                                              const char *json, size_t n_bytes,
+                                              const ink_tools_options *options, ink_error *error);
+INK_API void ink_tools_free(ink_tools *tools);
+
+/* The format in use, by its name. */
+INK_API const char *ink_tools_format(const ink_tools *tools);
+
+/*
+ * Whether the chat template shows the variable `tools` to the model. Where it does not, what
+ * ink_tools_describe says belongs into the first message.
+ */
+INK_API bool ink_tools_in_template(const ink_tools *tools);
+INK_MUST_USE INK_API ink_status ink_tools_describe(const ink_tools *tools, ink_string *out,
+                                                   ink_error *error);
+
+/* The tools outlive the constraint. UNSUPPORTED: names the tool and the keyword. */
+INK_MUST_USE INK_API ink_status ink_tools_constrain(ink_constraint **out, const ink_tools *tools,
+                                                    ink_thinking thinking, ink_error *error);
+
+/* One call. Valid during the callback. */
+typedef struct ink_tool_call {
+    const char *name;      /* terminated */
+    const char *arguments; /* JSON, terminated: [n_bytes] */
+    size_t n_bytes;
+    size_t index; /* 0, 1, ... in this answer */
+} ink_tool_call;
+
+/*
+ * What an answer is made of, as it comes. Either may be NULL. False stops: ink_answer_feed is then
+ * CANCELLED.
+ */
+typedef struct ink_answer_events {
+    bool (*text)(void *context, const char *text, size_t n_bytes, bool thought);
+    bool (*call)(void *context, const ink_tool_call *call);
+    void *context;
+} ink_answer_events;
+
+/* Reads an answer that comes in pieces. `tools` may be NULL: then only thoughts are told apart. */
+typedef struct ink_answer ink_answer;
+
+INK_MUST_USE INK_API ink_status ink_answer_new(ink_answer **out, const ink_tools *tools,
+                                               ink_thinking thinking,
+                                               const ink_answer_events *events, ink_error *error);
+INK_API void ink_answer_free(ink_answer *answer);
+
+/*
+ * CORRUPT: what follows a marker is no call, with the byte; never under the constraint.
+ * LIMIT: a call of more than 1 MiB.
+ */
+INK_MUST_USE INK_API ink_status ink_answer_feed(ink_answer *answer, const char *text,
+                                                size_t n_bytes, ink_error *error);
+
+/* The end of the text. CORRUPT: in the middle of a call. */
+INK_MUST_USE INK_API ink_status ink_answer_end(ink_answer *answer, ink_error *error);
 
 /* ---- Generation ------------------------------------------------------------------------------ */
 

@@ -82,6 +82,7 @@ typedef struct ink_matrix {
     size_t n_rows, k, n_experts;
     const void *data;
     size_t expert_bytes;
+    const struct ink_matrix *ahead; /* to be read from its file meanwhile; NULL: it is in memory */
 } ink_matrix;
 
 /* How one attention looks at its cache. */

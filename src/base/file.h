@@ -55,6 +55,9 @@ bool ink_file_is_link(const char *path);
 /* ---- Writing. Bytes go to a temporary file beside `path`; until commit, what stood at `path` is
  * untouched. */
 
+/* What one asks its allocator for, with a path of any length. */
+#define INK_FILE_WRITER_BYTES ((size_t)96 * 1024)
+
 typedef struct ink_file_writer ink_file_writer;
 
 /*
@@ -82,6 +85,15 @@ ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path,
 /* Appends, buffered. After a failure every later call fails too. */
 ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
                                  ink_error *error);
+
+/*
+ * All n_bytes of a private file that nothing was written to, to be filled in place: the system
+ * writes them to the disk as it needs their memory. Ended by ink_file_writer_unmap, which counts
+ * them as written.
+ */
+ink_status ink_file_writer_map(ink_file_writer *writer, size_t n_bytes, void **bytes,
+                               ink_error *error);
+ink_status ink_file_writer_unmap(ink_file_writer *writer, ink_error *error);
 
 /* Bytes appended so far. */
 uint64_t ink_file_writer_offset(const ink_file_writer *writer);
@@ -123,5 +135,8 @@ typedef struct ink_mapping {
  */
 ink_status ink_mapping_open(ink_mapping *out, const char *path, ink_error *error);
 void ink_mapping_close(ink_mapping *mapping);
+
+/* Asks the system to read what a mapping holds at `bytes`; returns at once. */
+void ink_mapping_read_ahead(const void *bytes, size_t n_bytes);
 
 #endif

@@ -1,6 +1,7 @@
 /* Mapping a file of our own making. */
 #define _FILE_OFFSET_BITS 64
 #define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* madvise */
 
 #include "base/file_internal.h"
 
@@ -59,4 +60,10 @@ void ink_mapping_close(ink_mapping *mapping)
     if (mapping->bytes)
         (void)munmap((void *)(uintptr_t)mapping->bytes, mapping->n_bytes);
     *mapping = (ink_mapping){NULL, 0};
+}
+
+void ink_mapping_read_ahead(const void *bytes, size_t n_bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)bytes % page;
+    (void)madvise((void *)((uintptr_t)bytes - before), n_bytes + before, MADV_WILLNEED);
 }

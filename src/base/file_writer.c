@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -30,6 +31,8 @@ struct ink_file_writer {
     bool private;
     ink_file_access access; /* of a file that is not private */
     uint64_t offset;
+    void *mapped; /* [mapped_bytes] of the file, or NULL */
+    size_t mapped_bytes;
     uint8_t *buffer; /* [WRITE_BUFFER_BYTES] until sealed */
     size_t n_buffered;
     const char *name; /* into path */
@@ -222,6 +225,38 @@ ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, siz
     return INK_OK;
 }
 
+ink_status ink_file_writer_map(ink_file_writer *writer, size_t n_bytes, void **bytes,
+                               ink_error *error)
+{
+    INK_TRY(check_usable(writer, error));
+    if (!writer->private || writer->sealed || writer->offset || writer->mapped)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: cannot be mapped here", writer->name);
+    int reserved = posix_fallocate(writer->descriptor, 0, (off_t)n_bytes);
+    if (reserved != 0) { /* later, a full disk would be a signal */
+        errno = reserved;
+        return ink_file_fail_errno(error, writer->name, "make room on the disk");
+    }
+    void *mapped = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->descriptor, 0);
+    if (mapped == MAP_FAILED)
+        return ink_file_fail_errno(error, writer->name, "map");
+    writer->mapped_bytes = n_bytes;
+    *bytes = writer->mapped = mapped;
+    return INK_OK;
+}
+
+ink_status ink_file_writer_unmap(ink_file_writer *writer, ink_error *error)
+{
+    int synced = msync(writer->mapped, writer->mapped_bytes, MS_SYNC), number = errno;
+    (void)munmap(writer->mapped, writer->mapped_bytes);
+    writer->mapped = NULL;
+    writer->offset = writer->mapped_bytes;
+    errno = number;
+    if (synced == 0)
+        return INK_OK;
+    writer->failed = true;
+    return ink_file_fail_errno(error, writer->name, "write to the disk");
+}
+
 uint64_t ink_file_writer_offset(const ink_file_writer *writer)
 {
     return writer->offset;
@@ -312,6 +347,8 @@ void ink_file_writer_close(ink_file_writer *writer)
 {
     if (!writer)
         return;
+    if (writer->mapped)
+        (void)munmap(writer->mapped, writer->mapped_bytes);
     if (writer->created && !writer->committed)
         (void)unlink(writer->temporary);
     if (writer->descriptor >= 0) /* after the name is gone: the lock goes with it */

@@ -10,6 +10,7 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#include "base/budget.h"
 #include "base/size.h"
 
 #define ARENA_CHUNK_BYTES ((size_t)64 * 1024)
@@ -72,12 +73,24 @@ void ink_delete_aligned(const ink_allocator *allocator, void *pointer)
     ink_delete(allocator, block);
 }
 
+static size_t large_alignment(const ink_allocator *allocator, size_t bytes)
+{
+    return ink_allocator_is_system(allocator) && bytes >= 8 * LARGE_PAGE_BYTES ? LARGE_PAGE_BYTES
+                                                                               : 4096;
+}
+
+size_t ink_large_bytes(const ink_allocator *allocator, size_t bytes)
+{
+    return bytes + large_alignment(allocator, bytes) + sizeof(void *);
+}
+
 void *ink_new_large(const ink_allocator *allocator, size_t bytes)
 {
-    bool large = !allocator && bytes >= 8 * LARGE_PAGE_BYTES;
-    void *memory = ink_new_aligned(allocator, bytes, large ? LARGE_PAGE_BYTES : 4096);
+    size_t alignment = large_alignment(allocator, bytes);
+    void *memory = ink_new_aligned(allocator, bytes, alignment);
 #if defined(MADV_HUGEPAGE)
-    if (large && memory) /* the last page stays small: no more memory than was asked for */
+    if (alignment == LARGE_PAGE_BYTES &&
+        memory) /* the last page stays small: no more memory than was asked for */
         (void)madvise(memory, bytes & ~(LARGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
 #endif
     return memory;

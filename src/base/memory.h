@@ -20,11 +20,14 @@ void *ink_new_aligned(const ink_allocator *allocator, size_t bytes, size_t align
 void ink_delete_aligned(const ink_allocator *allocator, void *pointer);
 
 /*
- * Not zeroed, aligned to 4096, for many megabytes that are used whole. Where no allocator is given
- * the system is asked for large pages: a thousand times fewer faults when it is filled. Ended by
- * ink_delete_aligned.
+ * Not zeroed, aligned to 4096, for many megabytes that are used whole. Where they come
+ * from the C library the system is asked for large pages: a thousand times fewer faults when it is
+ * filled. Ended by ink_delete_aligned.
  */
 void *ink_new_large(const ink_allocator *allocator, size_t bytes);
+
+/* What ink_new_large asks the allocator for; `bytes` are fewer than can be addressed. */
+size_t ink_large_bytes(const ink_allocator *allocator, size_t bytes);
 
 /* Grows or shrinks; on failure NULL, and the old block stays. New bytes are not zeroed. */
 void *ink_resize(const ink_allocator *allocator, void *pointer, size_t count, size_t size);

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include "base/budget.h"
 #include "base/cpu.h"
-#include "base/memory.h"
 
 /*
  * About 20 microseconds: longer than the wait between the stages of one step, far shorter than a
@@ -197,6 +197,12 @@ ink_status ink_pool_reserve(ink_pool *pool, size_t n_stages, ink_error *error)
     }
     pthread_mutex_unlock(&pool->lock);
     return grown ? INK_OK : ink_fail_memory(error, "the thread pool's stages");
+}
+
+size_t ink_pool_bytes(int n_threads, size_t n_stages)
+{
+    return sizeof(ink_pool) + (size_t)n_threads * sizeof(worker) + n_stages * sizeof(stage) +
+           3 * INK_BUDGET_HEADER_BYTES;
 }
 
 int ink_pool_threads(const ink_pool *pool)

@@ -37,6 +37,9 @@ ink_status ink_pool_new(ink_pool **out, int n_threads, const ink_allocator *allo
                         ink_error *error);
 void ink_pool_free(ink_pool *pool);
 
+/* What a pool with room for n_stages asks the allocator for, at most. */
+size_t ink_pool_bytes(int n_threads, size_t n_stages);
+
 int ink_pool_threads(const ink_pool *pool);
 
 /* Room for work of up to n_stages; ink_pool_run itself allocates nothing. Not while work runs. */

@@ -94,6 +94,7 @@ static ink_status open_session(ink_bench *b, ink_error *error)
 {
     double begin = ink_terminal_seconds();
     b->open.model.n_threads = b->session.n_threads;
+    b->open.session = &b->session;
     INK_TRY(ink_setup_model(&b->model, b->path, &b->open, error));
     b->load_seconds = ink_terminal_seconds() - begin;
     ink_model_get_info(b->model, &b->info);

@@ -84,8 +84,16 @@ static ink_status write_variables(const ink_chat *chat, ink_buffer *out, ink_err
     if (made && chat->thinking)
         made = ink_value_set_name(&arena, variables, "enable_thinking",
                                   ink_value_bool(strcmp(chat->thinking, "on") == 0));
-    ink_status status = made ? ink_json_write(out, variables, NULL, error)
-                             : ink_fail_memory(error, "the conversation");
+    ink_value tools;
+    ink_status status = INK_OK;
+    if (made && chat->tools) {
+        status =
+            ink_value_from_json(&arena, chat->tools->data, chat->tools->n_bytes, &tools, error);
+        made = status == INK_OK && ink_value_set_name(&arena, variables, "tools", tools);
+    }
+    if (status == INK_OK)
+        status = made ? ink_json_write(out, variables, NULL, error)
+                      : ink_fail_memory(error, "the conversation");
     ink_arena_deinit(&arena);
     return status;
 }
@@ -222,6 +230,17 @@ static ink_status render(const ink_chat *chat, ink_tokens *tokens, ink_error *er
     if (status == INK_OK)
         status = ink_chat_tokenize(chat->model, variables.data, variables.n_bytes,
                                    (int64_t)time(NULL), tokens, error);
+    ink_buffer_deinit(&variables);
+    return status;
+}
+
+ink_status ink_chat_thinking(const ink_chat *chat, ink_thinking *out, ink_error *error)
+{
+    ink_buffer variables;
+    ink_buffer_init(&variables, NULL, MAX_CHAT_BYTES);
+    ink_status status = write_variables(chat, &variables, error);
+    if (status == INK_OK)
+        status = ink_chat_get_thinking(chat->model, variables.data, variables.n_bytes, out, error);
     ink_buffer_deinit(&variables);
     return status;
 }

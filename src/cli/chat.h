@@ -18,8 +18,9 @@ typedef struct ink_turn {
 typedef struct ink_chat {
     const ink_model *model;
     ink_session *session;
-    const char *thinking; /* "on", "off", or NULL: as the template likes */
-    ink_turn *turns;      /* [n_turns] */
+    const char *thinking;    /* "on", "off", or NULL: as the template likes */
+    const ink_buffer *tools; /* JSON, for templates; NULL: none */
+    ink_turn *turns;         /* [n_turns] */
     size_t n_turns, capacity;
 } ink_chat;
 
@@ -28,6 +29,9 @@ void ink_chat_deinit(ink_chat *chat);
 
 ink_status ink_chat_add(ink_chat *chat, const char *role, const char *content, size_t n_bytes,
                         ink_error *error);
+
+/* How the model will think about the conversation so far. */
+ink_status ink_chat_thinking(const ink_chat *chat, ink_thinking *out, ink_error *error);
 
 /* Keeps the first n_turns. */
 void ink_chat_truncate(ink_chat *chat, size_t n_turns);

@@ -25,11 +25,17 @@ static ink_status find_given(const ink_constraint_flags *flags, ink_constraint_k
     return INK_OK;
 }
 
+bool ink_constraint_flags_given(const ink_constraint_flags *flags)
+{
+    return flags->schema || flags->grammar || flags->regex || flags->choice;
+}
+
 ink_status ink_constraint_flags_open(ink_constraint **out, const ink_constraint_flags *flags,
                                      const ink_model *model, bool *refused, ink_error *error)
 {
     ink_constraint_source source = {
-        .form = flags->form && strcmp(flags->form, "any") == 0 ? INK_JSON_ANY : INK_JSON_PLAIN};
+        .form = flags->form && strcmp(flags->form, "any") == 0 ? INK_JSON_ANY : INK_JSON_PLAIN,
+        .thinking = flags->thinking};
     const char *text;
     ink_buffer file = {0};
     INK_TRY(find_given(flags, &source.kind, &text, error));

@@ -8,6 +8,7 @@
 typedef struct ink_constraint_flags {
     const char *schema, *grammar, *regex, *choice; /* at most one is given */
     const char *form;                              /* "plain" or "any" */
+    ink_thinking thinking; /* before the text; no flag: what the prompt came to */
 } ink_constraint_flags;
 
 #define INK_OPTION_CONSTRAINT_ROW(name_, field_, value_, help_)                            \
@@ -26,6 +27,9 @@ typedef struct ink_constraint_flags {
         .name = "form", .kind = INK_OPTION_CHOICE, .destination = &(flags)->form,                 \
         .value = "plain|any", .help = "of JSON: one line with keys in the schema's order, or any" \
     }
+
+/* Whether there is any. */
+bool ink_constraint_flags_given(const ink_constraint_flags *flags);
 
 /*
  * `*out` stays NULL when no flag is given. `refused` (may be NULL) is set when what was given could

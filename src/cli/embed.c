@@ -87,6 +87,7 @@ static ink_status print_json(const request *r, ink_error *error)
 static ink_status run(request *r, ink_error *error)
 {
     r->open.model.n_threads = r->session.n_threads;
+    r->open.session = &r->session;
     INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(take_tokens(r, error));
     INK_TRY(evaluate(r, error));

@@ -78,6 +78,9 @@ static ink_status open_reference(ink_eval *e, ink_error *error)
 {
     ink_open open = e->open;
     open.adapters.n_texts = 0;
+    if (open.model.memory_limit)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "--memory-limit is for one model; leave it out with --reference");
     INK_TRY(ink_setup_model(&e->reference, e->reference_path, &open, error));
     return ink_compare_vocabularies(e->model, e->reference, error);
 }
@@ -118,6 +121,8 @@ static ink_status print_card(const ink_eval *e, ink_error *error)
 static ink_status run(ink_eval *e, ink_error *error)
 {
     e->open.model.n_threads = e->session.n_threads;
+    if (e->session.n_context)
+        e->open.session = &e->session; /* else it depends on what is read */
     INK_TRY(ink_setup_model(&e->model, e->path, &e->open, error));
     if (e->reference_path)
         INK_TRY(open_reference(e, error));

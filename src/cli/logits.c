@@ -136,6 +136,8 @@ static ink_status take_ids(request *r, ink_error *error)
 static ink_status write_logits(request *r, ink_error *error)
 {
     r->open.model.n_threads = r->session.n_threads;
+    r->open.session = &r->session;
+    r->session.all_logits = true;
     INK_TRY(ink_setup_model(&r->model, r->path, &r->open, error));
     INK_TRY(prepare(r, error));
     INK_TRY(write_range(r, 0, r->split, error));

@@ -145,6 +145,27 @@ static bool parse_SIZE(const parser *p, const ink_option *option, const char *te
     return true;
 }
 
+/* K, M, G, T count in thousands, Ki, Mi, Gi, Ti in 1024; a B behind them says nothing. */
+static bool parse_BYTES(const parser *p, const ink_option *option, const char *text)
+{
+    static const char units[] = "kmgt";
+    char *end;
+    double value = strtod(text, &end), scale = 1;
+    const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+    if (unit) {
+        bool binary = end[1] == 'i';
+        for (const char *c = units; c <= unit; c++)
+            scale *= binary ? 1024 : 1000;
+        end += 1 + binary;
+    }
+    end += *end == 'B';
+    value *= scale;
+    if (!isdigit((unsigned char)*text) || *end != '\0' || !(value >= 1) || value > 0x1p60)
+        return wrong(p, option, text, "a number of bytes: 512M, 1.5G, 800Mi");
+    *(uint64_t *)option->destination = (uint64_t)value;
+    return true;
+}
+
 static bool parse_FLOAT(const parser *p, const ink_option *option, const char *text)
 {
     char *end;

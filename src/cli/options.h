@@ -22,6 +22,7 @@
     X(INT, int32_t)                                                        \
     X(INT64, int64_t)                                                      \
     X(SIZE, size_t)                                                        \
+    X(BYTES, uint64_t) /* 512M, 1.5G, 800Mi; above 0 */                    \
     X(FLOAT, float)
 
 typedef enum ink_option_kind {

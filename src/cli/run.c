@@ -19,16 +19,36 @@ static const char notes[] =
     "continuation is printed. Ctrl-C stops an answer.\n"
     "`inkling run home` is the assistant for a home; `inkling run home --help` tells more.";
 
+/* Once a second: whether memory has become scarce. */
+static void watch_memory(ink_run *run)
+{
+    double now = ink_terminal_seconds();
+    if (now - run->watched < 1)
+        return;
+    run->watched = now;
+    ink_model_set_pressure(run->model, ink_pressure_read(&run->watch));
+}
+
 static bool write_text(void *context, const char *text, size_t n_bytes)
 {
     ink_run *run = context;
     ink_bar_end(&run->bar);
+    watch_memory(run);
     errno = 0;
     if (!ink_terminal_write(stdout, text, n_bytes) || fflush(stdout) != 0) {
         run->write_errno = errno ? errno : EIO;
         return false;
     }
     return !ink_interrupted();
+}
+
+static bool feed_parts(void *context, const char *text, size_t n_bytes)
+{
+    ink_run *run = context;
+    ink_bar_end(&run->bar);
+    watch_memory(run);
+    run->parts_status = ink_answer_feed(run->parts.answer, text, n_bytes, &run->parts_error);
+    return run->parts_status == INK_OK && !ink_interrupted();
 }
 
 /* A text that a template puts into JSON, which has room for UTF-8 only. */
@@ -41,10 +61,50 @@ static ink_status check_utf8(const char *what, const char *text, size_t n_bytes,
     return INK_OK;
 }
 
+/* What the user says, behind the tools where the template does not tell of them. */
+static ink_status add_prompt(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
+{
+    ink_string told = {0};
+    ink_buffer all;
+    if (!run->parts.tools || ink_tools_in_template(run->parts.tools))
+        return ink_chat_add(&run->chat, "user", text, n_bytes, error);
+    INK_TRY(ink_tools_describe(run->parts.tools, &told, error));
+    ink_buffer_init(&all, NULL, SIZE_MAX);
+    ink_status status =
+        ink_buffer_append(&all, told.data, told.n_bytes) && ink_buffer_append(&all, text, n_bytes)
+            ? ink_chat_add(&run->chat, "user", all.data, all.n_bytes, error)
+            : ink_fail_memory(error, "the prompt");
+    ink_buffer_deinit(&all);
+    ink_string_free(&told);
+    return status;
+}
+
+static const char *const stop_words[] = {[INK_STOP_END] = "end",
+                                         [INK_STOP_STRING] = "string",
+                                         [INK_STOP_TOKENS] = "tokens",
+                                         [INK_STOP_CONTEXT] = "context",
+                                         [INK_STOP_CANCELLED] = "cancelled"};
+
+static ink_status end_parts(ink_run *run, ink_error *error)
+{
+    if (run->parts_status != INK_OK && run->parts_status != INK_CANCELLED) {
+        *error = run->parts_error;
+        return run->parts_status;
+    }
+    bool cut = run->result.stop == INK_STOP_STRING || run->result.stop == INK_STOP_CANCELLED;
+    bool whole = !cut && !run->result.incomplete;
+    return ink_parts_end(&run->parts, whole, stop_words[run->result.stop], error);
+}
+
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
 {
     ink_bar_init(&run->bar, "Reading");
     run->generation.write = write_text;
+    run->parts_status = INK_OK;
+    if (run->in_parts) {
+        INK_TRY(ink_parts_begin(&run->parts, run->flags.thinking, write_text, run, error));
+        run->generation.write = feed_parts;
+    }
     run->generation.context = run;
     run->generation.progress = &run->bar.progress;
     run->generation.stop_strings = run->stops.texts;
@@ -58,14 +118,14 @@ ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_er
         size_t before = run->chat.n_turns;
         status = check_utf8("the prompt", text, n_bytes, error);
         if (status == INK_OK)
-            status = ink_chat_add(&run->chat, "user", text, n_bytes, error);
+            status = add_prompt(run, text, n_bytes, error);
         if (status == INK_OK)
             status = ink_chat_answer(&run->chat, &run->generation, &run->result, error);
         if (status != INK_OK) /* what could not be answered was not said */
             ink_chat_truncate(&run->chat, before);
     }
     ink_bar_end(&run->bar);
-    return status;
+    return status == INK_OK && run->in_parts ? end_parts(run, error) : status;
 }
 
 static double rate(size_t n, double seconds)
@@ -157,6 +217,36 @@ static ink_exit answer_once(ink_run *run)
     return run->result.incomplete ? INK_EXIT_FAILED : INK_EXIT_OK;
 }
 
+/* What the template makes of a message tells whether an answer begins with thoughts. */
+static ink_status find_thinking(ink_run *run, ink_error *error)
+{
+    size_t before = run->chat.n_turns;
+    INK_TRY(ink_chat_add(&run->chat, "user", "?", 1, error));
+    ink_status status = ink_chat_thinking(&run->chat, &run->flags.thinking, error);
+    ink_chat_truncate(&run->chat, before);
+    return status;
+}
+
+static ink_status open_constraint(ink_run *run, ink_error *error)
+{
+    bool given = ink_constraint_flags_given(&run->flags);
+    INK_TRY(ink_parts_open(&run->parts, &run->tool_flags, run->model, error));
+    if (given && run->parts.tools)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "--tools says what the answer must be; leave out --schema, --grammar, "
+                        "--regex and --choice");
+    if (!given && !run->parts.tools)
+        return INK_OK;
+    if (run->parts.tools)
+        run->chat.tools = &run->parts.file;
+    if (!run->raw)
+        INK_TRY(find_thinking(run, error));
+    run->in_parts = run->parts.tools || run->flags.thinking != INK_THINKING_NONE;
+    if (given)
+        return ink_constraint_flags_open(&run->constraint, &run->flags, run->model, NULL, error);
+    return ink_tools_constrain(&run->constraint, run->parts.tools, run->flags.thinking, error);
+}
+
 /* Settles what depends on the model: whether there is a template, and what then makes no sense. */
 static ink_status prepare(ink_run *run, ink_error *error)
 {
@@ -178,6 +268,7 @@ static ink_status prepare(ink_run *run, ink_error *error)
         INK_TRY(check_utf8("--system", run->system, strlen(run->system), error));
     if (run->system)
         INK_TRY(ink_chat_add(&run->chat, "system", run->system, strlen(run->system), error));
+    INK_TRY(open_constraint(run, error));
     return ink_setup_session(&run->chat.session, run->model, &run->session, error);
 }
 
@@ -186,20 +277,25 @@ static ink_exit run_model(ink_run *run)
     ink_error error = {0};
     ink_exit code;
     run->open.model.n_threads = run->session.n_threads;
+    run->open.session = &run->session;
+    run->open.constraint = ink_constraint_flags_given(&run->flags) || run->tool_flags.file;
     ink_status status = ink_setup_model(&run->model, run->path, &run->open, &error);
     if (status == INK_OK)
-        status = ink_constraint_flags_open(&run->constraint, &run->flags, run->model, NULL, &error);
-    if (status == INK_OK)
         status = prepare(run, &error);
+    bool once = run->prompt || !ink_terminal_is(stdin);
+    if (status == INK_OK && !once && run->parts.tools)
+        status = ink_fail(&error, INK_BAD_ARGUMENT, 0,
+                          "--tools is for one prompt, not for a chat: give it as PROMPT");
     if (status != INK_OK)
         code = ink_finish(status, &error);
-    else if (run->prompt || !ink_terminal_is(stdin))
+    else if (once)
         code = answer_once(run);
     else
         code = ink_console_run(run);
     ink_chat_deinit(&run->chat);
     ink_session_free(run->chat.session);
     ink_constraint_free(run->constraint);
+    ink_parts_deinit(&run->parts);
     ink_model_free(run->model);
     return code;
 }
@@ -245,6 +341,7 @@ ink_exit ink_cmd_run(const ink_call *call)
         INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
         {.name = "What the answer must be", .kind = INK_OPTION_HEADING},
         INK_OPTION_CONSTRAINT(&run.flags),
+        INK_OPTION_TOOLS(&run.tool_flags),
         {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
         INK_SAMPLING_TABLE(INK_OPTION_SAMPLING){.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_SESSION(&run.session),

@@ -9,6 +9,7 @@
 #include "cli/constraint.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
+#include "cli/tools.h"
 
 typedef struct ink_run {
     const char *path, *prompt; /* prompt: NULL when it is to be read */
@@ -17,6 +18,11 @@ typedef struct ink_run {
     bool may_be_empty; /* raw was asked for: no prompt then means what may open a text */
     ink_texts stops;
     ink_constraint_flags flags;
+    ink_tool_flags tool_flags;
+    ink_parts parts; /* in use with tools, or where thoughts come before a constraint */
+    bool in_parts;
+    ink_status parts_status; /* of what was read of the last answer */
+    ink_error parts_error;
     ink_constraint *constraint; /* NULL: any answer will do */
     ink_open open;
     ink_session_options session;
@@ -25,7 +31,9 @@ typedef struct ink_run {
     ink_chat chat;
     ink_bar bar;          /* while a prompt is read; gone before the first text is written */
     ink_generated result; /* of the last answer */
-    int write_errno;      /* of standard output; 0: all was written */
+    ink_pressure_watch watch;
+    double watched;  /* when memory was last looked at, seconds */
+    int write_errno; /* of standard output; 0: all was written */
 } ink_run;
 
 /*

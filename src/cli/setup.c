@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "cli/interrupt.h"
+#include "cli/read_rate.h"
 #include "cli/terminal.h"
 
 void ink_setup_session_defaults(ink_session_options *options)
@@ -78,8 +79,8 @@ static ink_status open_with_bar(ink_model **out, const char *path, const ink_mod
     return status;
 }
 
-ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
-                           ink_error *error)
+static ink_status open_as(ink_model **out, const char *path, const ink_open *wanted, ink_load load,
+                          ink_error *error)
 {
     ink_adapter adapters[INK_MAX_TEXTS];
     ink_buffer memory;
@@ -87,10 +88,45 @@ ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wa
     ink_status status = ink_setup_adapters(&wanted->adapters, adapters, &memory, error);
     options.adapters = adapters;
     options.n_adapters = wanted->adapters.n_texts;
+    options.load = load;
+    if (load == INK_LOAD_METADATA && wanted->model.load != load) {
+        options.memory_limit = 0;
+        options.verify_pack_cache = false;
+    }
     if (status == INK_OK)
         status = open_with_bar(out, path, &options, error);
     ink_buffer_deinit(&memory);
     return status;
+}
+
+ink_status ink_setup_plan(ink_model **out, const char *path, const ink_open *wanted,
+                          ink_error *error)
+{
+    return open_as(out, path, wanted, INK_LOAD_METADATA, error);
+}
+
+/* The refusal comes first, and what is slow is said; 0: all of the weights are in memory. */
+static ink_status check_limit(const char *path, const ink_open *wanted, ink_error *error)
+{
+    ink_model *model = NULL;
+    ink_memory_plan plan;
+    const ink_memory_options options = {.session = *wanted->session,
+                                        .constraint = wanted->constraint,
+                                        .memory_limit = wanted->model.memory_limit};
+    INK_TRY(ink_setup_plan(&model, path, wanted, error));
+    ink_status status = ink_memory_check(model, &options, &plan, error);
+    ink_model_free(model);
+    if (status == INK_OK && plan.mapped_bytes > wanted->model.memory_limit)
+        ink_read_rate_say(path, plan.mapped_bytes, wanted->model.memory_limit);
+    return status;
+}
+
+ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
+                           ink_error *error)
+{
+    if (wanted->model.memory_limit && wanted->session && wanted->model.load == INK_LOAD_ALL)
+        INK_TRY(check_limit(path, wanted, error));
+    return open_as(out, path, wanted, wanted->model.load, error);
 }
 
 ink_status ink_setup_session(ink_session **out, const ink_model *model,

@@ -56,6 +56,9 @@
 typedef struct ink_open {
     ink_model_options model;
     ink_texts adapters; /* FILE[:SCALE] */
+    /* with a memory limit: the session to come, for a refusal before anything is loaded, or NULL */
+    const ink_session_options *session;
+    bool constraint; /* which has a constraint */
 } ink_open;
 
 #define INK_OPTION_LORA(adapters)                                                             \
@@ -64,15 +67,25 @@ typedef struct ink_open {
         .value = "FILE[:SCALE]", .help = "an adapter, and how much of it; may be given again" \
     }
 
+#define INK_OPTION_LIMIT(limit)                                                                  \
+    {                                                                                            \
+        .name = "memory_limit", .kind = INK_OPTION_BYTES, .destination = limit, .value = "SIZE", \
+        .help = "what model and session may take together (800M, 1.5G); what does not fit is "   \
+                "refused before it is loaded"                                                    \
+    }
+
+#define INK_OPTION_PACK_CACHE(open)                                                              \
+    {                                                                                            \
+        .name = "pack_cache", .kind = INK_OPTION_TEXT, .destination = &(open)->model.pack_cache, \
+        .value = "DIR|off",                                                                      \
+        .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "   \
+                "says)"                                                                          \
+    }
+
 /* `open` is the address of an ink_open. */
 #define INK_OPTION_WEIGHTS(open)                                                                  \
-    INK_OPTION_LORA(&(open)->adapters),                                                           \
-        {.name = "pack_cache",                                                                    \
-         .kind = INK_OPTION_TEXT,                                                                 \
-         .destination = &(open)->model.pack_cache,                                                \
-         .value = "DIR|off",                                                                      \
-         .help = "keep packed weights in DIR for a quicker start (off, or what INK_PACK_CACHE "   \
-                 "says)"},                                                                        \
+    INK_OPTION_LIMIT(&(open)->model.memory_limit), INK_OPTION_LORA(&(open)->adapters),            \
+        INK_OPTION_PACK_CACHE(open),                                                              \
     {                                                                                             \
         .name = "verify", .kind = INK_OPTION_SWITCH,                                              \
         .destination = &(open)->model.verify_pack_cache,                                          \
@@ -109,6 +122,10 @@ void ink_setup_model_defaults(ink_open *open);
  */
 ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
                            ink_error *error);
+
+/* The model as INK_OPTION_WEIGHTS describes it, but for its weights: to plan. */
+ink_status ink_setup_plan(ink_model **out, const char *path, const ink_open *wanted,
+                          ink_error *error);
 
 /*
  * Adapters as they are written on the command line: [INK_MAX_TEXTS] of them, whose paths are in

@@ -32,3 +32,8 @@ size_t ink_device_memory_bytes(const ink_device *device)
 {
     return device->interface->memory_bytes(device);
 }
+
+void ink_device_trim(ink_device *device)
+{
+    device->interface->trim(device);
+}

@@ -19,6 +19,7 @@ typedef struct ink_device_interface {
     void *(*data)(ink_program *program, ink_array *array);
     ink_status (*run)(ink_program *program, ink_error *error);
     size_t (*memory_bytes)(const ink_device *device);
+    void (*trim)(ink_device *device);
     void (*free)(ink_device *device);
 } ink_device_interface;
 
@@ -41,6 +42,10 @@ ink_status ink_device_cpu_new(ink_device **out, int n_threads, uint32_t features
  */
 bool ink_device_cpu_memory_bytes(const ink_plan *plan, int n_threads, size_t *bytes);
 
+/* Bytes of a program for it, and of a device, without the memory above; upper bounds. */
+size_t ink_device_cpu_program_bytes(const ink_plan *plan, int n_threads);
+size_t ink_device_cpu_bytes(int n_threads);
+
 void ink_device_free(ink_device *device);
 
 /*
@@ -58,6 +63,9 @@ void ink_program_free(ink_program *program);
 void *ink_program_data(ink_program *program, ink_array *array);
 
 ink_status ink_program_run(ink_program *program, ink_error *error);
+
+/* Gives back the memory of arrays, when there is no program. The next one takes what it needs. */
+void ink_device_trim(ink_device *device);
 
 /* Bytes held for arrays and scratch. */
 size_t ink_device_memory_bytes(const ink_device *device);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/pool.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
@@ -16,6 +17,7 @@
 typedef struct loader {
     struct ink_model *model;
     const ink_bindings *bindings;
+    char *memory; /* of all weights */
     const ink_progress *progress;
     ink_pack_fn *pack;
     size_t *first_task; /* [n + 1] of each binding */
@@ -67,7 +69,7 @@ static ink_status load_vector(const loader *l, const ink_binding *binding, char 
 {
     const ink_format_info *format = &ink_formats[binding->tensor->format];
     size_t n = binding->n_bytes / sizeof(float);
-    float *out = (float *)((char *)l->model->memory + binding->offset);
+    float *out = (float *)(l->memory + binding->offset);
     INK_TRY(ink_gguf_read(l->model->gguf, binding->tensor, 0, (size_t)binding->tensor->n_bytes,
                           buffer, error));
     ink_decode(binding->tensor->format, out, buffer, n / format->block_elements);
@@ -82,7 +84,7 @@ static ink_status load_stripe(const loader *l, const ink_binding *binding, size_
            row_bytes = row_bytes_of(binding);
     size_t expert = task / n_stripes, first = task % n_stripes * rows;
     size_t n_rows = ink_size_min(rows, matrix->n_rows - ink_size_min(first, matrix->n_rows));
-    char *out = (char *)l->model->memory + binding->offset + expert * matrix->expert_bytes +
+    char *out = l->memory + binding->offset + expert * matrix->expert_bytes +
                 first * loaded_row_bytes(binding);
     uint64_t offset = ((uint64_t)expert * matrix->n_rows + first) * row_bytes;
     if (!matrix->packed && !matrix->trained)
@@ -164,7 +166,7 @@ void ink_weights_place(const ink_bindings *bindings, const void *memory)
 static void clear_gaps(const loader *l)
 {
     size_t end = 0;
-    char *memory = l->model->memory;
+    char *memory = l->memory;
     for (size_t i = 0; i < l->bindings->n; i++) {
         const ink_binding *binding = &l->bindings->all[i];
         memset(memory + end, 0, binding->offset - end);
@@ -173,16 +175,42 @@ static void clear_gaps(const loader *l)
     memset(memory + end, 0, l->bindings->memory_bytes - end);
 }
 
+/* The largest that a task reads at once. */
+static size_t buffer_bytes(const ink_bindings *bindings)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < bindings->n; i++) {
+        const ink_binding *binding = &bindings->all[i];
+        most = ink_size_max(most, binding->matrix ? stripe_rows(binding) * row_bytes_of(binding)
+                                                  : (size_t)binding->tensor->n_bytes);
+    }
+    return most;
+}
+
+size_t ink_weights_loading_bytes(const ink_bindings *bindings, int n_threads)
+{
+    return (size_t)n_threads * (buffer_bytes(bindings) + sizeof(ink_error)) +
+           (bindings->n + 1) * sizeof(size_t) + ink_pool_bytes(n_threads, 1) +
+           3 * INK_BUDGET_HEADER_BYTES;
+}
+
+void ink_weights_read_ahead(struct ink_model *model)
+{
+    size_t n = model->hparams.n_layers;
+    for (size_t i = 0; i < n; i++)
+        for (int role = 0; role < INK_N_WEIGHT_ROLES; role++)
+            if (model->layers[i][role].matrix.data)
+                model->layers[i][role].matrix.ahead = &model->layers[(i + 1) % n][role].matrix;
+}
+
 static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
 {
     size_t n_tasks = 0;
+    l->buffer_bytes = buffer_bytes(l->bindings);
     for (size_t i = 0; i < l->bindings->n; i++) {
         const ink_binding *binding = &l->bindings->all[i];
-        size_t bytes = binding->matrix ? stripe_rows(binding) * row_bytes_of(binding)
-                                       : (size_t)binding->tensor->n_bytes;
         l->first_task[i] = n_tasks;
         n_tasks += tasks_of(binding);
-        l->buffer_bytes = ink_size_max(l->buffer_bytes, bytes);
     }
     if (n_tasks > UINT32_MAX)
         return ink_fail(error, INK_LIMIT, 0, "%s: the model is too large",
@@ -204,17 +232,20 @@ static ink_status run_loader(loader *l, struct ink_pool *pool, ink_error *error)
 }
 
 ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
-                            struct ink_pool *pool, const ink_progress *progress, ink_error *error)
+                            struct ink_pool *pool, const ink_progress *progress, void *memory,
+                            ink_error *error)
 {
     const ink_allocator *allocator = model->allocator;
-    loader l = {.model = model, .bindings = bindings, .progress = progress};
+    loader l = {.model = model, .bindings = bindings, .progress = progress, .memory = memory};
     ink_kernels kernels;
     uint32_t features;
     INK_TRY(ink_cpu_select(&features, error));
     ink_kernels_init(&kernels, features);
     l.pack = kernels.pack;
-    model->memory = ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
-    if (!model->memory)
+    if (!memory)
+        l.memory = model->memory =
+            ink_new_large(allocator, ink_size_max(bindings->memory_bytes, 1));
+    if (!l.memory)
         return ink_fail(error, INK_NO_MEMORY, 0, "%s: out of memory for %zu bytes of weights",
                         ink_gguf_name(model->gguf), bindings->memory_bytes);
     l.first_task = ink_new(allocator, bindings->n + 1, sizeof *l.first_task);
@@ -222,7 +253,7 @@ ink_status ink_weights_load(struct ink_model *model, const ink_bindings *binding
         l.first_task ? run_loader(&l, pool, error) : ink_fail_memory(error, "reading weights");
     if (status == INK_OK) {
         clear_gaps(&l);
-        ink_weights_place(bindings, model->memory);
+        ink_weights_place(bindings, l.memory);
     }
     ink_delete(allocator, l.first_task);
     ink_delete(allocator, l.errors);

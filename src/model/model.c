@@ -3,7 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/budget.h"
+#include "base/file.h"
 #include "base/pool.h"
+#include "base/size.h"
 #include "model/lora.h"
 #include "model/pack_cache.h"
 #include "model/text_work.h"
@@ -36,29 +39,69 @@ static ink_status check_vocabulary(const ink_model *model, ink_error *error)
     return INK_OK;
 }
 
+ink_status ink_model_need(const ink_model *model, size_t n_bytes, const char *what,
+                          ink_error *error)
+{
+    ink_budget_use use;
+    if (!model->budget)
+        return INK_OK;
+    ink_budget_get(model->budget, &use);
+    if (n_bytes <= use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes))
+        return INK_OK;
+    return ink_fail(error, INK_LIMIT, 0,
+                    "%s: %zu bytes of %s do not fit: of the memory limit of %zu bytes %zu are in "
+                    "use",
+                    ink_gguf_name(model->gguf), n_bytes, what, use.max_bytes, use.used_bytes);
+}
+
 static ink_status read_weights(ink_model *model, const ink_bindings *bindings, int n_threads,
-                               const ink_progress *progress, ink_error *error)
+                               const ink_progress *progress, void *memory, ink_error *error)
 {
     struct ink_pool *pool;
     INK_TRY(ink_pool_new(&pool, n_threads, model->allocator, error));
-    ink_status status = ink_weights_load(model, bindings, pool, progress, error);
+    ink_status status = ink_weights_load(model, bindings, pool, progress, memory, error);
     ink_pool_free(pool);
     return status;
+}
+
+/* More than the budget has room for: packed into the file that they are then used in. */
+static ink_status pack_into_file(ink_model *model, const ink_bindings *bindings,
+                                 const ink_model_options *options, int n_threads, ink_error *error)
+{
+    void *memory;
+    INK_TRY(ink_pack_cache_make(model->pack_cache, &memory, error));
+    INK_TRY(read_weights(model, bindings, n_threads, &options->progress, memory, error));
+    return ink_pack_cache_made(model->pack_cache, error);
 }
 
 /* Packed weights that were kept are used where they are. */
 static ink_status load_weights(ink_model *model, const ink_bindings *bindings,
                                const ink_model_options *options, int n_threads, ink_error *error)
 {
-    if (!options->pack_cache || !*options->pack_cache || options->load != INK_LOAD_ALL)
-        return read_weights(model, bindings, n_threads, &options->progress, error);
-    INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
-    const void *kept = ink_pack_cache_weights(model->pack_cache);
-    if (kept) {
-        ink_weights_place(bindings, kept);
+    bool kept = options->pack_cache && *options->pack_cache && options->load != INK_LOAD_TRAINABLE;
+    size_t n_bytes =
+        ink_large_bytes(model->allocator, bindings->memory_bytes) + INK_BUDGET_HEADER_BYTES;
+    size_t loading =
+        ink_weights_loading_bytes(bindings, n_threads) + (kept ? INK_FILE_WRITER_BYTES : 0);
+    n_bytes += loading; /* the weights, and what reading them takes */
+    bool fits = ink_model_need(model, n_bytes, "weights", NULL) == INK_OK;
+    if (kept)
+        INK_TRY(ink_pack_cache_open(&model->pack_cache, model, bindings, options, error));
+    if (options->load == INK_LOAD_METADATA) {
+        model->loading_bytes = loading;
+        ink_bindings_keep_vectors(model->bindings);
+    } else if (kept && !fits && !ink_pack_cache_weights(model->pack_cache)) {
+        INK_TRY(pack_into_file(model, bindings, options, n_threads, error));
+    } else if (!fits && !kept) {
+        return ink_model_need(model, n_bytes, "weights", error);
+    }
+    if (options->load != INK_LOAD_METADATA && kept && ink_pack_cache_weights(model->pack_cache)) {
+        ink_weights_place(bindings, ink_pack_cache_weights(model->pack_cache));
+        if (!fits)
+            ink_weights_read_ahead(model);
         return INK_OK;
     }
-    return read_weights(model, bindings, n_threads, &options->progress, error);
+    return read_weights(model, bindings, n_threads, &options->progress, NULL, error);
 }
 
 /* Frequencies are divided by them. */
@@ -103,8 +146,6 @@ static ink_status open_weights(ink_model *model, const ink_model_options *option
     INK_TRY(ink_hparams_read(&model->hparams, model->arch, model->gguf, &model->arena, error));
     INK_TRY(ink_weights_bind(model, error));
     model->weight_bytes = model->bindings->memory_bytes;
-    if (options->load == INK_LOAD_METADATA)
-        ink_bindings_keep_vectors(model->bindings);
     INK_TRY(load_weights(model, model->bindings, options, n_threads, error));
     return check_factors(model, error);
 }
@@ -129,7 +170,7 @@ static ink_status open_all(ink_model *model, const ink_model_options *options, i
     INK_TRY(status);
     INK_TRY(check_vocabulary(model, error));
     INK_TRY(open_adapters(model, options, error));
-    if (model->pack_cache && model->memory)
+    if (model->pack_cache && model->memory && options->load != INK_LOAD_METADATA)
         ink_pack_cache_keep(model->pack_cache, model->memory);
     return INK_OK;
 }
@@ -171,13 +212,24 @@ static ink_status open_model(ink_model **out, const source *from, const ink_mode
 {
     const ink_model_options defaults = {0};
     options = options ? options : &defaults;
-    ink_model *model = ink_new(options->allocator, 1, sizeof *model);
-    if (!model)
+    const ink_allocator *allocator = options->allocator, *budget = NULL;
+    if (options->memory_limit || options->load == INK_LOAD_METADATA) {
+        uint64_t most = options->memory_limit ? options->memory_limit : UINT64_MAX;
+        allocator = budget =
+            ink_budget_new(options->allocator, most < SIZE_MAX ? (size_t)most : SIZE_MAX);
+        if (!budget)
+            return ink_fail_memory(error, "a model");
+    }
+    ink_model *model = ink_new(allocator, 1, sizeof *model);
+    if (!model) {
+        ink_budget_free(budget);
         return ink_fail_memory(error, "a model");
-    model->allocator = options->allocator;
+    }
+    model->allocator = allocator;
+    model->budget = budget;
     model->load = options->load;
     model->log = options->log;
-    ink_arena_init(&model->arena, options->allocator, SIZE_MAX);
+    ink_arena_init(&model->arena, allocator, SIZE_MAX);
     ink_status status = fill(model, from, options, error);
     if (status != INK_OK) {
         ink_model_free(model);
@@ -215,5 +267,7 @@ void ink_model_free(ink_model *model)
     ink_delete_aligned(model->allocator, model->memory);
     ink_arena_deinit(&model->arena);
     ink_gguf_free(model->gguf);
+    const ink_allocator *budget = model->budget;
     ink_delete(model->allocator, model);
+    ink_budget_free(budget);
 }

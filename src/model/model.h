@@ -24,7 +24,9 @@ typedef struct ink_format_use {
 } ink_format_use;
 
 struct ink_model {
-    const ink_allocator *allocator;
+    const ink_allocator *allocator; /* the budget, if there is one */
+    const ink_allocator *budget;    /* base/budget.h; NULL: nobody counts */
+    _Atomic int pressure;           /* an ink_pressure; set by any thread */
     ink_log log;
     ink_load load;
     const ink_arch *arch; /* NULL when only the vocabulary was loaded */
@@ -33,7 +35,8 @@ struct ink_model {
     ink_arena arena; /* hyperparameters, weight tables */
     void *memory;    /* of all weights; of vectors alone when only metadata was loaded, */
     struct ink_pack_cache *pack_cache; /* or they are in its file; NULL when none is wanted */
-    size_t weight_bytes;               /* of all weights and adapters in memory, loaded or not */
+    size_t loading_bytes; /* beside the weights while they are read; of INK_LOAD_METADATA */
+    size_t weight_bytes;  /* of all weights and adapters in memory, loaded or not */
     ink_weight weights[INK_N_WEIGHT_ROLES];   /* of the model */
     ink_weight (*layers)[INK_N_WEIGHT_ROLES]; /* [n_layers] */
     struct ink_bindings *bindings;            /* what is where; from the arena */
@@ -43,5 +46,9 @@ struct ink_model {
     ink_format_use uses[INK_N_FORMATS];
     uint64_t n_parameters;
 };
+
+/* LIMIT when the model's budget has no room for `n_bytes` more, of `what`. */
+INK_MUST_USE ink_status ink_model_need(const struct ink_model *model, size_t n_bytes,
+                                       const char *what, ink_error *error);
 
 #endif

@@ -24,7 +24,8 @@ struct ink_pack_cache {
     /* of the file being written */
     ink_file_writer *writer;
     const void *weights;
-    void *buffer; /* [CHUNK_BYTES] to read it again */
+    void *chunk; /* [CHUNK_BYTES] to read it again */
+    void *file;  /* all of it, while weights are packed into it */
     pthread_t thread;
     bool has_thread;
     ink_error error; /* of the thread; status INK_OK when all went well */
@@ -150,9 +151,9 @@ static ink_status check_written(ink_pack_cache *cache, ink_error *error)
     ink_checksum_init(&sum);
     for (size_t done = 0; done < n_bytes; done += CHUNK_BYTES) {
         size_t n = ink_size_min(CHUNK_BYTES, n_bytes - done);
-        INK_TRY(ink_file_writer_read(cache->writer, INK_PACK_DATA_OFFSET + done, n, cache->buffer,
+        INK_TRY(ink_file_writer_read(cache->writer, INK_PACK_DATA_OFFSET + done, n, cache->chunk,
                                      error));
-        ink_checksum_add(&sum, cache->buffer, n);
+        ink_checksum_add(&sum, cache->chunk, n);
     }
     if (memcmp(&sum, &cache->header.checksum, sizeof sum) == 0)
         return INK_OK;
@@ -197,8 +198,8 @@ static ink_status begin_writing(ink_pack_cache *cache, ink_error *error)
     INK_TRY(ink_file_writer_open_private(&cache->writer, cache->path,
                                          INK_PACK_DATA_OFFSET + cache->header.data_bytes,
                                          cache->allocator, error));
-    cache->buffer = ink_resize(cache->allocator, NULL, CHUNK_BYTES, 1);
-    if (!cache->buffer)
+    cache->chunk = ink_resize(cache->allocator, NULL, CHUNK_BYTES, 1);
+    if (!cache->chunk)
         return ink_fail_memory(error, cache->path);
     if (pthread_create(&cache->thread, NULL, thread_main, cache) != 0)
         return ink_fail(error, INK_LIMIT, 0, "%s: the system refused a thread", cache->path);
@@ -216,6 +217,38 @@ void ink_pack_cache_keep(ink_pack_cache *cache, const void *weights)
         say(cache, INK_LOG_WARNING, "packed weights are not kept: %s", error.message);
 }
 
+/* ---- Packing into it ------------------------------------------------------------------------- */
+
+ink_status ink_pack_cache_make(ink_pack_cache *cache, void **weights, ink_error *error)
+{
+    uint64_t n_bytes = INK_PACK_DATA_OFFSET + cache->header.data_bytes;
+    if (n_bytes > SIZE_MAX)
+        return ink_fail(error, INK_LIMIT, 0, "%s: larger than the address space", cache->path);
+    INK_TRY(make_folder(cache, error));
+    INK_TRY(ink_file_writer_open_private(&cache->writer, cache->path, n_bytes, cache->allocator,
+                                         error));
+    INK_TRY(ink_file_writer_map(cache->writer, (size_t)n_bytes, &cache->file, error));
+    *weights = (char *)cache->file + INK_PACK_DATA_OFFSET;
+    return INK_OK;
+}
+
+ink_status ink_pack_cache_made(ink_pack_cache *cache, ink_error *error)
+{
+    char *file = cache->file;
+    ink_checksum_init(&cache->header.checksum);
+    ink_checksum_add(&cache->header.checksum, file + INK_PACK_DATA_OFFSET,
+                     (size_t)cache->header.data_bytes);
+    ink_pack_header_seal(&cache->header);
+    memset(file, 0, INK_PACK_DATA_OFFSET);
+    memcpy(file, &cache->header, sizeof cache->header);
+    cache->file = NULL;
+    INK_TRY(ink_file_writer_unmap(cache->writer, error));
+    INK_TRY(ink_file_writer_commit(cache->writer, error));
+    ink_file_writer_close(cache->writer);
+    cache->writer = NULL;
+    return ink_mapping_open(&cache->mapping, cache->path, error);
+}
+
 void ink_pack_cache_close(ink_pack_cache *cache)
 {
     if (!cache)
@@ -227,7 +260,7 @@ void ink_pack_cache_close(ink_pack_cache *cache)
     }
     ink_file_writer_close(cache->writer);
     ink_mapping_close(&cache->mapping);
-    ink_delete(cache->allocator, cache->buffer);
+    ink_delete(cache->allocator, cache->chunk);
     ink_delete(cache->allocator, cache->path);
     ink_delete(cache->allocator, cache);
 }

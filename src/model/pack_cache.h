@@ -32,6 +32,14 @@ const void *ink_pack_cache_weights(const ink_pack_cache *cache);
  */
 void ink_pack_cache_keep(ink_pack_cache *cache, const void *weights);
 
+/*
+ * The same for weights that memory has no room for: they are packed into the file, whose pages the
+ * system may give to others. `*weights` is where; behind ink_pack_cache_made, which checks nothing
+ * again, they are at ink_pack_cache_weights.
+ */
+ink_status ink_pack_cache_make(ink_pack_cache *cache, void **weights, ink_error *error);
+ink_status ink_pack_cache_made(ink_pack_cache *cache, ink_error *error);
+
 /* Accepts NULL. */
 void ink_pack_cache_close(ink_pack_cache *cache);
 

@@ -40,10 +40,20 @@ void ink_bindings_keep_vectors(ink_bindings *bindings);
 void ink_weights_place(const ink_bindings *bindings, const void *memory);
 
 /*
- * Reads all of it into model->memory, matrices packed into tiles or, to be trained, decoded, by all
- * threads of the pool.
+ * Reads all of it into `memory`, or where that is NULL into model->memory, which is then taken;
+ * matrices packed into tiles or, to be trained, decoded, by all threads of the pool.
  */
 ink_status ink_weights_load(struct ink_model *model, const ink_bindings *bindings,
-                            struct ink_pool *pool, const ink_progress *progress, ink_error *error);
+                            struct ink_pool *pool, const ink_progress *progress, void *memory,
+                            ink_error *error);
+
+/* Bytes beside the weights that reading them takes, all threads together. */
+size_t ink_weights_loading_bytes(const ink_bindings *bindings, int n_threads);
+
+/*
+ * Weights in a mapped file that is larger than memory: whoever multiplies with a matrix asks the
+ * system to read the same one of the next layer.
+ */
+void ink_weights_read_ahead(struct ink_model *model);
 
 #endif

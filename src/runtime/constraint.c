@@ -15,5 +15,5 @@ ink_status ink_constraint_new(ink_constraint **out, const ink_model *model,
                         ink_gguf_name(model->gguf));
     if (model)
         INK_TRY(ink_vocab_trie(model->vocab, &trie, error));
-    return ink_constraint_make(out, source, trie, model ? model->allocator : NULL, error);
+    return ink_constraint_make(out, source, NULL, trie, model ? model->allocator : NULL, error);
 }

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/budget.h"
 #include "base/size.h"
 #include "runtime/sampler.h"
 #include "runtime/session.h"
 #include "runtime/stop.h"
+#include "text/constraint/constraint.h"
 #include "text/detokenizer.h"
 
 /* What the detokenizer can add at once: a begun character and the longest token. */
@@ -146,6 +148,16 @@ static void deinit(generator *g)
     ink_tokens_free(&g->forced);
 }
 
+/* Room for rendering and tokenizing: an allowance, not a measurement. */
+#define TEXT_BYTES ((size_t)512 << 10)
+#define TEXT_BYTES_A_TOKEN 256
+
+size_t ink_generate_bytes(size_t n_vocab, size_t n_context)
+{
+    return ink_sampler_bytes(n_vocab) + TEXT_BYTES + n_context * TEXT_BYTES_A_TOKEN +
+           2 * (INK_MAX_STOP_BYTES + MAX_STEP_BYTES) + 4 * INK_BUDGET_HEADER_BYTES;
+}
+
 /* On failure the caller deinits. */
 static ink_status init(generator *g, ink_session *session, const ink_generation *options,
                        ink_error *error)
@@ -178,7 +190,9 @@ static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_
     if (g->speaks)
         ink_detokenizer_init(
             &g->stream, session->model->vocab,
-            (ink_decode_options){.continues = g->options->constraint || has_text(session)});
+            (ink_decode_options){.continues = g->options->constraint || has_text(session),
+                                 .render_special =
+                                     g->options->constraint && g->options->constraint->marked});
     return INK_OK;
 }
 

@@ -1,6 +1,12 @@
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "runtime/kv_cache.h"
 
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#include "base/budget.h"
 #include "base/size.h"
 #include "model/decoder.h"
 
@@ -139,7 +145,34 @@ void ink_kv_cache_deinit(ink_kv_cache *cache)
 {
     ink_delete_aligned(cache->allocator, cache->memory);
     ink_arena_deinit(&cache->arena);
-    cache->memory = NULL;
+    *cache = (ink_kv_cache){.allocator = cache->allocator};
+}
+
+/* An arena takes no more than twice what is asked of it, and one chunk. */
+size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context)
+{
+    size_t n_pages = ink_size_groups(n_context, INK_PAGE) + 2;
+    size_t layer = sizeof(ink_kv_layer) + sizeof(ink_kv_layout) + 2 * sizeof(void *) +
+                   n_pages * (sizeof(uint32_t) + sizeof(void *)) + 64;
+    return 2 * n_layers * layer + ((size_t)64 << 10) + 4096 + 16 * INK_BUDGET_HEADER_BYTES;
+}
+
+void ink_kv_cache_trim(ink_kv_cache *cache)
+{
+#if defined(__linux__)
+    for (size_t i = 0; i < cache->n_layers; i++) {
+        const ink_kv_layer *layer = &cache->layers[i];
+        for (size_t j = 0; j < layer->n_free; j++) {
+            uintptr_t begin = (uintptr_t)layer->slots + layer->free[j] * layer->layout.page_bytes,
+                      end = (begin + layer->layout.page_bytes) & ~(uintptr_t)4095;
+            begin = (begin + 4095) & ~(uintptr_t)4095;
+            if (begin < end)
+                (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+        }
+    }
+#else
+    (void)cache;
+#endif
 }
 
 /* ---- Pages ----------------------------------------------------------------------------------- */

@@ -42,6 +42,14 @@ typedef struct ink_kv_cache {
 ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
                              size_t n_batch, size_t *n_bytes, ink_error *error);
 
+/* Bytes of its tables and of what surrounds its memory, at most. */
+size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context);
+
+/*
+ * Gives the system the memory of pages that are not in use; they hold zeros when they next are.
+ */
+void ink_kv_cache_trim(ink_kv_cache *cache);
+
 ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
                              size_t n_context, size_t n_batch, ink_error *error);
 void ink_kv_cache_deinit(ink_kv_cache *cache);

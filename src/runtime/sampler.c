@@ -6,7 +6,7 @@
 
 #include <math.h>
 #include <string.h>
-#include "base/memory.h"
+#include "base/budget.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "runtime/sampler_random.h"
@@ -80,6 +80,14 @@ static bool penalizes(const ink_sampling *options)
     return options->repeat_last_n > 0 &&
            (options->repeat_penalty != 1 || options->frequency_penalty != 0 ||
             options->presence_penalty != 0);
+}
+
+size_t ink_sampler_bytes(size_t n_vocab)
+{
+    ink_sampling options;
+    ink_sampling_init(&options);
+    return n_vocab * (sizeof(ink_candidate) + sizeof(uint32_t)) +
+           (size_t)options.repeat_last_n * sizeof(int32_t) + 4 * INK_BUDGET_HEADER_BYTES;
 }
 
 static bool take_memory(ink_sampler *sampler, size_t n_history)

@@ -44,6 +44,8 @@ typedef struct ink_sampler {
 INK_MUST_USE
 ink_status ink_sampler_init(ink_sampler *sampler, const ink_sampling *options, size_t n_vocab,
                             size_t n_history, const ink_allocator *allocator, ink_error *error);
+/* Bytes of one, without biases, when the penalties look at as much as they do by default. */
+size_t ink_sampler_bytes(size_t n_vocab);
 void ink_sampler_deinit(ink_sampler *sampler);
 
 /* The token joins the recent ones; below 0 or beyond the vocabulary it is ignored. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "base/budget.h"
 #include "base/cpu.h"
 #include "base/pool.h"
 #include "base/size.h"
@@ -35,12 +36,14 @@ typedef struct settings {
     size_t n_context, n_batch;
     ink_format format;
     int n_threads;
+    bool all_logits;
 } settings;
 
 static ink_status settle(const ink_model *model, const ink_session_options *options, settings *out,
                          ink_error *error)
 {
     size_t trained = model->hparams.n_context;
+    out->all_logits = options->all_logits;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
     out->n_context =
         options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
@@ -139,6 +142,36 @@ static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n
     return INK_OK;
 }
 
+void ink_session_trim(ink_session *session)
+{
+    for (size_t i = 0; i < INK_KEPT_STEPS; i++) {
+        forget_step(&session->steps[i]);
+        ink_graph_deinit(&session->steps[i].graph);
+        ink_graph_init(&session->steps[i].graph, session->allocator);
+    }
+    ink_device_trim(session->device);
+    if (session->cache.memory)
+        ink_kv_cache_trim(&session->cache);
+}
+
+/* How many tokens are evaluated together when the logits of all are wanted. */
+static size_t logits_batch(const ink_model *model, size_t n_batch)
+{
+    size_t row_bytes = model->hparams.n_vocab * sizeof(float);
+    return ink_size_min(n_batch, ink_size_max(INK_LOGITS_BYTES / row_bytes, 1));
+}
+
+/* The largest steps that there will be, by index; false at the end. */
+static bool largest_step(const ink_model *model, const settings *chosen, int index,
+                         ink_step_shape *shape)
+{
+    bool embeds = model->arch->kind == INK_KIND_EMBEDDING;
+    size_t n = index == 0 ? chosen->n_batch : logits_batch(model, chosen->n_batch);
+    *shape = (ink_step_shape){
+        .n_tokens = n, .n_outputs = index == 1 || embeds ? n : 1, .n_context = chosen->n_context};
+    return index < (chosen->all_logits && !embeds ? 2 : 1);
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 static ink_status fill(ink_session *session, const ink_session_options *options, ink_error *error)
@@ -147,7 +180,7 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     uint32_t features;
     INK_TRY(settle(session->model, options, &chosen, error));
     session->n_context = chosen.n_context;
-    session->n_batch = chosen.n_batch;
+    session->n_batch = session->n_kept_batch = chosen.n_batch;
     session->cache_format = chosen.format;
     INK_TRY(ink_cpu_select(&features, error));
     INK_TRY(ink_device_cpu_new(&session->device, chosen.n_threads, features, session->allocator,
@@ -159,6 +192,10 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
         ink_new(session->allocator, session->model->hparams.n_vocab, sizeof *session->logits);
     if (!session->tokens || !session->logits)
         return ink_fail_memory(error, "a session");
+    ink_step_shape shape;
+    ink_recorded_step *step;
+    for (int i = 0; session->model->budget && largest_step(session->model, &chosen, i, &shape); i++)
+        INK_TRY(get_step(session, shape, &step, error)); /* what was planned is taken at once */
     return INK_OK;
 }
 
@@ -170,6 +207,7 @@ ink_status ink_session_new(ink_session **out, const ink_model *model,
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: opened without its weights; open it with INK_LOAD_ALL",
                         ink_gguf_name(model->gguf));
+    INK_TRY(ink_session_admit(model, options ? options : &defaults, error));
     ink_session *session = ink_new(model->allocator, 1, sizeof *session);
     if (!session)
         return ink_fail_memory(error, "a session");
@@ -199,6 +237,7 @@ void ink_session_free(ink_session *session)
     ink_kv_cache_deinit(&session->cache);
     ink_delete(session->allocator, session->tokens);
     ink_delete(session->allocator, session->logits);
+    ink_session_discard(session);
     ink_delete(session->allocator, session);
 }
 
@@ -257,14 +296,14 @@ static bool report(const ink_progress *progress, size_t done, size_t all)
 ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens,
                                 float *logits, const ink_progress *progress, ink_error *error)
 {
-    size_t n_vocab = session->model->hparams.n_vocab, batch = session->n_batch;
+    size_t n_vocab = session->model->hparams.n_vocab;
     if (session->model->arch->kind == INK_KIND_EMBEDDING)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s is a model for embeddings: it does not generate text",
                         session->model->arch->name);
     INK_TRY(check_tokens(session, tokens, n_tokens, error));
-    if (logits)
-        batch = ink_size_min(batch, ink_size_max(INK_LOGITS_BYTES / (n_vocab * sizeof *logits), 1));
+    INK_TRY(ink_session_wake(session, error));
+    size_t batch = logits ? logits_batch(session->model, session->n_batch) : session->n_batch;
     for (size_t done = 0; done < n_tokens;) {
         size_t n = ink_size_min(batch, n_tokens - done),
                n_outputs = logits ? n : done + n == n_tokens;
@@ -293,6 +332,7 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
                         session->position);
     if (position == session->position)
         return INK_OK;
+    INK_TRY(ink_session_wake(session, error));
     if (position > 0 && session->cache.n_state > 0)
         return ink_fail(
             error, INK_BAD_ARGUMENT, 0,
@@ -317,28 +357,65 @@ static ink_status too_large(const settings *chosen, ink_error *error)
                     chosen->n_context);
 }
 
-/* What the largest step takes: a full batch whose last token's result is wanted. */
-static ink_status plan_step(const ink_model *model, const settings *chosen, size_t *bytes,
-                            ink_error *error)
+/* What a step takes: its memory, and what it is recorded in. */
+static ink_status plan_step(const ink_model *model, const settings *chosen, ink_step_shape shape,
+                            size_t *work_bytes, size_t *step_bytes, ink_error *error)
 {
-    size_t n_outputs = model->arch->kind == INK_KIND_EMBEDDING ? chosen->n_batch : 1;
+    const ink_allocator *counter = ink_budget_new(ink_budget_below(model->allocator), SIZE_MAX);
     ink_graph graph;
     ink_plan plan;
     ink_step step;
-    ink_graph_init(&graph, model->allocator);
-    ink_model_record(model, &graph,
-                     (ink_step_shape){.n_tokens = chosen->n_batch,
-                                      .n_outputs = n_outputs,
-                                      .n_context = chosen->n_context},
-                     &step);
-    ink_status status = ink_plan_init(&plan, &graph, model->allocator, error);
+    size_t bytes = 0;
+    if (!counter)
+        return ink_fail_memory(error, "the plan of a step");
+    ink_graph_init(&graph, counter);
+    ink_model_record(model, &graph, shape, &step);
+    ink_status status = ink_plan_init(&plan, &graph, counter, error);
     if (status == INK_OK) {
-        if (!ink_device_cpu_memory_bytes(&plan, chosen->n_threads, bytes))
+        ink_budget_use use;
+        ink_budget_get(counter, &use);
+        if (!ink_device_cpu_memory_bytes(&plan, chosen->n_threads, &bytes))
             status = too_large(chosen, error);
+        *work_bytes = ink_size_max(*work_bytes, bytes);
+        *step_bytes = ink_size_max(
+            *step_bytes, use.peak_bytes + ink_device_cpu_program_bytes(&plan, chosen->n_threads));
         ink_plan_deinit(&plan);
     }
     ink_graph_deinit(&graph);
+    ink_budget_free(counter);
     return status;
+}
+
+static ink_status plan_steps(const ink_model *model, const settings *chosen, size_t *work_bytes,
+                             size_t *step_bytes, ink_error *error)
+{
+    ink_step_shape shape;
+    *work_bytes = *step_bytes = 0;
+    for (int i = 0; largest_step(model, chosen, i, &shape); i++)
+        INK_TRY(plan_step(model, chosen, shape, work_bytes, step_bytes, error));
+    return INK_OK;
+}
+
+ink_status ink_session_plan_all(const ink_model *model, const ink_session_options *options,
+                                ink_memory_plan *plan, ink_error *error)
+{
+    settings chosen;
+    size_t cache_bytes, work_bytes, step_bytes, n_vocab = model->hparams.n_vocab;
+    INK_TRY(settle(model, options, &chosen, error));
+    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
+                              error));
+    INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
+    plan->n_context = chosen.n_context;
+    plan->cache_bytes = cache_bytes;
+    plan->work_bytes = work_bytes;
+    plan->steps_bytes = (uint64_t)INK_KEPT_STEPS * step_bytes;
+    plan->session_bytes = (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
+                          ink_kv_cache_table_bytes(model->hparams.n_layers, chosen.n_context) +
+                          chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) +
+                          3 * INK_BUDGET_HEADER_BYTES;
+    plan->sampling_bytes =
+        model->arch->kind == INK_KIND_EMBEDDING ? 0 : ink_generate_bytes(n_vocab, chosen.n_context);
+    return INK_OK;
 }
 
 ink_status ink_session_plan_memory(const ink_model *model, const ink_session_options *options,
@@ -346,7 +423,7 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
 {
     const ink_session_options defaults = {0};
     settings chosen;
-    size_t cache_bytes, work_bytes;
+    size_t cache_bytes, work_bytes, step_bytes;
     options = options ? options : &defaults;
     if (model->load == INK_LOAD_VOCABULARY)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
@@ -355,7 +432,7 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
     INK_TRY(settle(model, options, &chosen, error));
     INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
                               error));
-    INK_TRY(plan_step(model, &chosen, &work_bytes, error));
+    INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
     if (!ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||
         !ink_size_add(work_bytes, model->hparams.n_vocab * sizeof(float), &work_bytes))
         return too_large(&chosen, error);
@@ -418,6 +495,7 @@ ink_status ink_session_embed(ink_session *session, const int32_t *tokens, size_t
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s is not a model for embeddings",
                         session->model->arch->name);
     INK_TRY(check_tokens(session, tokens, n_tokens, error));
+    INK_TRY(ink_session_wake(session, error));
     ink_status status = run_step(session, tokens, n_tokens, n_tokens, &rows, error);
     if (status == INK_OK)
         status =

@@ -29,7 +29,9 @@ struct ink_session {
     const ink_model *model;
     const ink_allocator *allocator;
     ink_format cache_format;
-    size_t n_context, n_batch;
+    size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
+    ink_pressure pressure;                   /* that it has followed */
+    char *spilled;                           /* the file it is in; NULL: in memory */
     ink_device *device;
     ink_kv_cache cache;
     ink_recorded_step steps[INK_KEPT_STEPS];
@@ -42,5 +44,29 @@ struct ink_session {
 
 /* The format that a cache name means; NULL is the default. */
 ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error);
+
+/* Forgets steps, and gives back work space and pages that are not in use. */
+void ink_session_trim(ink_session *session);
+
+/*
+ * Before anything is evaluated: follows the model's pressure, and reads back what was put on the
+ * disk.
+ */
+INK_MUST_USE ink_status ink_session_wake(ink_session *session, ink_error *error);
+
+/* Removes the file that it is in, if it is in one. */
+void ink_session_discard(ink_session *session);
+
+/* Bytes that generating takes beside the session, with room for prompts and answers as text. */
+size_t ink_generate_bytes(size_t n_vocab, size_t n_context);
+
+/* Whether a new session fits into the model's budget, and into the pressure; LIMIT. */
+INK_MUST_USE ink_status ink_session_admit(const ink_model *model,
+                                          const ink_session_options *options, ink_error *error);
+
+/* Of one session, in `plan`'s rows from cache to sampling. */
+INK_MUST_USE ink_status ink_session_plan_all(const ink_model *model,
+                                             const ink_session_options *options,
+                                             ink_memory_plan *plan, ink_error *error);
 
 #endif

@@ -302,6 +302,7 @@ static ink_status restore(restoring *r, const char *path, ink_error *error)
 ink_status ink_session_restore(ink_session *session, const char *path, ink_error *error)
 {
     restoring r = {.session = session, .allocator = session->allocator};
+    INK_TRY(ink_session_wake(session, error));
     ink_status status = restore(&r, path, error);
     ink_file_close(r.file);
     ink_delete(r.allocator, r.chunk);

@@ -137,6 +137,10 @@ static ink_status save(saving *s, const char *path, ink_error *error)
 ink_status ink_session_save(const ink_session *session, const char *path, ink_error *error)
 {
     saving s = {.session = session};
+    if (session->spilled)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "the session is in the file %s, not in memory: use it first",
+                        session->spilled);
     ink_status status = save(&s, path, error);
     ink_file_writer_close(s.writer);
     ink_delete(session->allocator, s.page);

@@ -167,3 +167,29 @@ ink_status ink_chat_tokenize(const ink_model *model, const char *variables, size
     ink_buffer_deinit(&text);
     return status;
 }
+
+static bool ends_with(ink_text text, const char *end)
+{
+    size_t n = strlen(end);
+    return text.n_bytes >= n && memcmp(text.data + text.n_bytes - n, end, n) == 0;
+}
+
+ink_status ink_chat_get_thinking(const ink_model *model, const char *variables, size_t n_bytes,
+                                 ink_thinking *out, ink_error *error)
+{
+    ink_buffer text;
+    ink_gguf_string chat = {NULL, 0};
+    INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
+    ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
+    ink_status status = render(model, (ink_text){variables, n_bytes}, 0, &text, NULL, error);
+    ink_text prompt = {text.data, text.n_bytes};
+    while (status == INK_OK && prompt.n_bytes && strchr(" \n", prompt.data[prompt.n_bytes - 1]))
+        prompt.n_bytes--;
+    if (status == INK_OK)
+        *out = ends_with(prompt, "<think>") ? INK_THINKING_OPEN
+               : strstr(chat.text, "<think>") && !ends_with(prompt, "</think>")
+                   ? INK_THINKING_ALLOWED
+                   : INK_THINKING_NONE;
+    ink_buffer_deinit(&text);
+    return status;
+}

@@ -11,7 +11,7 @@ ink_constraint *make_constraint(ink_constraint_kind kind, ink_json_form form, co
                                 ink_error *error)
 {
     ink_constraint *constraint = NULL;
-    const ink_constraint_source source = {kind, text, strlen(text), form};
+    const ink_constraint_source source = {kind, text, strlen(text), form, INK_THINKING_NONE};
     ink_status status = ink_constraint_new(&constraint, NULL, &source, error);
     assert_true((status == INK_OK) == (constraint != NULL));
     if (status != INK_OK) {

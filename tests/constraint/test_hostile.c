@@ -195,8 +195,9 @@ static ink_status make_and_ask(const ink_allocator *allocator, void *context)
     ink_constraint *constraint = NULL;
     ink_error error;
     const char *text = small[t->kind][0], *input = small[t->kind][1];
-    const ink_constraint_source from = {t->kind, text, strlen(text), INK_JSON_ANY};
-    ink_status status = ink_constraint_make(&constraint, &from, NULL, allocator, &error);
+    const ink_constraint_source from = {t->kind, text, strlen(text), INK_JSON_ANY,
+                                        INK_THINKING_NONE};
+    ink_status status = ink_constraint_make(&constraint, &from, NULL, NULL, allocator, &error);
     if (status == INK_OK)
         status = ink_constraint_accept(constraint, input, strlen(input), NULL, &error);
     ink_constraint_free(constraint);

@@ -154,7 +154,7 @@ static void walk(const struct source *source, const vocabulary *v, size_t n_step
     place p = {.n_bytes = 0};
     ink_error error;
     const ink_constraint_source from = {source->kind, source->text, strlen(source->text),
-                                        source->form};
+                                        source->form, INK_THINKING_NONE};
     if (ink_constraint_new(&p.constraint, v->model, &from, &error))
         fail_msg("%s: %s", source->text, error.message);
     assert_true(ink_constraint_mask_words(p.constraint) * 32 >= v->n);
@@ -229,7 +229,7 @@ static void forces_keys(void **state)
                                  "\"integer\"}},\"required\":["
                                  "\"temperature\"],\"additionalProperties\":false}";
     const ink_constraint_source from = {INK_CONSTRAINT_SCHEMA, schema, strlen(schema),
-                                        INK_JSON_PLAIN};
+                                        INK_JSON_PLAIN, INK_THINKING_NONE};
     ink_model *model = open_vocabulary("gpt-2");
     ink_constraint *constraint;
     ink_tokens forced = {0}, whole = {0};
@@ -252,7 +252,8 @@ static void forces_keys(void **state)
 
 static void refuses_tokens(void **state)
 {
-    const ink_constraint_source from = {INK_CONSTRAINT_CHOICE, "yes", 3, INK_JSON_PLAIN};
+    const ink_constraint_source from = {INK_CONSTRAINT_CHOICE, "yes", 3, INK_JSON_PLAIN,
+                                        INK_THINKING_NONE};
     ink_model *model = open_vocabulary("gpt-2");
     ink_constraint *constraint, *bare;
     ink_tokens no = {0};

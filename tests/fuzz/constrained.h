@@ -62,7 +62,8 @@ static int check_constraint(ink_constraint_kind kind, const uint8_t *data, size_
     const char *source = (const char *)data, *end = size ? memchr(source, '\0', size) : NULL;
     size_t n_bytes = end ? (size_t)(end - source) : size;
     for (int form = INK_JSON_PLAIN; form <= INK_JSON_ANY; form++) {
-        const ink_constraint_source from = {kind, source, n_bytes, (ink_json_form)form};
+        const ink_constraint_source from = {kind, source, n_bytes, (ink_json_form)form,
+                                            INK_THINKING_NONE};
         ink_constraint *constraint = NULL;
         ink_error error = {0};
         ink_status status = ink_constraint_new(&constraint, NULL, &from, &error);

@@ -45,7 +45,8 @@ static ink_constraint *make(ink_constraint_kind kind, const char *text)
 {
     ink_constraint *constraint = NULL;
     ink_error error;
-    const ink_constraint_source source = {kind, text, strlen(text), INK_JSON_PLAIN};
+    const ink_constraint_source source = {kind, text, strlen(text), INK_JSON_PLAIN,
+                                          INK_THINKING_NONE};
     if (ink_constraint_new(&constraint, model, &source, &error))
         fail_msg("%s: %s", text, error.message);
     return constraint;
@@ -207,7 +208,8 @@ static void dead_ends_are_errors(void **state)
     assert_non_null(strstr(error.message, "constraint"));
     assert_int_equal(result.n_tokens, 77); /* written only on success */
     ink_constraint_free(constraint);
-    const ink_constraint_source source = {INK_CONSTRAINT_CHOICE, "a,b", 3, INK_JSON_PLAIN};
+    const ink_constraint_source source = {INK_CONSTRAINT_CHOICE, "a,b", 3, INK_JSON_PLAIN,
+                                          INK_THINKING_NONE};
     assert_int_equal(ink_constraint_new(&constraint, NULL, &source, &error), INK_OK);
     generation = greedy(&written, 0);
     generation.constraint = constraint; /* knows no tokens */
@@ -225,7 +227,7 @@ static ink_status open_and_tell(const ink_allocator *allocator, void *context)
     const ink_model_options options = {.allocator = allocator, .n_threads = 1};
     const ink_session_options small = {.n_context = 64, .n_threads = 1};
     const ink_constraint_source source = {INK_CONSTRAINT_SCHEMA, person, strlen(person),
-                                          INK_JSON_PLAIN};
+                                          INK_JSON_PLAIN, INK_THINKING_NONE};
     ink_generation generation = greedy(&written, 12);
     int32_t prompt[] = {1, 403, 407};
     ink_status status = ink_model_open(&own, context, &options, NULL);

@@ -4,6 +4,7 @@
  */
 #include "device/cpu/cpu.h"
 
+#include "base/budget.h"
 #include "base/pool.h"
 #include "base/size.h"
 
@@ -258,6 +259,19 @@ bool ink_device_cpu_memory_bytes(const ink_plan *plan, int n_threads, size_t *by
            ink_size_add(memory, scratch, bytes);
 }
 
+size_t ink_device_cpu_program_bytes(const ink_plan *plan, int n_threads)
+{
+    return sizeof(cpu_program) + plan->n_ordered * sizeof(cpu_node) +
+           2 * plan->n_stages * (sizeof(cpu_turn) + sizeof(uint32_t)) +
+           ink_pool_bytes(n_threads, 2 * plan->n_stages) + 4 * INK_BUDGET_HEADER_BYTES;
+}
+
+size_t ink_device_cpu_bytes(int n_threads)
+{
+    return sizeof(ink_cpu) + ink_pool_bytes(n_threads, 0) + INK_BUDGET_HEADER_BYTES +
+           2 * (ALIGNMENT + sizeof(void *) + INK_BUDGET_HEADER_BYTES); /* memory and scratch */
+}
+
 static void program_free(ink_program *base)
 {
     cpu_program *program = (cpu_program *)base;
@@ -332,12 +346,20 @@ static size_t memory_bytes(const ink_device *base)
     return cpu->memory_bytes + cpu->scratch_bytes * (size_t)cpu->n_threads;
 }
 
+static void trim(ink_device *base)
+{
+    ink_cpu *cpu = (ink_cpu *)base;
+    ink_delete_aligned(cpu->allocator, cpu->memory);
+    ink_delete_aligned(cpu->allocator, cpu->scratch);
+    cpu->memory = cpu->scratch = NULL;
+    cpu->memory_bytes = cpu->scratch_bytes = 0;
+}
+
 static void device_free(ink_device *base)
 {
     ink_cpu *cpu = (ink_cpu *)base;
     ink_pool_free(cpu->pool);
-    ink_delete_aligned(cpu->allocator, cpu->memory);
-    ink_delete_aligned(cpu->allocator, cpu->scratch);
+    trim(base);
     ink_delete(cpu->allocator, cpu);
 }
 
@@ -348,6 +370,7 @@ static const ink_device_interface interface = {
     .data = data,
     .run = run,
     .memory_bytes = memory_bytes,
+    .trim = trim,
     .free = device_free,
 };
 

@@ -5,6 +5,7 @@
 #include "device/cpu/cpu.h"
 
 #include <assert.h>
+#include "base/file.h"
 #include "base/size.h"
 
 #define TASKS_A_THREAD 8
@@ -98,10 +99,19 @@ size_t ink_cpu_linear_tasks(const ink_cpu *cpu, const ink_array *node)
     return tasks_of_matrix(cpu, node->parameters.matrix, node->shape[0]);
 }
 
+/* The task that comes first asks for the weights that come later. */
+static void read_ahead(const ink_matrix *matrix, size_t task)
+{
+    if (task == 0 && matrix->ahead)
+        ink_mapping_read_ahead(matrix->ahead->data,
+                               matrix->ahead->expert_bytes * matrix->ahead->n_experts);
+}
+
 void ink_cpu_linear(const ink_cpu_call *call, size_t task)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
     const ink_matrix *matrix = node->parameters.matrix;
+    read_ahead(matrix, task);
     size_t n_tiles = tiles_of_task(call->cpu, matrix, node->shape[0]), first_tile = task * n_tiles;
     ink_matmul product = task_of(call, matrix, 0, first_tile, n_tiles);
     product.x = x->data;

@@ -3,10 +3,12 @@
 #include <string.h>
 #include "base/status.h"
 #include "base/utf8.h"
+#include "text/constraint/answer_parts.h"
 #include "text/constraint/gbnf.h"
 #include "text/constraint/grammar_nodes.h"
 #include "text/constraint/regex.h"
 #include "text/constraint/schema.h"
+#include "text/constraint/tool_grammar.h"
 
 /* ---- Compiling */
 
@@ -90,7 +92,8 @@ static ink_status compile(ink_constraint *c, const ink_constraint_source *source
     }
 }
 
-static ink_status build(ink_constraint *c, const ink_constraint_source *source, ink_error *error)
+static ink_status build(ink_constraint *c, const ink_constraint_source *source,
+                        const struct ink_tools *tools, ink_error *error)
 {
     INK_TRY(ink_grammar_init(&c->grammar, c->allocator, error));
     if (c->trie) {
@@ -99,7 +102,13 @@ static ink_status build(ink_constraint *c, const ink_constraint_source *source, 
         if (!c->mask)
             return ink_fail_memory(error, "a mask of tokens");
     }
-    INK_TRY(compile(c, source, error));
+    if ((unsigned)source->thinking > INK_THINKING_OPEN)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no way %d of thinking",
+                        (int)source->thinking);
+    c->marked = tools || source->thinking != INK_THINKING_NONE;
+    c->grammar.prefix = ink_thinking_prefix(&c->grammar, c->vocab, source->thinking);
+    INK_TRY(tools ? ink_tool_grammar(&c->grammar, tools, &c->root, error)
+                  : compile(c, source, error));
     for (unsigned byte = 0; byte < 256; byte++)
         c->class_size[c->grammar.class_of[byte]]++;
     c->state = c->root;
@@ -107,15 +116,15 @@ static ink_status build(ink_constraint *c, const ink_constraint_source *source, 
 }
 
 ink_status ink_constraint_make(ink_constraint **out, const ink_constraint_source *source,
-                               const ink_token_trie *trie, const ink_allocator *allocator,
-                               ink_error *error)
+                               const struct ink_tools *tools, const ink_token_trie *trie,
+                               const ink_allocator *allocator, ink_error *error)
 {
     ink_constraint *c = ink_new(allocator, 1, sizeof *c);
     if (!c)
         return ink_fail_memory(error, "a constraint");
     *c = (ink_constraint){.allocator = allocator, .trie = trie, .vocab = trie ? trie->vocab : NULL};
     c->masks.allocator = allocator;
-    ink_status status = build(c, source, error);
+    ink_status status = build(c, source, tools, error);
     if (status == INK_OK)
         *out = c;
     else

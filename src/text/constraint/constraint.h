@@ -20,14 +20,18 @@ struct ink_constraint {
     const ink_vocab *vocab; /* NULL: for texts only; so is trie */
     const ink_token_trie *trie;
     ink_token_mask masks;
+    bool marked;              /* control tokens may be a part of the text */
     uint32_t *mask;           /* [trie->n_words]: with end tokens */
     uint16_t class_size[256]; /* bytes of each class */
 };
 
-/* `trie`, and the vocabulary that it is of, outlive it; both may be NULL. */
+/*
+ * `trie`, and the vocabulary that it is of, outlive it; both may be NULL. With `tools` the source
+ * says nothing but `thinking`.
+ */
 INK_MUST_USE
 ink_status ink_constraint_make(ink_constraint **out, const ink_constraint_source *source,
-                               const ink_token_trie *trie, const ink_allocator *allocator,
-                               ink_error *error);
+                               const struct ink_tools *tools, const ink_token_trie *trie,
+                               const ink_allocator *allocator, ink_error *error);
 
 #endif

@@ -160,6 +160,8 @@ ink_status ink_grammar_finish(ink_grammar *grammar, ink_expr *root,
                               const char *(*name)(void *context, uint32_t rule), void *context,
                               ink_error *error)
 {
+    if (grammar->prefix != INK_EXPR_NONE)
+        *root = ink_expr_seq(grammar, grammar->prefix, *root);
     INK_TRY(ink_grammar_status(grammar, error));
     ink_grammar_begin(grammar);
     find_nullable(grammar);

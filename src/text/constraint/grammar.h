@@ -119,6 +119,7 @@ typedef struct ink_grammar {
     ink_object_spec **specs;
     size_t n_specs, spec_capacity;
 
+    ink_expr prefix; /* put before the root when the definition ends; NONE: nothing */
     bool finished;
     bool searching; /* for life: dead parts are then not dropped, and derivatives not kept */
     size_t n_classes;

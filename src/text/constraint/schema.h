@@ -12,6 +12,7 @@
 
 #include "inkling.h"
 #include "text/constraint/grammar.h"
+#include "text/value.h"
 
 /*
  * Limits, each reported with its place: of the text, of schemas in it, of terms that the choices of
@@ -31,5 +32,12 @@
 INK_MUST_USE
 ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form form,
                               ink_expr *root, ink_error *error);
+
+/*
+ * The same of a schema that was read already, as a part of a grammar whose definition goes on.
+ */
+INK_MUST_USE
+ink_status ink_schema_grow(ink_grammar *grammar, ink_value value, ink_json_form form,
+                           ink_expr *root, ink_error *error);
 
 #endif

@@ -134,7 +134,7 @@ static ink_status write_all(ink_schema *schema, ink_value value, ink_expr *root)
         *root = ink_expr_seq(schema->grammar, *root, schema->blank);
         *root = ink_expr_seq(schema->grammar, schema->blank, *root);
     }
-    return ink_grammar_finish(schema->grammar, root, name_of, NULL, schema->error);
+    return ink_grammar_status(schema->grammar, schema->error);
 }
 
 /* ---- The whole */
@@ -158,23 +158,20 @@ static void make_parts(ink_schema *schema)
     schema->open_array = ink_expr_seq(g, ink_expr_literal(g, "["), before);
 }
 
-ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form form,
-                              ink_expr *root, ink_error *error)
+/* The value, or what the text says. */
+static ink_status compile(ink_grammar *grammar, ink_text text, ink_value value, ink_json_form form,
+                          ink_expr *root, ink_error *error)
 {
     ink_schema schema = {.grammar = grammar, .error = error, .form = form};
-    ink_value value;
-    if (text.n_bytes > INK_SCHEMA_MAX_BYTES)
-        return ink_fail(error, INK_LIMIT, 0, "a schema of %zu bytes; at most %zu are supported",
-                        text.n_bytes, INK_SCHEMA_MAX_BYTES);
     ink_arena_init(&schema.arena, grammar->allocator, MAX_ARENA_BYTES);
     schema.node_buckets =
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.node_buckets);
     schema.rule_buckets =
         ink_new(grammar->allocator, INK_SCHEMA_BUCKETS, sizeof *schema.rule_buckets);
     ink_status status =
-        schema.node_buckets && schema.rule_buckets
-            ? ink_value_from_json(&schema.arena, text.data, text.n_bytes, &value, error)
-            : ink_fail_memory(error, "a schema");
+        schema.node_buckets && schema.rule_buckets ? INK_OK : ink_fail_memory(error, "a schema");
+    if (status == INK_OK && text.data)
+        status = ink_value_from_json(&schema.arena, text.data, text.n_bytes, &value, error);
     if (status == INK_OK) {
         make_parts(&schema);
         status = write_all(&schema, value, root);
@@ -186,4 +183,20 @@ ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form
     ink_delete(grammar->allocator, schema.rules);
     ink_arena_deinit(&schema.arena);
     return status;
+}
+
+ink_status ink_schema_grow(ink_grammar *grammar, ink_value value, ink_json_form form,
+                           ink_expr *root, ink_error *error)
+{
+    return compile(grammar, (ink_text){NULL, 0}, value, form, root, error);
+}
+
+ink_status ink_schema_compile(ink_grammar *grammar, ink_text text, ink_json_form form,
+                              ink_expr *root, ink_error *error)
+{
+    if (text.n_bytes > INK_SCHEMA_MAX_BYTES)
+        return ink_fail(error, INK_LIMIT, 0, "a schema of %zu bytes; at most %zu are supported",
+                        text.n_bytes, INK_SCHEMA_MAX_BYTES);
+    INK_TRY(compile(grammar, text, ink_value_none(), form, root, error));
+    return ink_grammar_finish(grammar, root, name_of, NULL, error);
 }

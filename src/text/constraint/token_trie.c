@@ -73,7 +73,7 @@ static int by_text(const void *a, const void *b)
 /* Puts the entries [n] of one group behind the nodes there are; none counts as its root. */
 static void add_group(ink_token_trie *trie, const entry *entries, size_t n)
 {
-    size_t path[INK_VOCAB_MAX_TOKEN_BYTES + 1]; /* [depth]: the node there */
+    size_t path[INK_VOCAB_MAX_TOKEN_BYTES + 2]; /* [depth]: the node there */
     size_t depth = 0;
     for (size_t i = 0; i < n; i++) {
         size_t shared = 0;
@@ -137,13 +137,31 @@ static ink_status build(ink_token_trie *trie, entry *entries, size_t n, ink_erro
 
 /* ---- Texts */
 
+/*
+ * A control token says nothing; to a constraint that asks for it, its text behind INK_CONTROL_BYTE,
+ * which no other token has and no UTF-8.
+ */
+static size_t spell_token(const ink_vocab *vocab, int32_t token,
+                          char text[INK_VOCAB_MAX_TOKEN_BYTES + 1])
+{
+    size_t n = ink_vocab_token_bytes(vocab, token, text);
+    ink_text stored = ink_vocab_token_text(vocab, token);
+    if (n > 0)
+        return memchr(text, INK_CONTROL_BYTE, n) ? 0 : n;
+    if (ink_vocab_token_type(vocab, token) != INK_TOKEN_CONTROL || stored.n_bytes == 0)
+        return 0;
+    text[0] = (char)INK_CONTROL_BYTE;
+    memcpy(text + 1, stored.data, stored.n_bytes);
+    return stored.n_bytes + 1;
+}
+
 static ink_status spell(ink_token_trie *trie, size_t n_tokens, ink_error *error)
 {
     ink_buffer all;
-    char text[INK_VOCAB_MAX_TOKEN_BYTES];
+    char text[INK_VOCAB_MAX_TOKEN_BYTES + 1];
     ink_buffer_init(&all, trie->allocator, UINT32_MAX);
     for (size_t i = 0; i < n_tokens; i++) {
-        size_t n = ink_vocab_token_bytes(trie->vocab, (int32_t)i, text);
+        size_t n = spell_token(trie->vocab, (int32_t)i, text);
         trie->offsets[i] = (uint32_t)all.n_bytes;
         trie->longest_bytes = ink_size_max(trie->longest_bytes, n);
         (void)ink_buffer_append(&all, text, n);

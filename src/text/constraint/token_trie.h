@@ -40,6 +40,9 @@ typedef struct ink_plain_token {
     uint32_t n_chars;
 } ink_plain_token;
 
+/* Before the text of a control token. */
+enum { INK_CONTROL_BYTE = 0xFF };
+
 /* In the order of a walk: a node, then what is below it. */
 typedef struct ink_trie_node {
     uint32_t size;  /* nodes of the subtree, this one included */
