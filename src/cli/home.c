@@ -32,8 +32,7 @@ static ink_status open_home(run_home *run, ink_error *error)
 {
     ink_buffer text = {0};
     if (!run->file)
-        return ink_home_read(&run->home, ink_builtin_sample,
-                             (size_t)(ink_builtin_sample_end - ink_builtin_sample),
+        return ink_home_read(&run->home, ink_builtin_sample, (size_t)ink_builtin_sample_bytes,
                              "the sample home", NULL, error);
     ink_status status = ink_input_read(run->file, &text, error);
     if (status == INK_OK)
@@ -122,8 +121,7 @@ static ink_exit answer_lines(const run_home *run)
     ink_exit worst = INK_EXIT_OK;
     char *line = NULL;
     size_t capacity = 0;
-    ssize_t n;
-    while ((n = getline(&line, &capacity, stdin)) >= 0) {
+    while (getline(&line, &capacity, stdin) >= 0) {
         line[strcspn(line, "\n")] = '\0';
         (void)next_sentence(run, line, &worst);
     }

@@ -79,11 +79,14 @@ static ink_status write_string(writer *w, ink_value schema, ink_expr *out)
 {
     const ink_value *choices = ink_value_find_name(schema, "enum"),
                     *only = ink_value_find_name(schema, "const");
-    size_t n = choices && choices->kind == INK_VALUE_LIST ? choices->as.list->n_items : 0;
-    const ink_value *items = only ? only : n ? choices->as.list->items : NULL;
-    n = only ? 1 : n;
-    *out = items ? INK_EXPR_FAIL : quoted(w, NULL);
-    for (size_t i = 0; i < n; i++) {
+    const ink_value *items = only;
+    size_t n = only ? 1 : 0;
+    if (!only && choices && choices->kind == INK_VALUE_LIST) {
+        items = choices->as.list->items;
+        n = choices->as.list->n_items;
+    }
+    *out = n ? INK_EXPR_FAIL : quoted(w, NULL);
+    for (size_t i = 0; items && i < n; i++) {
         if (!ink_value_is_string(items[i]) ||
             (items[i].n_bytes &&
              memmem(items[i].as.text, items[i].n_bytes, w->quote, strlen(w->quote))))
