@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every lint check on the tree and, for names and exports, on a build.
+# Runs every lint check on the tree and, for names, exports and size, on a build.
 #
 #   lint.sh BUILD_DIR
 set -u
@@ -25,6 +25,7 @@ check banned
 check products
 check names "$build/libinkling.a"
 check exports "$build/libinkling.so"
+check size "$build/inkling"
 check cppcheck
 check tidy "$build"
 echo "$passed passed, $failed failed"
