@@ -1,5 +1,5 @@
 #!/bin/sh
-# The shared library exports what include/inkling.h declares INK_API, no more and no less.
+# The shared library exports what include/*.h declare INK_API, no more and no less.
 #
 #   exports.sh LIBRARY.so
 set -eu
@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | LC_ALL=C sort -u >"$work/exported"
 # The declarations, one to a line: comments and directives out, then from INK_API to the first parenthesis.
-sed -e '/^[ \t]*#/d' -e 's|/\*[^*]*\*/||g' "$root/include/inkling.h" | tr '\n' ' ' | tr ';' '\n' |
+sed -e '/^[ \t]*#/d' -e 's|/\*[^*]*\*/||g' "$root"/include/*.h | tr '\n' ' ' | tr ';' '\n' |
     sed -n 's/.*INK_API\([^(]*\)(.*/\1/p' | grep -o 'ink_[a-z0-9_]*[ ]*$' | tr -d ' ' | LC_ALL=C sort -u >"$work/declared"
 
 more=$(LC_ALL=C comm -23 "$work/exported" "$work/declared")

@@ -1,0 +1,271 @@
+/*
+ * Inkling's public API, the part that makes and changes models: training, adapters, distillation,
+ * comparing, cards. inkling.h includes it, and tells what holds for all of the API.
+ */
+#ifndef INKLING_LEARN_H
+#define INKLING_LEARN_H
+
+#include "inkling.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Learning -------------------------------------------------------------------------------- */
+
+/*
+ * How a model is trained: type, C field (the flag has '-' for '_'), default, lowest, highest, help.
+ */
+#define INK_TRAINING_TABLE(X)                                                                     \
+    X(int64_t, steps, 1000, 1, 1000000000, "how often the weights are changed")                   \
+    X(int32_t, batch, 12, 1, 65536, "sequences that are learned from together")                   \
+    X(int32_t, context, 0, 0, 1048576, "tokens of a sequence at most; 0: as the model says")      \
+    X(int32_t, accumulate, 1, 1, 65536, "batches of a step, one behind the other")                \
+    X(float, rate, 1e-3f, 1e-9f, 1, "learning rate, once warmed up")                              \
+    X(float, end_rate, 0.1f, 0, 1, "part of the rate that the cosine ends with")                  \
+    X(int32_t, warmup, 100, 0, 1000000000, "steps in which the rate rises to what it is")         \
+    X(float, decay, 0.1f, 0, 10, "weight decay of matrices")                                      \
+    X(float, beta1, 0.9f, 0, 0.999999f, "AdamW: how slowly the first moment follows")             \
+    X(float, beta2, 0.99f, 0, 0.999999f, "AdamW: how slowly the second moment follows")           \
+    X(float, clip, 1, 0, 1e9f, "norm that gradients are brought down to; 0: they are left")       \
+    X(float, dropout, 0, 0, 0.9f, "part that is dropped of what each layer adds")                 \
+    X(float, validation, 0.1f, 0, 0.9f, "part of the tokens that is kept apart to measure")       \
+    X(int32_t, evaluate_every, 250, 1, 1000000000, "steps between two measurements")              \
+    X(int32_t, evaluate_batches, 20, 0, 1000000000, "batches of a measurement; 0: all there are") \
+    X(int32_t, save_every, 250, 1, 1000000000, "steps between two checkpoints")                   \
+    X(int32_t, patience, 0, 0, 1000000, "measurements without progress that end it; 0: none do")  \
+    X(int32_t, cut, 0, 0, 1, "records longer than the context are cut there, not refused")        \
+    X(int32_t, recompute, 0, 0, 1, "compute activations again instead of keeping them")           \
+    X(int64_t, seed, 0, 0, INT64_MAX, "of all that is random")
+
+typedef struct ink_training_report {
+    int64_t step, steps;         /* how many are done, of how many */
+    double loss;                 /* of the last step, in nats a token */
+    double validation_loss;      /* NAN where none was measured at this step */
+    double best_validation_loss; /* INFINITY before the first */
+    double rate, gradient_norm;  /* of the last step */
+    double tokens_per_second, seconds_left;
+    uint64_t n_tokens; /* learned from so far */
+} ink_training_report;
+
+typedef struct ink_training {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_TRAINING_TABLE(X)
+#undef X
+    /*
+     * [n_texts] files: plain text; names that end with ".jsonl": one JSON object a line, {"text"},
+     * {"prompt", "completion"} or {"messages"}, of which completions and answers are learned
+     */
+    const char *const *texts;
+    size_t n_texts;
+    /*
+     * Where the state is kept, to go on from when it is there: the same bits as without a break.
+     * NULL: it is not.
+     */
+    const char *checkpoint;
+    /*
+     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights
+     * in F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a
+     * warning.
+     */
+    const char *precision;
+    int n_threads; /* at most 256; 0: as many as there are processors */
+    const ink_allocator *allocator;
+    ink_log log;
+    /* After each step; false ends it with CANCELLED, once the checkpoint is written. */
+    bool (*report)(void *context, const ink_training_report *report);
+    void *report_context;
+} ink_training;
+
+/* All defaults, nothing to learn from. */
+INK_API void ink_training_init(ink_training *training);
+
+typedef struct ink_training_result {
+    ink_training_report last;
+    int64_t first_step; /* 0, or that of the checkpoint that it went on from */
+    bool stopped_early; /* patience ran out */
+    uint64_t n_parameters;
+    size_t n_training_tokens, n_validation_tokens; /* of the texts */
+    size_t memory_bytes;                           /* beside the weights */
+} ink_training_result;
+
+/*
+ * Trains the weights of the GGUF file `in`, in any format, and writes them to `out`, in floats,
+ * with all of its metadata. With patience, `out` has the weights that were measured best, else the
+ * last. UNSUPPORTED names the part of a model that cannot be trained; a checkpoint of other texts
+ * or options is BAD_ARGUMENT. `result` may be NULL.
+ */
+INK_MUST_USE INK_API ink_status ink_train(const char *in, const char *out,
+                                          const ink_training *training, ink_training_result *result,
+                                          ink_error *error);
+
+/* What an adapter is, in rows like those of INK_TRAINING_TABLE. */
+#define INK_ADAPTER_TABLE(X)                                                     \
+    X(int32_t, rank, 8, 1, 65536, "width of its matrices")                       \
+    X(float, alpha, 16, 1e-6f, 1e6f, "what it adds is taken alpha / rank times") \
+    X(float, adapter_dropout, 0, 0, 0.9f, "part that is dropped of what its matrices read")
+
+typedef struct ink_adapter_training {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_ADAPTER_TABLE(X)
+#undef X
+    /* what it changes: some of "q,k,v,qkv,o,gate,up,down", or "all" of them that the model has */
+    const char *targets;
+} ink_adapter_training;
+
+/* All defaults, all targets. */
+INK_API void ink_adapter_training_init(ink_adapter_training *adapter);
+
+/*
+ * Trains an adapter (LoRA) of the GGUF file `in`, whose weights stay as they are, in any format,
+ * and writes it to `out`: a GGUF file for ink_model_options.adapters. What it adds is nothing at
+ * first. In all else as ink_train. BAD_ARGUMENT: the model has no such target.
+ */
+INK_MUST_USE INK_API ink_status ink_train_adapter(const char *in, const char *out,
+                                                  const ink_adapter_training *adapter,
+                                                  const ink_training *training,
+                                                  ink_training_result *result, ink_error *error);
+
+/*
+ * A model with its adapters built in. Matrices that none of them changes are copied as they are.
+ */
+typedef struct ink_merging {
+    const ink_adapter *adapters; /* [n_adapters] */
+    size_t n_adapters;
+    /* format of the matrices that change, "F16", "Q8_0", ...; NULL: each keeps its own */
+    const char *type;
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress progress;
+} ink_merging;
+
+/*
+ * Writes the model `in` with its adapters to `out`. UNSUPPORTED: a matrix would have to be written
+ * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not
+ * fill.
+ */
+INK_MUST_USE INK_API ink_status ink_merge_adapters(const char *in, const char *out,
+                                                   const ink_merging *merging, ink_error *error);
+
+/* How a student learns from a teacher, in rows like those of INK_TRAINING_TABLE. */
+#define INK_DISTILLATION_TABLE(X)                                                               \
+    X(float, share, 1, 0, 1, "part of the loss that is the teacher's; the rest is the text's")  \
+    X(float, temperature, 1, 0.05f, 100, "that both distributions are softened by")             \
+    X(float, skew, 0, 0, 0.99f, "part of the first distribution that is mixed into the second") \
+    X(float, on_policy, 0, 0, 1, "part of the batches that the student writes itself")          \
+    X(int32_t, keep, 0, 0, 1048576,                                                             \
+      "how many of the teacher's likeliest tokens are kept in a file; 0: it runs beside")
+
+typedef struct ink_distillation {
+#define X(type, name, fallback, low, high, help) type name;
+    INK_DISTILLATION_TABLE(X)
+#undef X
+    const char *teacher; /* a GGUF file with the student's vocabulary, in any format */
+    /*
+     * "forward": KL(teacher || student), "reverse": KL(student || teacher), each with skew: Ko et
+     * al., arXiv:2402.03898. Batches that the student writes itself: Agarwal et al.,
+     * arXiv:2306.13649.
+     */
+    const char *divergence;
+    const char *kept; /* the file, with `keep` above 0: used if it is there, else made first */
+    const ink_progress *progress; /* of making it */
+} ink_distillation;
+
+/* All defaults, the forward divergence, no teacher. */
+INK_API void ink_distillation_init(ink_distillation *distillation);
+
+/*
+ * As ink_train, with what the teacher expects as the aim, in place of the text or beside it.
+ * Measurements are of the text alone, so that they compare with those of ink_train. BAD_ARGUMENT:
+ * the teacher's vocabulary is another.
+ */
+INK_MUST_USE INK_API ink_status ink_distill(const char *in, const char *out,
+                                            const ink_distillation *distillation,
+                                            const ink_training *training,
+                                            ink_training_result *result, ink_error *error);
+
+/* Two models on what training keeps apart of its texts. */
+typedef struct ink_comparison {
+    size_t n_tokens;         /* that were compared */
+    double loss, other_loss; /* in nats a token, of the text */
+    double divergence;       /* KL(other || model), mean, in nats a token */
+    double agreement;        /* part of the tokens where both would have chosen the same */
+} ink_comparison;
+
+/* The validation part of training->texts, as training->context cuts it; evaluate_batches counts. */
+INK_MUST_USE INK_API ink_status ink_compare(const char *model, const char *other,
+                                            const ink_training *training,
+                                            ink_comparison *comparison, ink_error *error);
+
+/* What a new model is made of. Zero means the default of every field but the first two. */
+typedef struct ink_creation {
+    /* A JSON file: an architecture and its hyperparameters (docs/training.md). */
+    const char *config;
+    /*
+     * Where its tokens are from: a number, how many are learned from the texts, as byte pairs;
+     * "chars": the characters of the texts; else the path of a model whose vocabulary it gets.
+     */
+    const char *vocabulary;
+    const char *const *texts; /* [n_texts], as in ink_training */
+    size_t n_texts;
+    int64_t seed; /* of the first weights */
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress progress;
+} ink_creation;
+
+/*
+ * Writes a model with random weights, to be trained, to `out`. A file that was created of the very
+ * same is left as it is, so that training that was broken off goes on without this work. Errors of
+ * the configuration name its file and the key.
+ */
+INK_MUST_USE INK_API ink_status ink_model_create(const char *out, const ink_creation *creation,
+                                                 ink_error *error);
+
+/* ---- Cards ----------------------------------------------------------------------------------- */
+
+/*
+ * What was measured of a model, kept in its own file: a JSON array under the key "inkling.card",
+ * one object an evaluation, the oldest first. What stands in an object is the application's to say;
+ * `inkling eval --card` and docs/eval.md name the fields that it writes.
+ */
+#define INK_CARD_MAX_BYTES 1048576 /* of the whole array */
+
+/*
+ * The array, checked to be one of objects; "[]" where the file has none. CORRUPT: it is something
+ * else; LIMIT: it is too long. It may say anything: whoever wrote the file wrote it.
+ */
+INK_MUST_USE INK_API ink_status ink_card_get(const ink_model *model, ink_string *out,
+                                             ink_error *error);
+
+typedef struct ink_card_options {
+    /*
+     * `out` is the file the model was opened from, and is replaced. It must not have changed since
+     * (IO), be a symbolic link or part of a split set (UNSUPPORTED).
+     */
+    bool in_place;
+    bool anew; /* the entries that the file has are left out, whatever they are */
+    ink_progress progress;
+} ink_card_options;
+
+/*
+ * Writes the model's file to `out` with one more entry: `entry` is a JSON object. Everything else
+ * is copied as it is; a split set becomes one file. A model opened in any way will do; nothing of
+ * it is in memory twice. What stood at `out` stays as it was until the new file is whole. `options`
+ * may be NULL.
+ */
+INK_MUST_USE INK_API ink_status ink_card_add(const ink_model *model, const char *out,
+                                             const char *entry, size_t n_bytes,
+                                             const ink_card_options *options, ink_error *error);
+
+/*
+ * Whether the tokens of two models mean the same texts, so that what both expect can be compared.
+ * BAD_ARGUMENT says what differs.
+ */
+INK_MUST_USE INK_API ink_status ink_compare_vocabularies(const ink_model *model,
+                                                         const ink_model *other, ink_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
