@@ -87,8 +87,8 @@ static ink_status read_name(const struct ink_tools *tools, ink_value function, i
     return INK_OK;
 }
 
-/* What is said of properties that `properties` does not name. */
-static bool is_open(ink_value schema)
+/* Whether nothing is said of properties that `properties` does not name. */
+static bool is_silent_on_others(ink_value schema)
 {
     static const char *const words[] = {
         "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref", "not", "if",
@@ -117,7 +117,7 @@ static ink_status read_parameters(struct ink_tools *tools, ink_value function, i
     for (uint32_t i = 0; made && given && i < given->as.dict->n_entries; i++)
         made = ink_value_set(arena, tool->parameters, given->as.dict->entries[i].key,
                              given->as.dict->entries[i].item);
-    if (made && is_open(tool->parameters))
+    if (made && is_silent_on_others(tool->parameters))
         made = ink_value_set_name(arena, tool->parameters, "additionalProperties",
                                   ink_value_bool(false));
     if (made)

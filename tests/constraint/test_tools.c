@@ -366,6 +366,19 @@ static void schemas_that_cannot_be_honored(void **state)
          "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x<|\\\"|>\"]"
          "}}}",
          "without <|\"|>"},
+        {"gemma4", "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":7}}}",
+         "must be a list"},
+        {"gemma4",
+         "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x\"],"
+         "\"const\":\"x\"}}}",
+         "without \"const\""},
+        {"gemma4",
+         "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":"
+         "\"string\"},\"minItems\":2,\"maxItems\":1}}}",
+         "minItems is above"},
+        {"gemma4", "{\"type\":\"object\",\"required\":[\"a\"]}", "\"a\", which is no property"},
+        {"gemma4", "{\"type\":\"object\",\"required\":\"a\"}", "\"required\" must be a list"},
+        {"gemma4", "{\"type\":\"object\",\"properties\":[]}", "\"properties\" must be an object"},
     };
     char json[400];
     (void)state;

@@ -81,11 +81,14 @@ static ink_status write_string(writer *w, ink_value schema, ink_expr *out)
                     *only = ink_value_find_name(schema, "const");
     const ink_value *items = only;
     size_t n = only ? 1 : 0;
-    if (!only && choices && choices->kind == INK_VALUE_LIST) {
+    if (choices && (only || choices->kind != INK_VALUE_LIST))
+        return ink_fail(w->error, INK_UNSUPPORTED, 0,
+                        "\"enum\" of a string must be a list, and stand without \"const\"");
+    if (choices) {
         items = choices->as.list->items;
         n = choices->as.list->n_items;
     }
-    *out = n ? INK_EXPR_FAIL : quoted(w, NULL);
+    *out = items ? INK_EXPR_FAIL : quoted(w, NULL);
     for (size_t i = 0; items && i < n; i++) {
         if (!ink_value_is_string(items[i]) ||
             (items[i].n_bytes &&
@@ -121,6 +124,8 @@ static ink_status write_array(writer *w, ink_value schema, ink_expr *out)
         return ink_fail(w->error, INK_UNSUPPORTED, 0, "an array of arguments needs \"items\"");
     INK_TRY(count_of(w, schema, "minItems", 0, &min));
     INK_TRY(count_of(w, schema, "maxItems", INK_EXPR_FOREVER, &max));
+    if (min > max)
+        return ink_fail(w->error, INK_UNSUPPORTED, 0, "minItems is above maxItems");
     INK_TRY(write_value(w, *items, &item));
     ink_expr more = ink_expr_seq(g, ink_expr_literal(g, ","), item);
     uint32_t most = max == INK_EXPR_FOREVER || max == 0 ? max : max - 1;
@@ -141,6 +146,24 @@ static bool is_required(ink_value schema, ink_value key)
         if (ink_value_equal(list->as.list->items[i], key))
             return true;
     return false;
+}
+
+/* What must be there must be one of the properties: no others are allowed. */
+static ink_status check_required(const writer *w, ink_value schema, const ink_value *properties)
+{
+    const ink_value *list = ink_value_find_name(schema, "required");
+    if (list && list->kind != INK_VALUE_LIST)
+        return ink_fail(w->error, INK_UNSUPPORTED, 0, "\"required\" must be a list");
+    for (size_t i = 0; list && i < list->as.list->n_items; i++) {
+        ink_value key = list->as.list->items[i];
+        if (!ink_value_is_string(key))
+            return ink_fail(w->error, INK_UNSUPPORTED, 0, "\"required\" is a list of strings");
+        if (!properties || !ink_value_find(*properties, key))
+            return ink_fail(w->error, INK_UNSUPPORTED, 0,
+                            "\"required\" names \"%.*s\", which is no property", (int)key.n_bytes,
+                            key.as.text);
+    }
+    return INK_OK;
 }
 
 /* Keys stand bare. */
@@ -170,8 +193,10 @@ static ink_status write_object(writer *w, ink_value schema, ink_expr *out)
     ink_grammar *g = w->grammar;
     const ink_value *properties = ink_value_find_name(schema, "properties"),
                     *others = ink_value_find_name(schema, "additionalProperties");
-    size_t n =
-        properties && properties->kind == INK_VALUE_DICT ? properties->as.dict->n_entries : 0;
+    if (properties && properties->kind != INK_VALUE_DICT)
+        return ink_fail(w->error, INK_UNSUPPORTED, 0, "\"properties\" must be an object");
+    INK_TRY(check_required(w, schema, properties));
+    size_t n = properties ? properties->as.dict->n_entries : 0;
     if (others && (others->kind != INK_VALUE_BOOL || others->as.boolean))
         return ink_fail(w->error, INK_UNSUPPORTED, 0,
                         "additionalProperties can only be false in this format of calls");
