@@ -33,7 +33,7 @@ run: ## Tell a story: make run MODEL=file.gguf PROMPT="Once upon a time" [ARGS=.
 	@log=$$($(call build,release,inkling) 2>&1) || { echo "$$log" >&2; exit 1; }
 	@build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}
 
-home: ## Train the model for homes from its recipe (a day; goes on where it was stopped)
+home: ## Train the model for homes from its recipe (many hours; goes on where it was stopped)
 	@scripts/setup.sh build
 	@$(call build,release,inkling home_sentences)
 	@models/home/make.sh build/release

@@ -46,9 +46,10 @@ learn="--text $out/train.jsonl --validation 0.005 --evaluate-every 500 --context
 # What each of them gets right, in its card.
 measure() {
     [ -e "$out/$1.measured" ] && return
-    "$inkling" eval "$out/$1.gguf" --task "$out/test.jsonl" --max-tokens 40 --card --threads "$threads" |
-        tee "$out/$1.part"
+    "$inkling" eval "$out/$1.gguf" --task "$out/test.jsonl" --max-tokens 40 --card --threads "$threads" \
+        >"$out/$1.part"
     mv "$out/$1.part" "$out/$1.measured"
+    cat "$out/$1.measured"
 }
 measure teacher
 measure alone

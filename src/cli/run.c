@@ -79,11 +79,14 @@ static ink_status add_prompt(ink_run *run, const char *text, size_t n_bytes, ink
     return status;
 }
 
-static const char *const stop_words[] = {[INK_STOP_END] = "end",
-                                         [INK_STOP_STRING] = "string",
-                                         [INK_STOP_TOKENS] = "tokens",
-                                         [INK_STOP_CONTEXT] = "context",
-                                         [INK_STOP_CANCELLED] = "cancelled"};
+/* Why an answer ended: for programs, for people. */
+static const struct {
+    const char *word, *reason;
+} stops[] = {[INK_STOP_END] = {"end", "the model ended"},
+             [INK_STOP_STRING] = {"string", "a stop string came"},
+             [INK_STOP_TOKENS] = {"tokens", "as many tokens as asked for"},
+             [INK_STOP_CONTEXT] = {"context", "the context is full"},
+             [INK_STOP_CANCELLED] = {"cancelled", "interrupted"}};
 
 static ink_status end_parts(ink_run *run, ink_error *error)
 {
@@ -93,7 +96,7 @@ static ink_status end_parts(ink_run *run, ink_error *error)
     }
     bool cut = run->result.stop == INK_STOP_STRING || run->result.stop == INK_STOP_CANCELLED;
     bool whole = !cut && !run->result.incomplete;
-    return ink_parts_end(&run->parts, whole, stop_words[run->result.stop], error);
+    return ink_parts_end(&run->parts, whole, stops[run->result.stop].word, error);
 }
 
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
@@ -135,11 +138,6 @@ static double rate(size_t n, double seconds)
 
 void ink_run_print_stats(const ink_run *run)
 {
-    static const char *const reasons[] = {[INK_STOP_END] = "the model ended",
-                                          [INK_STOP_STRING] = "a stop string came",
-                                          [INK_STOP_TOKENS] = "as many tokens as asked for",
-                                          [INK_STOP_CONTEXT] = "the context is full",
-                                          [INK_STOP_CANCELLED] = "interrupted"};
     char weights[INK_SIZE_BYTES], cache[INK_SIZE_BYTES], peak[INK_SIZE_BYTES];
     const ink_generated *r = &run->result;
     ink_model_info info;
@@ -149,7 +147,7 @@ void ink_run_print_stats(const ink_run *run)
             "generated  %zu tokens in %.3f s, %.1f tokens/s; %s; seed %" PRId64 "\n"
             "memory     weights %s, cache %s (%zu of %zu positions), peak %s\n",
             r->n_prompt, r->prompt_seconds, rate(r->n_prompt, r->prompt_seconds), r->n_tokens,
-            r->seconds, rate(r->n_tokens, r->seconds), reasons[r->stop], r->seed,
+            r->seconds, rate(r->n_tokens, r->seconds), stops[r->stop].reason, r->seed,
             ink_format_bytes(info.weight_bytes, weights),
             ink_format_bytes(ink_session_cache_bytes(run->chat.session), cache),
             ink_session_position(run->chat.session), ink_session_n_context(run->chat.session),

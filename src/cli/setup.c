@@ -64,13 +64,13 @@ ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink
 }
 
 static ink_status open_with_bar(ink_model **out, const char *path, const ink_model_options *wanted,
-                                ink_error *error)
+                                ink_log log, ink_error *error)
 {
     ink_bar bar;
     ink_model_options options = *wanted;
     ink_interrupt_watch();
     ink_bar_init(&bar, "Loading");
-    options.log = ink_setup_log();
+    options.log = log;
     options.progress = bar.progress;
     if (options.pack_cache && strcmp(options.pack_cache, "off") == 0)
         options.pack_cache = NULL;
@@ -80,7 +80,7 @@ static ink_status open_with_bar(ink_model **out, const char *path, const ink_mod
 }
 
 static ink_status open_as(ink_model **out, const char *path, const ink_open *wanted, ink_load load,
-                          ink_error *error)
+                          ink_log log, ink_error *error)
 {
     ink_adapter adapters[INK_MAX_TEXTS];
     ink_buffer memory;
@@ -94,7 +94,7 @@ static ink_status open_as(ink_model **out, const char *path, const ink_open *wan
         options.verify_pack_cache = false;
     }
     if (status == INK_OK)
-        status = open_with_bar(out, path, &options, error);
+        status = open_with_bar(out, path, &options, log, error);
     ink_buffer_deinit(&memory);
     return status;
 }
@@ -102,7 +102,7 @@ static ink_status open_as(ink_model **out, const char *path, const ink_open *wan
 ink_status ink_setup_plan(ink_model **out, const char *path, const ink_open *wanted,
                           ink_error *error)
 {
-    return open_as(out, path, wanted, INK_LOAD_METADATA, error);
+    return open_as(out, path, wanted, INK_LOAD_METADATA, ink_setup_log(), error);
 }
 
 /* The refusal comes first, and what is slow is said; 0: all of the weights are in memory. */
@@ -113,7 +113,8 @@ static ink_status check_limit(const char *path, const ink_open *wanted, ink_erro
     const ink_memory_options options = {.session = *wanted->session,
                                         .constraint = wanted->constraint,
                                         .memory_limit = wanted->model.memory_limit};
-    INK_TRY(ink_setup_plan(&model, path, wanted, error));
+    /* what it would warn of is said when it is loaded */
+    INK_TRY(open_as(&model, path, wanted, INK_LOAD_METADATA, (ink_log){0}, error));
     ink_status status = ink_memory_check(model, &options, &plan, error);
     ink_model_free(model);
     if (status == INK_OK && plan.mapped_bytes > wanted->model.memory_limit)
@@ -126,7 +127,7 @@ ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wa
 {
     if (wanted->model.memory_limit && wanted->session && wanted->model.load == INK_LOAD_ALL)
         INK_TRY(check_limit(path, wanted, error));
-    return open_as(out, path, wanted, wanted->model.load, error);
+    return open_as(out, path, wanted, wanted->model.load, ink_setup_log(), error);
 }
 
 ink_status ink_setup_session(ink_session **out, const ink_model *model,

@@ -1,6 +1,6 @@
 #include "home/assistant.h"
 
-enum { MAX_PROMPT = 2048, MAX_GRAMMAR = 65536, MAX_ANSWER = 512, CONTEXT = 1024 };
+enum { MAX_PROMPT = 2048, MAX_GRAMMAR = 65536, MAX_ANSWER = 512 };
 
 struct ink_assistant {
     const ink_allocator *allocator;
@@ -14,7 +14,7 @@ struct ink_assistant {
 ink_status ink_assistant_new(ink_assistant **out, const ink_model *model, const ink_home *home,
                              const ink_allocator *allocator, ink_error *error)
 {
-    const ink_session_options options = {.n_context = CONTEXT, .cache = "f32", .n_threads = 1};
+    const ink_session_options options = {.cache = "f32", .n_threads = 1};
     ink_assistant *a = ink_new(allocator, 1, sizeof *a);
     if (!a)
         return ink_fail_memory(error, "an assistant");

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/number.h"
+#include "text/json.h"
 
 typedef struct reader {
     const ink_request *request;
@@ -152,27 +153,13 @@ ink_status ink_reply_read(ink_reply *out, const ink_request *request, const char
     return INK_OK;
 }
 
-/* Only what RFC 8259 asks for is escaped; sentence and home are valid UTF-8. */
-static void write_text(ink_buffer *out, const char *text, size_t n_bytes)
-{
-    ink_buffer_text(out, "\"");
-    for (size_t i = 0; i < n_bytes; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 32)
-            ink_buffer_format(out, "\\u%04x", c);
-        else
-            ink_buffer_format(out, c == '"' || c == '\\' ? "\\%c" : "%c", c);
-    }
-    ink_buffer_text(out, "\"");
-}
-
 static void write_value(const ink_slot_value *value, ink_buffer *out, bool quoted)
 {
     char digits[INK_FLOAT_BYTES];
     if (value->is_number)
         ink_buffer_text(out, ink_print_float((float)value->number, digits));
     else if (quoted)
-        write_text(out, value->text, value->n_bytes);
+        (void)ink_json_write(out, ink_value_borrow(value->text, value->n_bytes), NULL, NULL);
     else
         ink_buffer_append(out, value->text, value->n_bytes);
 }

@@ -220,7 +220,8 @@ ink_status ink_session_admit(const ink_model *model, const ink_session_options *
     ink_budget_use use;
     if (ink_model_get_pressure(model) >= INK_PRESSURE_REFUSE)
         return ink_fail(error, INK_LIMIT, 0,
-                        "memory is scarce (INK_PRESSURE_REFUSE): no new sessions for now");
+                        "memory is scarce (INK_PRESSURE_REFUSE): free or spill a session, or make "
+                        "this one when ink_model_set_pressure has lowered the level");
     if (!model->budget)
         return INK_OK;
     INK_TRY(ink_session_plan_all(model, options, &plan, error));
