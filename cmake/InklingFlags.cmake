@@ -14,8 +14,11 @@ target_compile_options(ink_flags INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes
     -ffp-contract=off -fno-math-errno
     $<$<BOOL:${INK_WERROR}>:-Werror>)
-# What an executable does not call is left out of it.
-target_compile_options(ink_flags INTERFACE -ffunction-sections -fdata-sections)
+# What an executable does not call is left out of it. Nothing here throws, so nothing needs the tables by which a stack is
+# unwound (a tenth of the binary); debuggers read those of -g.
+target_compile_options(ink_flags INTERFACE
+    -ffunction-sections -fdata-sections
+    $<$<CONFIG:Release>:-fno-asynchronous-unwind-tables -fno-unwind-tables>)
 if(CMAKE_SYSTEM_NAME STREQUAL Linux)
     target_link_options(ink_flags INTERFACE -Wl,--gc-sections)
 endif()
@@ -30,3 +33,16 @@ endif()
 if(INK_BUILD_FUZZERS)
     target_compile_options(ink_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# Floors whose time is spent elsewhere (in kernels, or waiting for a person or a disk) are compiled for size.
+set(ink_small_floors format model convert home cli)
+
+# ink_compile_for_size(SOURCES): those of the floors above.
+function(ink_compile_for_size sources)
+    list(JOIN ink_small_floors "|" floors)
+    foreach(source ${${sources}})
+        if(source MATCHES "/src/(${floors})/")
+            set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+        endif()
+    endforeach()
+endfunction()

@@ -11,7 +11,7 @@ cd "$root"
 
 find src -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        n = split("base,tensor,kernel,quant,array,device,format text,model,runtime,learn shrink serve home,cli", lines, ",")
+        n = split("base,tensor,kernel,quant,array,device,format text,model,runtime,learn shrink convert serve home,cli", lines, ",")
         for (i = 1; i <= n; i++) {
             m = split(lines[i], names, " ")
             for (j = 1; j <= m; j++)
