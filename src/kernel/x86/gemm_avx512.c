@@ -102,6 +102,7 @@ TEMPLATE void expand(const tile_format *f, panel_group *out, const uint8_t *bloc
         f->scales(&scales, block);
         foreach (g, f->n_groups) {
             group_scales s = scales_of_group(f, &scales, g);
+            prefetch(f, block, g);
             expand_group(f, out + g, block, g, &s);
         }
     }
@@ -109,12 +110,18 @@ TEMPLATE void expand(const tile_format *f, panel_group *out, const uint8_t *bloc
 
 /* ---- The product. */
 
-/* -bias times the activations' sums: of both halves, or of one where their scales differ. */
-TEMPLATE __m512i start(product_kind kind, __m512i minus_bias, const ink_q8 *x)
+/*
+ * -bias times the activations' sum, of both halves or of one where their scales differ. Scalars make
+ * it and memory hands it on, because the product needs every slot of the vector ports.
+ */
+TEMPLATE __m512i start(product_kind kind, int bias, const ink_q8 *x, bool first, bool second)
 {
     if (kind == PRODUCT_M32 || kind == PRODUCT_M16)
         return _mm512_setzero_si512();
-    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), minus_bias, broadcast4(x->isum));
+    const int32_t value = -bias * ((first ? x->isum[0] : 0) + (second ? x->isum[1] : 0));
+    __m512i all;
+    __asm__("vpbroadcastd %1, %0" : "=v"(all) : "m"(value));
+    return all;
 }
 
 /* Both tiles' codes of half a group meet every column. */
@@ -138,10 +145,8 @@ TEMPLATE void sum_group(product_kind kind, __m512i sum[][PAIR], const panel_grou
                         const ink_q8 *const *x, int bias, int n_cols)
 {
     const bool scaled = kind == PRODUCT_SCALED;
-    const __m512i minus_bias =
-        scaled ? _mm512_set1_epi32((uint16_t)-bias) : _mm512_set1_epi16((short)-bias);
     foreach (c, n_cols)
-        sum[c][0] = sum[c][1] = start(kind, minus_bias, x[c]);
+        sum[c][0] = sum[c][1] = start(kind, bias, x[c], true, !scaled);
     add_codes(sum, w, x, 0, n_cols);
     if (!scaled) {
         add_codes(sum, w, x, 1, n_cols);
@@ -149,7 +154,7 @@ TEMPLATE void sum_group(product_kind kind, __m512i sum[][PAIR], const panel_grou
     }
     __m512i second[MAX_COLUMNS][PAIR];
     foreach (c, n_cols)
-        second[c][0] = second[c][1] = start(kind, _mm512_slli_epi32(minus_bias, 16), x[c]);
+        second[c][0] = second[c][1] = start(kind, bias, x[c], false, true);
     add_codes(second, w, x, 1, n_cols);
     foreach (c, n_cols)
         foreach (t, PAIR)

@@ -8,28 +8,6 @@
 #define MAX_COLUMNS 4
 #define MAX_TILES 2
 
-/*
- * How far ahead of its use a line is asked for: farther than the longest block (Q6_K, 3360 bytes),
- * whose scales stand at its end and are read first. The hardware's own guess covers a page at most
- * and is poor where fields are not met in the order they lie: of one thread's read bandwidth Q6_K
- * reached 66 % without and 90 % with it, Q8_0 90 and 100.
- */
-#define PREFETCH_BYTES 3584
-
-/*
- * A group's share of its block's cache lines. As volatile assembly, because compilers gather the
- * intrinsics of a block at its start, where they fill the queue of misses that loads need too.
- */
-TEMPLATE void prefetch(const tile_format *f, const uint8_t *block, int group)
-{
-    const int n_lines = (int)(f->block_bytes + 63) / 64;
-    const int first = n_lines * group / f->n_groups, next = n_lines * (group + 1) / f->n_groups;
-    foreach (i, next - first) {
-        uintptr_t line = (uintptr_t)block + 64 * (uintptr_t)(first + i);
-        __asm__ volatile("prefetcht0 (%0)" : : "r"(line + PREFETCH_BYTES));
-    }
-}
-
 /* What the bias added, with its sign turned: to the sum over both halves, or over one of them. */
 TEMPLATE __m512i minus_bias(int bias, const ink_q8 *x, bool first, bool second)
 {

@@ -5,6 +5,7 @@
 #ifndef INK_KERNEL_X86_MATMUL_AVX512_H
 #define INK_KERNEL_X86_MATMUL_AVX512_H
 
+#include "kernel/x86/read_ahead.h"
 #include "kernel/x86/tile_avx512.h"
 
 #define GEMV_COLUMNS 12 /* with more, expanding a panel and reading it again is faster */
@@ -12,6 +13,15 @@
 #define GEMM(name, ...) ink_matmul_fn ink_gemm_##name##_avx512; /* many columns */
 TILE_FORMATS(GEMM)
 #undef GEMM
+
+/* A group's share of its block's cache lines. */
+TEMPLATE void prefetch(const tile_format *f, const uint8_t *block, int group)
+{
+    const int n_lines = (int)(f->block_bytes + 63) / 64;
+    const int first = n_lines * group / f->n_groups, next = n_lines * (group + 1) / f->n_groups;
+    foreach (i, next - first)
+        ask_for_line(block + 64 * (first + i));
+}
 
 TEMPLATE __m512i broadcast4(const void *p)
 {
