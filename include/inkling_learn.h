@@ -46,7 +46,7 @@ typedef struct ink_training_report {
     double rate, gradient_norm;  /* of the last step */
     double tokens_per_second, seconds_left;
     uint64_t n_tokens; /* learned from so far */
-    /* what the model writes now (ink_training.sample), valid during the call; NULL: not this time */
+    /* what the model writes now (ink_training.sample), valid during the call; NULL: not now */
     const char *sample;
     size_t n_sample_bytes;
 } ink_training_report;

@@ -122,8 +122,8 @@ void ink_file_writer_close(ink_file_writer *writer);
 void ink_file_sweep(const char *path);
 
 /*
- * Whether n_bytes could be written to `path` as by ink_file_writer_open; the file is not changed. IO
- * says why not; 0 bytes ask for the place alone.
+ * Whether n_bytes could be written to `path` as by ink_file_writer_open; the file is not changed.
+ * IO says why not; 0 bytes ask for the place alone.
  */
 ink_status ink_file_writer_check(const char *path, uint64_t n_bytes, const ink_allocator *allocator,
                                  ink_error *error);
