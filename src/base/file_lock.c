@@ -16,7 +16,7 @@
 #include "base/size.h"
 
 #define SUFFIX ".lock"
-#define USE "at work on it; let it end, or choose another name"
+#define USE "at work on it"
 
 /* Between the two calls that open and lock, who held the lock may have taken the file away. */
 static bool still_stands(int descriptor, const char *path, struct stat *ours)
@@ -35,7 +35,7 @@ ink_status ink_file_take_lock(int *descriptor, const char *path, const char *nam
         return ink_file_fail_errno(error, name, "create a file beside it");
     bool locked = flock(*descriptor, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK)
-        return ink_file_fail_errno(error, name, "lock a file beside it");
+        return ink_file_fail_errno(error, name, "create a file beside it");
     if (!locked || !still_stands(*descriptor, path, &ours))
         return ink_fail(error, INK_IO, 0, "%s: another process is %s", name, use);
     if (!S_ISREG(ours.st_mode) || ours.st_uid != geteuid() || ours.st_nlink != 1)

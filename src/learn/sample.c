@@ -17,8 +17,7 @@ static ink_status open_session(ink_sample *s, const ink_model *model, const ink_
     n = s->prompt.n_tokens;
     if (n == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "a sample that begins with nothing needs a token that begins texts, and "
-                        "the vocabulary has none; give it a beginning");
+                        "a sample begins with nothing, but no token begins texts here");
     if (n >= n_context)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the sample begins with %zu tokens, but the model has %zu positions", n,

@@ -80,8 +80,7 @@ static ink_status expect_window(writing *w, ink_window window, ink_error *error)
     for (size_t i = 0; i < window.n; i++) {
         float *logits = w->logits + i * n_vocab;
         if (!normalize(logits, n_vocab, w->temperature))
-            return ink_fail(error, INK_CORRUPT, 0,
-                            "%s: its logits are not finite numbers; nothing can be learned of them",
+            return ink_fail(error, INK_CORRUPT, 0, "%s: its logits are not numbers",
                             ink_gguf_name(w->teacher->model->gguf));
         choose(w->expected + (window.begin + i) * w->k, w->k, logits, n_vocab);
     }

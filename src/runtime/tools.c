@@ -25,8 +25,7 @@ static void warn_of_other_forms(const ink_tools *tools, ink_text chat)
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (strstr(chat.data, forms[i]))
             ink_warn(&tools->model->log,
-                     "%s: its chat template shows calls with %s..., a form that is not known; they "
-                     "will be written as \"%s\", which it may not have learned",
+                     "%s: its template writes calls by %s..., which is not known; they will be %s",
                      ink_gguf_name(tools->model->gguf), forms[i], tools->format->name);
 }
 
