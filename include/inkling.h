@@ -190,6 +190,14 @@ INK_MUST_USE INK_API ink_status ink_model_open_memory(ink_model **out, const voi
                                                       size_t n_bytes, const char *name,
                                                       const ink_model_options *options,
                                                       ink_error *error);
+/*
+ * The weights of a model that was opened with INK_LOAD_METADATA, to plan: as ink_model_open of its
+ * file with these options, but what was read of it is not read again. The allocator is that of
+ * `planned`, which ends in any case; nothing made with it may be left.
+ */
+INK_MUST_USE INK_API ink_status ink_model_open_planned(ink_model **out, ink_model *planned,
+                                                       const ink_model_options *options,
+                                                       ink_error *error);
 /* Not before every session of the model is freed. */
 INK_API void ink_model_free(ink_model *model);
 

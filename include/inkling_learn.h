@@ -46,6 +46,9 @@ typedef struct ink_training_report {
     double rate, gradient_norm;  /* of the last step */
     double tokens_per_second, seconds_left;
     uint64_t n_tokens; /* learned from so far */
+    /* what the model writes now (ink_training.sample), valid during the call; NULL: not now */
+    const char *sample;
+    size_t n_sample_bytes;
 } ink_training_report;
 
 typedef struct ink_training {
@@ -69,6 +72,12 @@ typedef struct ink_training {
      * warning.
      */
     const char *precision;
+    /*
+     * How a text begins that the model goes on with every evaluate_every steps, by the same random
+     * numbers each time, for reports; "": as texts begin. What is learned does not depend on it.
+     * NULL: none.
+     */
+    const char *sample;
     int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;
     ink_log log;
@@ -93,7 +102,9 @@ typedef struct ink_training_result {
  * Trains the weights of the GGUF file `in`, in any format, and writes them to `out`, in floats,
  * with all of its metadata. With patience, `out` has the weights that were measured best, else the
  * last. UNSUPPORTED names the part of a model that cannot be trained; a checkpoint of other texts
- * or options is BAD_ARGUMENT. `result` may be NULL.
+ * or options is BAD_ARGUMENT. IO, before anything is learned: somebody else trains `out`, which
+ * "OUT.lock" beside it tells, or there is no place for it or for the checkpoint. `result` may be
+ * NULL.
  */
 INK_MUST_USE INK_API ink_status ink_train(const char *in, const char *out,
                                           const ink_training *training, ink_training_result *result,

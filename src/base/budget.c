@@ -100,6 +100,12 @@ void ink_budget_get(const ink_allocator *allocator, ink_budget_use *use)
     *use = (ink_budget_use){b->max_bytes, atomic_load(&b->used), atomic_load(&b->peak)};
 }
 
+void ink_budget_limit(const ink_allocator *allocator, size_t max_bytes)
+{
+    budget *b = allocator->context;
+    b->max_bytes = max_bytes;
+}
+
 const ink_allocator *ink_budget_below(const ink_allocator *allocator)
 {
     return allocator && allocator->resize == resize ? ((const budget *)allocator->context)->inner

@@ -28,6 +28,9 @@ void ink_budget_free(const ink_allocator *budget);
 
 void ink_budget_get(const ink_allocator *budget, ink_budget_use *use);
 
+/* From here on, while nobody else takes from it. What is in use stays, also beyond the limit. */
+void ink_budget_limit(const ink_allocator *budget, size_t max_bytes);
+
 /* Where a budget takes from; of any other allocator itself. For what is only looked at and gone. */
 const ink_allocator *ink_budget_below(const ink_allocator *allocator);
 

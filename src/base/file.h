@@ -121,6 +121,31 @@ void ink_file_writer_close(ink_file_writer *writer);
  */
 void ink_file_sweep(const char *path);
 
+/*
+ * Whether n_bytes could be written to `path` as by ink_file_writer_open; the file is not changed.
+ * IO says why not; 0 bytes ask for the place alone.
+ */
+ink_status ink_file_writer_check(const char *path, uint64_t n_bytes, const ink_allocator *allocator,
+                                 ink_error *error);
+
+/* ---- Locks: who works on a file for long keeps others from it. */
+
+typedef struct ink_file_lock {
+    const ink_allocator *allocator;
+    int descriptor;
+    char *path; /* of the file "PATH.lock", which stands there meanwhile; NULL: nothing is held */
+} ink_file_lock;
+
+/*
+ * Fails at once, with INK_IO, where somebody holds it, in this process or in another. The system
+ * ends a lock with its process, however that ends; the file that is then left behind locks nothing.
+ */
+ink_status ink_file_lock_open(ink_file_lock *lock, const char *path, const ink_allocator *allocator,
+                              ink_error *error);
+
+/* Also of one that is zeroed or that failed. */
+void ink_file_lock_close(ink_file_lock *lock);
+
 /* ---- Mapping: a file of our own making, used in place and shared between processes. */
 
 typedef struct ink_mapping {

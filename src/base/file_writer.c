@@ -124,19 +124,10 @@ static ink_status check_room(const ink_file_writer *writer, uint64_t n_bytes, in
  */
 static ink_status lock_temporary(ink_file_writer *writer, ink_error *error)
 {
-    struct stat ours, named;
     (void)snprintf(writer->temporary, strlen(writer->path) + TEMPORARY_SUFFIX_BYTES, "%s.tmp",
                    writer->path);
-    writer->descriptor =
-        open(writer->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, (mode_t)0600);
-    if (writer->descriptor < 0)
-        return ink_file_fail_errno(error, writer->name, "create a file beside it");
-    if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 ||
-        fstat(writer->descriptor, &ours) != 0 || lstat(writer->temporary, &named) != 0 ||
-        ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
-        return ink_fail(error, INK_IO, 0, "%s: another process is writing it", writer->name);
-    if (!S_ISREG(ours.st_mode) || ours.st_uid != geteuid() || ours.st_nlink != 1)
-        return ink_fail(error, INK_IO, 0, "%s.tmp: not a file of ours; remove it", writer->name);
+    INK_TRY(ink_file_take_lock(&writer->descriptor, writer->temporary, writer->name, "writing it",
+                               error));
     writer->created = true;
     if (fchmod(writer->descriptor, (mode_t)0600) != 0 || ftruncate(writer->descriptor, 0) != 0)
         return ink_file_fail_errno(error, writer->name, "write");
@@ -173,6 +164,16 @@ ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path,
                                         const ink_allocator *allocator, ink_error *error)
 {
     return open_writer(out, path, INK_FILE_FOR_OWNER, &n_bytes, allocator, error);
+}
+
+ink_status ink_file_writer_check(const char *path, uint64_t n_bytes, const ink_allocator *allocator,
+                                 ink_error *error)
+{
+    ink_file_writer *writer;
+    INK_TRY(ink_file_writer_open(&writer, path, INK_FILE_FOR_ALL, allocator, error));
+    ink_status status = n_bytes ? check_room(writer, n_bytes, error) : INK_OK;
+    ink_file_writer_close(writer);
+    return status;
 }
 
 static ink_status write_out(ink_file_writer *writer, const uint8_t *bytes, size_t n_bytes,

@@ -234,7 +234,7 @@ char *ink_buffer_reserve(ink_buffer *buffer, size_t n_bytes)
         size_t capacity = ink_size_max(ink_size_max(needed + 1, doubled), 64);
         char *grown = ink_resize(buffer->allocator, buffer->data, capacity, 1);
         if (!grown) {
-            buffer->failed = true;
+            buffer->failed = buffer->no_memory = true;
             return NULL;
         }
         buffer->data = grown;

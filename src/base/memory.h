@@ -69,7 +69,8 @@ typedef struct ink_buffer {
     /* always terminated by a NUL beyond `n_bytes` once something was appended; else NULL */
     char *data;
     size_t n_bytes, capacity, max_bytes;
-    bool failed; /* an append did not fit; sticky, so that a writer may check once at the end */
+    bool failed;    /* an append did not fit; sticky, so that a writer may check once at the end */
+    bool no_memory; /* because there was none, and not for its maximum */
 } ink_buffer;
 
 void ink_buffer_init(ink_buffer *buffer, const ink_allocator *allocator, size_t max_bytes);

@@ -63,24 +63,25 @@ ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink
     return INK_OK;
 }
 
-static ink_status open_with_bar(ink_model **out, const char *path, const ink_model_options *wanted,
-                                ink_log log, ink_error *error)
+/* Of the path, or of what was planned, which ends with that. */
+static ink_status open_with_bar(ink_model **out, const char *path, ink_model *planned,
+                                const ink_model_options *wanted, ink_error *error)
 {
     ink_bar bar;
     ink_model_options options = *wanted;
     ink_interrupt_watch();
     ink_bar_init(&bar, "Loading");
-    options.log = log;
     options.progress = bar.progress;
     if (options.pack_cache && strcmp(options.pack_cache, "off") == 0)
         options.pack_cache = NULL;
-    ink_status status = ink_model_open(out, path, &options, error);
+    ink_status status = planned ? ink_model_open_planned(out, planned, &options, error)
+                                : ink_model_open(out, path, &options, error);
     ink_bar_end(&bar);
     return status;
 }
 
-static ink_status open_as(ink_model **out, const char *path, const ink_open *wanted, ink_load load,
-                          ink_log log, ink_error *error)
+static ink_status open_as(ink_model **out, const char *path, ink_model *planned,
+                          const ink_open *wanted, ink_load load, ink_error *error)
 {
     ink_adapter adapters[INK_MAX_TEXTS];
     ink_buffer memory;
@@ -94,30 +95,42 @@ static ink_status open_as(ink_model **out, const char *path, const ink_open *wan
         options.verify_pack_cache = false;
     }
     if (status == INK_OK)
-        status = open_with_bar(out, path, &options, log, error);
+        status = open_with_bar(out, path, planned, &options, error);
+    else
+        ink_model_free(planned);
     ink_buffer_deinit(&memory);
     return status;
+}
+
+static ink_open with_log(const ink_open *wanted, ink_log log)
+{
+    ink_open logged = *wanted;
+    logged.model.log = log;
+    return logged;
 }
 
 ink_status ink_setup_plan(ink_model **out, const char *path, const ink_open *wanted,
                           ink_error *error)
 {
-    return open_as(out, path, wanted, INK_LOAD_METADATA, ink_setup_log(), error);
+    const ink_open logged = with_log(wanted, ink_setup_log());
+    return open_as(out, path, NULL, &logged, INK_LOAD_METADATA, error);
 }
 
-/* The refusal comes first, and what is slow is said; 0: all of the weights are in memory. */
-static ink_status check_limit(const char *path, const ink_open *wanted, ink_error *error)
+/* The refusal comes first, and what is slow is said. */
+static ink_status check_limit(ink_model **planned, const char *path, const ink_open *wanted,
+                              ink_error *error)
 {
-    ink_model *model = NULL;
     ink_memory_plan plan;
     const ink_memory_options options = {.session = *wanted->session,
                                         .constraint = wanted->constraint,
                                         .memory_limit = wanted->model.memory_limit};
     /* what it would warn of is said when it is loaded */
-    INK_TRY(open_as(&model, path, wanted, INK_LOAD_METADATA, (ink_log){0}, error));
-    ink_status status = ink_memory_check(model, &options, &plan, error);
-    ink_model_free(model);
-    if (status == INK_OK && plan.mapped_bytes > wanted->model.memory_limit)
+    const ink_open silent = with_log(wanted, (ink_log){0});
+    INK_TRY(open_as(planned, path, NULL, &silent, INK_LOAD_METADATA, error));
+    ink_status status = ink_memory_check(*planned, &options, &plan, error);
+    if (status != INK_OK)
+        ink_model_free(*planned);
+    else if (plan.mapped_bytes > wanted->model.memory_limit)
         ink_read_rate_say(path, plan.mapped_bytes, wanted->model.memory_limit);
     return status;
 }
@@ -125,9 +138,11 @@ static ink_status check_limit(const char *path, const ink_open *wanted, ink_erro
 ink_status ink_setup_model(ink_model **out, const char *path, const ink_open *wanted,
                            ink_error *error)
 {
+    ink_model *planned = NULL;
+    const ink_open logged = with_log(wanted, ink_setup_log());
     if (wanted->model.memory_limit && wanted->session && wanted->model.load == INK_LOAD_ALL)
-        INK_TRY(check_limit(path, wanted, error));
-    return open_as(out, path, wanted, wanted->model.load, ink_setup_log(), error);
+        INK_TRY(check_limit(&planned, path, wanted, error));
+    return open_as(out, path, planned, &logged, wanted->model.load, error);
 }
 
 ink_status ink_setup_session(ink_session **out, const ink_model *model,

@@ -59,15 +59,6 @@ static bool report(void *context, const ink_training_report *r)
 
 /* ---- Before it begins ------------------------------------------------------------------------ */
 
-/* A file that is to be written at the end: whether that will be possible is known now. */
-static ink_status check_output(const char *path, ink_error *error)
-{
-    ink_file_writer *writer;
-    INK_TRY(ink_file_writer_open(&writer, path, INK_FILE_FOR_ALL, NULL, error));
-    ink_file_writer_close(writer);
-    return INK_OK;
-}
-
 static ink_status check_text(const char *path, ink_error *error)
 {
     ink_file *file;
@@ -77,6 +68,15 @@ static ink_status check_text(const char *path, ink_error *error)
     return n_bytes > 0 ? INK_OK : ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: is empty", path);
 }
 
+/* Nobody else trains it, and it can be written. What trains takes the lock again, and keeps it. */
+static ink_status check_out(const char *out, ink_error *error)
+{
+    ink_file_lock lock;
+    INK_TRY(ink_file_lock_open(&lock, out, NULL, error));
+    ink_file_lock_close(&lock);
+    return ink_file_writer_check(out, 0, NULL, error);
+}
+
 static ink_status check_files(ink_lesson *l, ink_error *error)
 {
     if (l->texts.n_texts == 0)
@@ -84,10 +84,10 @@ static ink_status check_files(ink_lesson *l, ink_error *error)
                         "there is no text to learn from: name a --text");
     for (size_t i = 0; i < l->texts.n_texts; i++)
         INK_TRY(check_text(l->texts.texts[i], error));
-    INK_TRY(check_output(l->out, error));
+    INK_TRY(check_out(l->out, error));
     if (l->plot_path) {
         ink_file_sweep(l->plot_path);
-        INK_TRY(check_output(l->plot_path, error));
+        INK_TRY(ink_file_writer_check(l->plot_path, 0, NULL, error));
     }
     return l->log_path ? ink_train_log_open(&l->log, l->log_path, error) : INK_OK;
 }

@@ -41,6 +41,8 @@ typedef struct ink_lesson {
         INK_OPTION_WORD("log", &(lesson)->log_path, "FILE",                                \
                         "a row a step: CSV, or JSON where it ends with .jsonl"),           \
         INK_OPTION_WORD("plot", &(lesson)->plot_path, "FILE.svg", "losses against steps"), \
+        INK_OPTION_WORD("sample", &(lesson)->training.sample, "TEXT",                      \
+                        "show at each measurement how the model goes on with TEXT"),       \
         {.name = "precision",                                                              \
          .kind = INK_OPTION_CHOICE,                                                        \
          .destination = &(lesson)->training.precision,                                     \

@@ -34,9 +34,17 @@ static void print_report(const ink_train_progress *progress, const ink_training_
         fprintf(stderr, "  %s left", ink_format_duration(r->seconds_left, left));
 }
 
+/* Behind the line of its step. */
+static void print_sample(const ink_training_report *r)
+{
+    fputs("sample: ", stderr);
+    (void)ink_terminal_write(stderr, r->sample, r->n_sample_bytes);
+    fputc('\n', stderr);
+}
+
 void ink_train_progress_show(ink_train_progress *progress, const ink_training_report *r)
 {
-    bool terminal = ink_terminal_is(stderr), measured = !isnan(r->validation_loss);
+    bool terminal = ink_terminal_is(stderr), measured = !isnan(r->validation_loss) || r->sample;
     double now = ink_terminal_seconds();
     double interval = terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
     progress->mean =
@@ -49,6 +57,8 @@ void ink_train_progress_show(ink_train_progress *progress, const ink_training_re
     progress->open = terminal && !measured;
     if (!progress->open)
         fputc('\n', stderr);
+    if (r->sample)
+        print_sample(r);
     (void)fflush(stderr);
     progress->shown = now;
 }

@@ -1,23 +1,8 @@
 #include "learn/teacher_cache.h"
 
 #include <math.h>
-#include <string.h>
-#include "base/checksum.h"
 #include "base/size.h"
 #include "kernel/math.h"
-
-#define MAGIC "INKTEACH"
-
-typedef struct header {
-    char magic[8];
-    uint32_t endian, k;
-    uint64_t n_tokens;
-    uint8_t digest[INK_SHA256_BYTES]; /* of teacher, corpus and temperature */
-    ink_checksum checksum;            /* of what follows */
-    uint8_t padding[8];
-} header;
-
-_Static_assert(sizeof(header) == 128, "what follows is aligned");
 
 typedef struct writing {
     const ink_corpus *corpus;
@@ -30,18 +15,13 @@ typedef struct writing {
 
 /* ---- The likeliest --------------------------------------------------------------------------- */
 
-static bool before(ink_expected a, ink_expected b)
-{
-    return a.log_p > b.log_p || (a.log_p == b.log_p && a.token < b.token);
-}
-
 /* A heap of the best, the worst of them on top. */
 static void sink(ink_expected *heap, size_t n, size_t at)
 {
     for (;;) {
         size_t worst = at;
         for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < n; child++)
-            if (before(heap[worst], heap[child]))
+            if (ink_expected_before(heap[worst], heap[child]))
                 worst = child;
         if (worst == at)
             return;
@@ -60,7 +40,7 @@ static void choose(ink_expected *best, size_t k, const float *log_p, size_t n)
         sink(best, k, i);
     for (size_t i = k; i < n; i++) {
         ink_expected e = {(int32_t)i, log_p[i]};
-        if (!before(e, best[0]))
+        if (!ink_expected_before(e, best[0]))
             continue;
         best[0] = e;
         sink(best, k, 0);
@@ -73,8 +53,8 @@ static void choose(ink_expected *best, size_t k, const float *log_p, size_t n)
     }
 }
 
-/* Logits into logarithms of probabilities. */
-static void normalize(float *logits, size_t n, float temperature)
+/* Logits into logarithms of probabilities; false: they are none. */
+static bool normalize(float *logits, size_t n, float temperature)
 {
     float max = -INFINITY;
     double sum = 0;
@@ -87,6 +67,7 @@ static void normalize(float *logits, size_t n, float temperature)
     float total = max + ink_logf((float)sum);
     for (size_t i = 0; i < n; i++)
         logits[i] -= total;
+    return isfinite(total) != 0;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -98,7 +79,9 @@ static ink_status expect_window(writing *w, ink_window window, ink_error *error)
         ink_teacher_read(w->teacher, w->corpus->tokens + window.begin, window.n, w->logits, error));
     for (size_t i = 0; i < window.n; i++) {
         float *logits = w->logits + i * n_vocab;
-        normalize(logits, n_vocab, w->temperature);
+        if (!normalize(logits, n_vocab, w->temperature))
+            return ink_fail(error, INK_CORRUPT, 0, "%s: its logits are not numbers",
+                            ink_gguf_name(w->teacher->model->gguf));
         choose(w->expected + (window.begin + i) * w->k, w->k, logits, n_vocab);
     }
     return INK_OK;
@@ -116,12 +99,12 @@ static ink_status expect_all(writing *w, const ink_progress *progress, ink_error
     return INK_OK;
 }
 
-static ink_status write_file(const writing *w, header *h, const char *path, ink_error *error)
+static ink_status write_file(const writing *w, ink_teacher_head *h, const char *path,
+                             ink_error *error)
 {
     ink_file_writer *file;
     size_t n_bytes = w->corpus->n_tokens * w->k * sizeof *w->expected;
-    ink_checksum_init(&h->checksum);
-    ink_checksum_add(&h->checksum, w->expected, n_bytes);
+    ink_teacher_head_seal(h, w->expected);
     INK_TRY(ink_file_writer_open(&file, path, INK_FILE_FOR_OWNER, w->corpus->allocator, error));
     ink_status status = ink_file_writer_write(file, h, sizeof *h, error);
     if (status == INK_OK)
@@ -132,8 +115,9 @@ static ink_status write_file(const writing *w, header *h, const char *path, ink_
     return status;
 }
 
-static ink_status make(const char *path, header *h, float temperature, const ink_corpus *corpus,
-                       ink_teacher *teacher, const ink_progress *progress, ink_error *error)
+static ink_status make(const char *path, ink_teacher_head *h, float temperature,
+                       const ink_corpus *corpus, ink_teacher *teacher, const ink_progress *progress,
+                       ink_error *error)
 {
     const ink_allocator *allocator = corpus->allocator;
     size_t n, n_logits;
@@ -153,67 +137,42 @@ static ink_status make(const char *path, header *h, float temperature, const ink
     return status;
 }
 
-/* ---- Reading --------------------------------------------------------------------------------- */
+/* ---- Using it -------------------------------------------------------------------------------- */
 
-static ink_status check(const ink_mapping *mapping, const header *wanted, size_t n_vocab,
-                        const char *path, ink_error *error)
-{
-    const header *h = mapping->bytes;
-    size_t n_bytes = (size_t)wanted->n_tokens * wanted->k * sizeof(ink_expected);
-    if (mapping->n_bytes != sizeof *h + n_bytes || memcmp(h->magic, MAGIC, sizeof h->magic) != 0 ||
-        h->endian != wanted->endian || h->k != wanted->k || h->n_tokens != wanted->n_tokens ||
-        memcmp(h->digest, wanted->digest, sizeof h->digest) != 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: is not what this teacher expects of these texts; remove it, or name "
-                        "another file",
-                        path);
-    const ink_expected *expected = (const ink_expected *)(h + 1);
-    ink_checksum checksum;
-    ink_checksum_init(&checksum);
-    ink_checksum_add(&checksum, expected, n_bytes);
-    bool whole = memcmp(&checksum, &h->checksum, sizeof checksum) == 0;
-    for (size_t i = 0; whole && i < (size_t)h->n_tokens * h->k; i++)
-        whole = expected[i].token >= 0 && (size_t)expected[i].token < n_vocab;
-    if (!whole)
-        return ink_fail(error, INK_CORRUPT, 0, "%s: is damaged; remove it", path);
-    return INK_OK;
-}
-
-static void describe(header *h, size_t k, float temperature, const ink_corpus *corpus,
-                     const ink_teacher *teacher)
+static void digest(uint8_t out[INK_SHA256_BYTES], float temperature, const ink_corpus *corpus,
+                   const ink_teacher *teacher)
 {
     ink_sha256 sum;
     uint8_t digests[2][INK_SHA256_BYTES];
-    *h = (header){.endian = 0x01020304u, .k = (uint32_t)k, .n_tokens = corpus->n_tokens};
-    memcpy(h->magic, MAGIC, sizeof h->magic);
     ink_corpus_digest(corpus, digests[0]);
     ink_teacher_digest(teacher, digests[1]);
     ink_sha256_init(&sum);
     ink_sha256_add(&sum, digests, sizeof digests);
     ink_sha256_add(&sum, &temperature, sizeof temperature);
-    ink_sha256_finish(&sum, h->digest);
+    ink_sha256_finish(&sum, out);
 }
 
 ink_status ink_teacher_cache_open(ink_teacher_cache *cache, const char *path, size_t k,
                                   float temperature, const ink_corpus *corpus, ink_teacher *teacher,
                                   const ink_progress *progress, ink_error *error)
 {
-    header h;
+    uint8_t of[INK_SHA256_BYTES];
     *cache = (ink_teacher_cache){.k = k};
     if (k > teacher->n_vocab)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%zu tokens of the teacher are to be kept, but its vocabulary has %zu", k,
                         teacher->n_vocab);
-    describe(&h, k, temperature, corpus, teacher);
+    digest(of, temperature, corpus, teacher);
+    ink_teacher_head h = ink_teacher_head_of(k, corpus->n_tokens, of);
     INK_TRY(ink_mapping_open(&cache->mapping, path, error));
     if (!cache->mapping.bytes) {
         INK_TRY(make(path, &h, temperature, corpus, teacher, progress, error));
         INK_TRY(ink_mapping_open(&cache->mapping, path, error));
     }
-    ink_status status = check(&cache->mapping, &h, teacher->n_vocab, path, error);
-    if (status == INK_OK)
-        cache->expected = (const ink_expected *)((const header *)cache->mapping.bytes + 1);
-    else
+    ink_status status =
+        ink_teacher_file_read(&cache->expected, cache->mapping.bytes, cache->mapping.n_bytes, &h,
+                              corpus, teacher->n_vocab, path, error);
+    if (status != INK_OK)
         ink_teacher_cache_close(cache);
     return status;
 }

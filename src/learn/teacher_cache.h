@@ -8,13 +8,8 @@
 #define INK_LEARN_TEACHER_CACHE_H
 
 #include "base/file.h"
-#include "learn/corpus.h"
 #include "learn/teacher.h"
-
-typedef struct ink_expected {
-    int32_t token;
-    float log_p;
-} ink_expected;
+#include "learn/teacher_file.h"
 
 typedef struct ink_teacher_cache {
     ink_mapping mapping;
@@ -23,8 +18,9 @@ typedef struct ink_teacher_cache {
 } ink_teacher_cache;
 
 /*
- * Maps the file at `path`, or writes it first when it is not there; one that is damaged, or of
- * other training, is BAD_ARGUMENT. The corpus has begun, with the same windows each epoch.
+ * Maps the file at `path`, or writes it first when it is not there; see ink_teacher_file_read for
+ * those that are refused. The corpus has begun, with the same windows each epoch. CORRUPT: the
+ * teacher's logits are not numbers.
  * CANCELLED when progress says so: nothing is kept then.
  */
 ink_status ink_teacher_cache_open(ink_teacher_cache *cache, const char *path, size_t k,

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "learn/checkpoint.h"
+#include "learn/sample.h"
 #include "learn/teaching.h"
 #include "learn/text_source.h"
 #include "model/weights.h"
@@ -21,6 +22,8 @@ typedef struct run {
     ink_corpus corpus;
     ink_trainer trainer;
     ink_batch batch;
+    ink_sample sample;
+    ink_file_lock lock; /* of `out` */
     ink_learning_state state;
     ink_training_report report;
     int64_t first_step;
@@ -134,6 +137,16 @@ static ink_status make_batch(run *r, size_t n_context, ink_error *error)
     return ink_batch_init(&r->batch, n, r->options->allocator, error);
 }
 
+/* What is learned has a place, and so has the state: floats, with two moments each. */
+static ink_status check_room(const run *r, ink_error *error)
+{
+    const ink_training *o = r->options;
+    uint64_t n_bytes = r->subject.parameters.n_floats * sizeof(float);
+    INK_TRY(ink_file_writer_check(r->out, n_bytes, o->allocator, error));
+    return o->checkpoint ? ink_file_writer_check(o->checkpoint, 3 * n_bytes, o->allocator, error)
+                         : INK_OK;
+}
+
 static ink_status set_up(run *r, const char *in, ink_error *error)
 {
     const ink_training *o = r->options;
@@ -141,8 +154,11 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
     ink_precision precision;
     INK_TRY(check_options(o, error));
     INK_TRY(choose_precision(o, &precision, error));
+    INK_TRY(ink_file_lock_open(&r->lock, r->out, o->allocator, error));
     INK_TRY(ink_subject_open(&r->subject, in, o, error));
+    INK_TRY(check_room(r, error));
     INK_TRY(choose_context(r, &n_context, error));
+    INK_TRY(ink_sample_open(&r->sample, r->subject.model, o, error));
     INK_TRY(read_texts(r, n_context, error));
     INK_TRY(make_batch(r, n_context, error));
     INK_TRY(ink_teaching_open(&r->teaching, r->subject.model, &r->corpus, o, error));
@@ -275,6 +291,18 @@ static ink_status measure_and_judge(run *r, ink_error *error)
     return INK_OK;
 }
 
+static ink_status show_sample(run *r, ink_error *error)
+{
+    r->report.sample = NULL;
+    r->report.n_sample_bytes = 0;
+    if (!r->options->sample || !is_due(r, r->options->evaluate_every))
+        return INK_OK;
+    INK_TRY(ink_sample_write(&r->sample, error));
+    r->report.sample = r->sample.text.data;
+    r->report.n_sample_bytes = r->sample.text.n_bytes;
+    return INK_OK;
+}
+
 static ink_status keep(run *r, ink_error *error)
 {
     return r->options->checkpoint ? ink_checkpoint_save(&r->subject, &r->trainer.optimizer,
@@ -301,6 +329,7 @@ static ink_status train(run *r, ink_error *error)
     while ((int64_t)r->state.step < r->options->steps && !r->stopped_early) {
         INK_TRY(learn(r, error));
         INK_TRY(measure_and_judge(r, error));
+        INK_TRY(show_sample(r, error));
         bool go = tell(r);
         if (!go || r->stopped_early || is_due(r, r->options->save_every))
             INK_TRY(keep(r, error));
@@ -316,12 +345,14 @@ static void give_result(const run *r, ink_training_result *result)
     if (!result)
         return;
     *result = (ink_training_result){
-        .last = r->report,
+        .last = r->report, /* whose text ends with the training */
         .first_step = r->first_step,
         .stopped_early = r->stopped_early,
         .n_parameters = r->subject.parameters.n_floats,
         .memory_bytes = ink_trainer_memory_bytes(&r->trainer),
     };
+    result->last.sample = NULL;
+    result->last.n_sample_bytes = 0;
     ink_corpus_count(&r->corpus, &result->n_training_tokens, &result->n_validation_tokens);
 }
 
@@ -329,10 +360,12 @@ static void clean_up(run *r)
 {
     const ink_allocator *allocator = r->options->allocator;
     ink_trainer_deinit(&r->trainer);
+    ink_sample_close(&r->sample);
     ink_teaching_close(&r->teaching);
     ink_corpus_deinit(&r->corpus);
     ink_batch_deinit(&r->batch, allocator);
     ink_subject_close(&r->subject);
+    ink_file_lock_close(&r->lock);
 }
 
 static ink_status teach(ink_subject subject, const ink_distillation *distillation, const char *in,

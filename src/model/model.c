@@ -159,11 +159,12 @@ static ink_status open_adapters(ink_model *model, const ink_model_options *optio
 }
 
 /* What is wrong with the weights comes first, whichever was found first. */
-static ink_status open_all(ink_model *model, const ink_model_options *options, int n_threads,
-                           ink_error *error)
+static ink_status open_all(ink_model *model, const ink_model_options *options, bool knows_text,
+                           int n_threads, ink_error *error)
 {
-    ink_text_work text;
-    ink_text_work_begin(&text, model, false, n_threads > 1);
+    ink_text_work text = {.model = model};
+    if (!knows_text)
+        ink_text_work_begin(&text, model, false, n_threads > 1);
     ink_status weights = open_weights(model, options, n_threads, error);
     ink_status status = ink_text_work_end(&text, weights == INK_OK ? error : NULL);
     INK_TRY(weights);
@@ -175,15 +176,32 @@ static ink_status open_all(ink_model *model, const ink_model_options *options, i
     return INK_OK;
 }
 
-/* Where a model comes from: a file, or bytes in memory with a name. */
+/* Where a model comes from: a file, bytes in memory with a name, or what was read for a plan. */
 typedef struct source {
     const char *path;
     const void *bytes; /* NULL: it is a file */
     size_t n_bytes;
+    ink_model *planned;
 } source;
+
+/* What both have in common changes its owner; the rest is made again, and ends here. */
+static void take_over(ink_model *model, ink_model *planned)
+{
+    model->gguf = planned->gguf;
+    model->vocab = planned->vocab;
+    model->chat = planned->chat;
+    planned->gguf = NULL;
+    planned->vocab = NULL;
+    planned->chat = NULL;
+    ink_model_free(planned);
+}
 
 static ink_status open_source(ink_model *model, const source *from, ink_error *error)
 {
+    if (from->planned) {
+        take_over(model, from->planned);
+        return INK_OK;
+    }
     if (!from->bytes)
         return ink_gguf_open(&model->gguf, from->path, model->allocator, error);
     return ink_gguf_open_memory(&model->gguf, from->bytes, from->n_bytes, from->path,
@@ -194,8 +212,8 @@ static ink_status fill(ink_model *model, const source *from, const ink_model_opt
                        ink_error *error)
 {
     int n_threads;
-    INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
     INK_TRY(open_source(model, from, error));
+    INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
     if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
         model->load = INK_LOAD_VOCABULARY;
     if (model->load == INK_LOAD_VOCABULARY && options->n_adapters > 0)
@@ -204,24 +222,35 @@ static ink_status fill(ink_model *model, const source *from, const ink_model_opt
                         options->adapters[0].path);
     if (model->load == INK_LOAD_VOCABULARY)
         return open_vocabulary(model, error);
-    return open_all(model, options, n_threads, error);
+    return open_all(model, options, from->planned != NULL, n_threads, error);
+}
+
+/* NULL, also where nobody is to count; *wanted says which. */
+static const ink_allocator *choose_budget(const source *from, const ink_model_options *options,
+                                          bool *wanted)
+{
+    uint64_t limit = options->memory_limit ? options->memory_limit : UINT64_MAX;
+    size_t most = limit < SIZE_MAX ? (size_t)limit : SIZE_MAX;
+    *wanted = options->memory_limit || options->load == INK_LOAD_METADATA || from->planned;
+    if (!from->planned)
+        return *wanted ? ink_budget_new(options->allocator, most) : NULL;
+    const ink_allocator *budget = from->planned->budget;
+    from->planned->budget = NULL; /* it goes on */
+    ink_budget_limit(budget, most);
+    return budget;
 }
 
 static ink_status open_model(ink_model **out, const source *from, const ink_model_options *options,
                              ink_error *error)
 {
     const ink_model_options defaults = {0};
+    bool counted;
     options = options ? options : &defaults;
-    const ink_allocator *allocator = options->allocator, *budget = NULL;
-    if (options->memory_limit || options->load == INK_LOAD_METADATA) {
-        uint64_t most = options->memory_limit ? options->memory_limit : UINT64_MAX;
-        allocator = budget =
-            ink_budget_new(options->allocator, most < SIZE_MAX ? (size_t)most : SIZE_MAX);
-        if (!budget)
-            return ink_fail_memory(error, "a model");
-    }
-    ink_model *model = ink_new(allocator, 1, sizeof *model);
+    const ink_allocator *budget = choose_budget(from, options, &counted);
+    const ink_allocator *allocator = counted ? budget : options->allocator;
+    ink_model *model = counted && !budget ? NULL : ink_new(allocator, 1, sizeof *model);
     if (!model) {
+        ink_model_free(from->planned);
         ink_budget_free(budget);
         return ink_fail_memory(error, "a model");
     }
@@ -245,6 +274,20 @@ ink_status ink_model_open(ink_model **out, const char *path, const ink_model_opt
     return open_model(out, &(source){.path = path}, options, error);
 }
 
+ink_status ink_model_open_planned(ink_model **out, ink_model *planned,
+                                  const ink_model_options *options, ink_error *error)
+{
+    ink_load load = options ? options->load : INK_LOAD_ALL;
+    if (planned->load == INK_LOAD_METADATA && (load == INK_LOAD_ALL || load == INK_LOAD_TRAINABLE))
+        return open_model(out, &(source){.path = ink_gguf_name(planned->gguf), .planned = planned},
+                          options, error);
+    ink_status status = ink_fail(error, INK_BAD_ARGUMENT, 0,
+                                 "%s: was not opened with INK_LOAD_METADATA, or is to be again",
+                                 ink_gguf_name(planned->gguf));
+    ink_model_free(planned);
+    return status;
+}
+
 ink_status ink_model_open_memory(ink_model **out, const void *bytes, size_t n_bytes,
                                  const char *name, const ink_model_options *options,
                                  ink_error *error)
@@ -253,7 +296,8 @@ ink_status ink_model_open_memory(ink_model **out, const void *bytes, size_t n_by
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: a model in memory has no file that packed weights could belong to",
                         name);
-    return open_model(out, &(source){name, bytes, n_bytes}, options, error);
+    return open_model(out, &(source){.path = name, .bytes = bytes, .n_bytes = n_bytes}, options,
+                      error);
 }
 
 void ink_model_free(ink_model *model)

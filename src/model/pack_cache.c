@@ -10,7 +10,7 @@
 #include "base/size.h"
 #include "model/pack_header.h"
 
-#define CHUNK_BYTES ((size_t)1024 * 1024)
+#define CHUNK_BYTES INK_PACK_CACHE_CHUNK_BYTES
 #define NAME_DIGEST_BYTES 16
 #define NAME_BYTES (2 * NAME_DIGEST_BYTES + sizeof "/.inkpack")
 

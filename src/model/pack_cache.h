@@ -10,7 +10,16 @@
 #ifndef INK_MODEL_PACK_CACHE_H
 #define INK_MODEL_PACK_CACHE_H
 
+#include "base/budget.h"
+#include "base/file.h"
 #include "model/weights.h"
+
+/* A piece that is read again to see that it was written. */
+#define INK_PACK_CACHE_CHUNK_BYTES ((size_t)64 * 1024)
+
+/* What writing a file in the background takes, beside the session that is made meanwhile. */
+#define INK_PACK_CACHE_KEEP_BYTES \
+    (INK_FILE_WRITER_BYTES + INK_PACK_CACHE_CHUNK_BYTES + INK_BUDGET_HEADER_BYTES)
 
 typedef struct ink_pack_cache ink_pack_cache;
 

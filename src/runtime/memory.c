@@ -77,7 +77,7 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
     if (kept)
         plan->mapped_bytes = model->weight_bytes;
     else
-        plan->weights_bytes = weights;
+        plan->weights_bytes = weights + (model->pack_cache ? INK_PACK_CACHE_KEEP_BYTES : 0);
 }
 
 static bool add_up(ink_memory_plan *plan)
@@ -118,38 +118,47 @@ ink_status ink_memory_plan_all(const ink_model *model, const ink_memory_options 
 
 /* ---- What would fit -------------------------------------------------------------------------- */
 
-/* Bytes of a session with these options; SIZE_MAX when there can be none. */
-static uint64_t session_bytes(const ink_model *model, const ink_session_options *options)
+static uint64_t session_sum(const ink_memory_plan *plan)
+{
+    return plan->cache_bytes + plan->work_bytes + plan->steps_bytes + plan->session_bytes +
+           plan->sampling_bytes;
+}
+
+/* Bytes of a session with these options; UINT64_MAX when there can be none. */
+static ink_status session_bytes(const ink_model *model, const ink_session_options *options,
+                                uint64_t *bytes, ink_error *error)
 {
     ink_memory_plan plan = {0};
-    if (ink_session_plan_all(model, options, &plan, NULL) != INK_OK)
-        return UINT64_MAX;
-    return plan.cache_bytes + plan.work_bytes + plan.steps_bytes + plan.session_bytes +
-           plan.sampling_bytes;
+    ink_status status = ink_session_plan_all(model, options, &plan, error);
+    *bytes = status == INK_OK ? session_sum(&plan) : UINT64_MAX;
+    return status == INK_NO_MEMORY ? status : INK_OK;
 }
 
 /* The longest context, in pages, whose session fits; 0: none. */
-static size_t longest_context(const ink_model *model, ink_session_options options, size_t most,
-                              uint64_t room)
+static ink_status longest_context(const ink_model *model, ink_session_options options,
+                                  uint64_t room, size_t *n_context, ink_error *error)
 {
-    size_t low = 0, high = most / INK_PAGE + 1; /* pages: low fits, high does not */
+    size_t low = 0, high = *n_context / INK_PAGE + 1; /* pages: low fits, high does not */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
+        uint64_t bytes;
         options.n_context = middle * INK_PAGE;
-        if (session_bytes(model, &options) <= room)
+        INK_TRY(session_bytes(model, &options, &bytes, error));
+        if (bytes <= room)
             low = middle;
         else
             high = middle;
     }
-    return low * INK_PAGE;
+    *n_context = low * INK_PAGE;
+    return INK_OK;
 }
 
 /*
  * "a context of 512 positions, or 1024 with a cache in q8_0": for each format that needs less than
  * the one before, as far as it gives more.
  */
-static void say_fitting(ink_buffer *out, const ink_model *model, ink_session_options options,
-                        size_t n_context, uint64_t room)
+static ink_status say_fitting(ink_buffer *out, const ink_model *model, ink_session_options options,
+                              size_t n_context, uint64_t room, ink_error *error)
 {
     static const char *const formats[] = {"f32", "f16", "q8_0", "q4_0"};
     const char *given = options.cache ? options.cache : "f16";
@@ -157,11 +166,12 @@ static void say_fitting(ink_buffer *out, const ink_model *model, ink_session_opt
     bool smaller = false;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && best < n_context; i++) {
         bool same = strcmp(formats[i], given) == 0;
+        size_t fits = n_context;
         smaller = smaller || same;
         if (!smaller)
             continue;
         options.cache = formats[i];
-        size_t fits = longest_context(model, options, n_context, room);
+        INK_TRY(longest_context(model, options, room, &fits, error));
         if (fits <= best)
             continue;
         (void)ink_buffer_format(out, best ? ", or %zu" : "a context of %zu", fits);
@@ -173,6 +183,7 @@ static void say_fitting(ink_buffer *out, const ink_model *model, ink_session_opt
     }
     if (!best)
         (void)ink_buffer_text(out, "no session at all; a smaller model, or one with fewer bits");
+    return INK_OK;
 }
 
 static ink_status refuse(const ink_model *model, const ink_session_options *options,
@@ -181,11 +192,12 @@ static ink_status refuse(const ink_model *model, const ink_session_options *opti
 {
     ink_buffer fitting;
     ink_buffer_init(&fitting, NULL, 400);
-    say_fitting(&fitting, model, *options, n_context, room);
-    ink_status status = ink_fail(
-        error, INK_LIMIT, 0,
-        "%s: %" PRIu64 " bytes are needed, the memory limit is %" PRIu64 "; what would fit: %s",
-        ink_gguf_name(model->gguf), needed, limit, fitting.data ? fitting.data : "less");
+    ink_status status = say_fitting(&fitting, model, *options, n_context, room, error);
+    if (status == INK_OK)
+        status = ink_fail(
+            error, INK_LIMIT, 0,
+            "%s: %" PRIu64 " bytes are needed, the memory limit is %" PRIu64 "; what would fit: %s",
+            ink_gguf_name(model->gguf), needed, limit, fitting.data ? fitting.data : "less");
     ink_buffer_deinit(&fitting);
     return status;
 }
@@ -226,8 +238,7 @@ ink_status ink_session_admit(const ink_model *model, const ink_session_options *
         return INK_OK;
     INK_TRY(ink_session_plan_all(model, options, &plan, error));
     ink_budget_get(model->budget, &use);
-    uint64_t needed = plan.cache_bytes + plan.work_bytes + plan.steps_bytes + plan.session_bytes +
-                      plan.sampling_bytes;
+    uint64_t needed = session_sum(&plan);
     uint64_t room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
     if (needed <= room)
         return INK_OK;

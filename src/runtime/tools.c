@@ -18,6 +18,17 @@ static ink_text chat_template(const ink_model *model)
     return chat.text ? (ink_text){chat.text, chat.n_bytes} : (ink_text){"", 0};
 }
 
+/* Nobody is left to think that the model has learned to write calls like this. */
+static void warn_of_other_forms(const ink_tools *tools, ink_text chat)
+{
+    static const char *const forms[] = {"<function=", "<arg_key>"}; /* which no row has */
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strstr(chat.data, forms[i]))
+            ink_warn(&tools->model->log,
+                     "%s: its template writes calls by %s..., which is not known; they will be %s",
+                     ink_gguf_name(tools->model->gguf), forms[i], tools->format->name);
+}
+
 static ink_status choose_format(ink_tools *tools, const char *name, ink_error *error)
 {
     char names[160];
@@ -26,6 +37,8 @@ static ink_status choose_format(ink_tools *tools, const char *name, ink_error *e
     tools->format = name ? ink_tool_format_find(name) : ink_tool_format_of(chat);
     if (!name && !tools->format)
         tools->format = ink_tool_format_find("json");
+    if (!name)
+        warn_of_other_forms(tools, chat);
     if (tools->format)
         return INK_OK;
     return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no format \"%.40s\" of calls; use %s",

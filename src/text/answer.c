@@ -253,8 +253,13 @@ static progress finish_call(ink_answer *a, size_t name, size_t name_end, size_t 
     ink_buffer_init(&json, a->allocator, 8 * MAX_CALL_BYTES);
     bool made = quote ? bare_to_json(&json, a->text.data + begin, end - begin, quote)
                       : ink_buffer_append(&json, a->text.data + begin, end - begin);
-    progress result =
-        made ? report_call(a, copy, &json, error) : fail(a, "its arguments cannot be read", error);
+    progress result = FAILED;
+    if (made)
+        result = report_call(a, copy, &json, error);
+    else if (json.no_memory)
+        (void)ink_fail_memory(error, "a call");
+    else
+        (void)fail(a, "its arguments cannot be read", error);
     ink_buffer_deinit(&json);
     return result;
 }

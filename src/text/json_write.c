@@ -204,6 +204,8 @@ ink_status ink_json_write(ink_buffer *out, ink_value value, const ink_json_style
                                                : ", ";
     w.key_separator = w.style->key_separator ? w.style->key_separator : ": ";
     ink_status status = write_value(&w, value);
+    if (out->no_memory)
+        return ink_fail_memory(error, "JSON");
     if (out->failed)
         return ink_fail(error, INK_LIMIT, 0, "JSON does not fit in %zu bytes", out->max_bytes);
     return status;

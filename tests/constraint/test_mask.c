@@ -25,6 +25,8 @@ static const struct source {
     {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, "[a-zA-Z0-9_]{3,20}( [^\\n]{0,24})?\\n?"},
     {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, ".{5,50}|\\n+"},
     {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, "([ -~]{2,18}\\n){2,}"},
+    {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, "[A-Z][a-z]{1,20}( [A-Za-z]{1,15}){2,12}[.!?]"},
+    {INK_CONSTRAINT_REGEX, INK_JSON_PLAIN, "([a-z]{1,9}|[A-Z]{1,3}[0-9_]{0,6}|[a-zA-Z]{12})( |-)?"},
     {INK_CONSTRAINT_GRAMMAR, INK_JSON_PLAIN,
      "root ::= (\"if (\" word \")\" | word \" = \" [0-9]{1,40}) \";\" root?\nword ::= [a-z_]+"},
     {INK_CONSTRAINT_CHOICE, INK_JSON_PLAIN, "yes,no,it depends on the weather"},

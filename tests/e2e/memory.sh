@@ -77,6 +77,58 @@ assert p["fits"] and p["weights_bytes"] == 0 and p["mapped_bytes"] > 60e6 and p[
 report "and planned" $? "$(cat "$scratch/found")"
 fails "without a folder there is no place for them" 1 'pack_cache' run "$scratch/large.gguf" x --raw --memory-limit 60M
 
+# Weights are kept in the background beside a session, with no more than what is planned.
+set -- --context 512 --threads 2 --pack-cache "$scratch/tight"
+plan=$(planned "$stories" "$@")
+for start in first second; do
+    equal "within the plan packed weights are kept, the $start time" "$text" "$(ink run "$stories" "Once upon a time" --raw \
+        --temperature 0 --max-tokens 20 "$@" --memory-limit "${plan% *}" 2>&1)"
+    [ -n "$(find "$scratch/tight" -name '*.inkpack')" ]
+    report "and are there afterwards" $?
+done
+set -- --context 512 --threads 2
+plan=$(planned "$stories" "$@")
+
+# The size of the address space can be limited everywhere. What the program itself takes of it, in KiB, is found by trying.
+space() {
+    (
+        ulimit -v "$1" || exit 99
+        shift
+        exec "$INK_BIN" "$@"
+    )
+}
+if [ -z "${INK_EMULATOR:-}" ] && space 1000000 version >/dev/null 2>&1; then
+    low=0 itself=1000000
+    while [ $((itself - low)) -gt 64 ]; do
+        middle=$(((low + itself) / 2))
+        if space $middle version >/dev/null 2>&1; then itself=$middle; else low=$middle; fi
+    done
+    for model in "$stories" "$shared"/golden/models/llama-gqa-Q4_0.gguf "$shared"/golden/models/gemma3-*.gguf \
+        "$shared"/golden/models/qwen3-*.gguf; do
+        [ -e "$model" ] || continue
+        name=$(basename "$model")
+        set -- --tokens "1 2 3 4 5 6" --context 256 --threads 1
+        all=$(planned "$model" --context 256 --threads 1 --all-logits)
+        ink logits "$model" "$@" --out "$scratch/free" 2>"$scratch/err"
+        rm -f "$scratch/limited"
+        space $(((itself + ${all% *} / 1024) * 11 / 10)) logits "$model" "$@" --out "$scratch/limited" 2>"$scratch/err"
+        same "$name: in an address space of 1.1 times the plan" "$scratch/free" "$scratch/limited"
+    done
+    plan=$(planned "$scratch/large.gguf" --context 64 --batch 32 --threads 1)
+    large_in() {
+        space "$1" run "$scratch/large.gguf" "a b c" --raw --temperature 0 --max-tokens 4 --context 64 --batch 32 --threads 1
+    }
+    equal "a large model there" "$text_of_large" "$(large_in $((itself + ${plan% *} / 1024 * 11 / 10)) 2>&1)"
+    large_in $((itself + ${plan% *} / 1024 * 9 / 10)) >"$scratch/out" 2>"$scratch/err"
+    equal "in one of 0.9 times a refusal" 1 "$?"
+    [ ! -s "$scratch/out" ] && [ "$(wc -l <"$scratch/err")" -eq 1 ] && grep -q '^inkling: .*out of memory for' "$scratch/err"
+    report "in words" $? "$(cat "$scratch/out" "$scratch/err")"
+    set -- --context 512 --threads 2
+    plan=$(planned "$stories" "$@")
+else
+    skip "in a small address space" "it cannot be limited here"
+fi
+
 # All that the process takes, as the kernel counts it.
 group=/sys/fs/cgroup/memory/inkling-test-$$
 if [ -z "${INK_EMULATOR:-}" ] && mkdir "$group" 2>/dev/null; then

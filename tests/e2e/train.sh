@@ -57,6 +57,36 @@ train json.gguf --steps 5 --log log.jsonl >out 2>err
 [ "$(grep -c '^{"step": [1-5], "tokens": .*, "loss": .*}$' log.jsonl)" -eq 5 ]
 report "a log of objects" $? "$(cat log.jsonl)"
 
+# ---- Samples: shown with each measurement, and nowhere in what is learned.
+train sampled.gguf --steps 60 --sample 'the cat' >out 2>err
+same "samples change no bit" whole.gguf sampled.gguf
+[ "$(grep -c '^sample: the cat' err)" -eq 3 ]
+report "a sample at each measurement" $? "$(cat err)"
+sed -n '/^step 20 of 60/{n;p;}' err | grep -q '^sample: the cat'
+report "behind its line" $? "$(cat err)"
+
+# ---- Two at once: the second is refused, and touches nothing.
+if [ -z "${INK_EMULATOR:-}" ]; then
+    "$INK_BIN" train twice.gguf --config config.json --vocabulary chars --text text.txt --batch 2 --steps 1000000 \
+        --log twice.csv >out 2>err &
+    pid=$!
+    tries=0
+    until [ -s twice.gguf.checkpoint ] || [ $tries -ge 200 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    fails "a second training of the same is refused" 1 'twice.gguf: another process is at work on it' train twice.gguf \
+        --config config.json --vocabulary chars --text text.txt --batch 2 --steps 1000000 --log twice.csv --plot twice.svg
+    fails "so is an adapter" 1 'twice.gguf: another process is at work on it' lora whole.gguf twice.gguf --text text.txt
+    kill -9 $pid
+    wait $pid 2>/dev/null
+    rm twice.gguf.checkpoint
+    [ -e twice.gguf.lock ] && ink lora whole.gguf twice.gguf --text text.txt --steps 1 --context 8 --validation 0 >out 2>err
+    report "but not by one that was killed" $? "$(cat err)"
+    [ ! -e twice.gguf.lock ]
+    report "whose lock is taken away" $? "$(ls)"
+fi
+
 # ---- Killed, again and again: nothing that is there is broken, and the end is the same.
 if [ -z "${INK_EMULATOR:-}" ]; then
     n_killed=0 broken=0 steps=4000
@@ -118,6 +148,7 @@ fails "a folder that is not there" 1 'none/x.gguf' train none/x.gguf --config co
 fails "no such log" 1 'text.txt: is there and is no log' train x.gguf --config config.json --vocabulary chars --text text.txt --log text.txt
 fails "two beginnings" 2 'from' train x.gguf --from whole.gguf --config config.json --vocabulary chars --text text.txt
 fails "a context beyond the model's" 1 'made for 16' train x.gguf --config config.json --vocabulary chars --text text.txt --context 17
+fails "a sample that begins with nothing" 1 'begins with nothing' train x.gguf --config config.json --vocabulary chars --text text.txt --sample ''
 echo '{"text": "a"}
 {"txt": "b"}' >bad.jsonl
 fails "a bad record" 1 'bad.jsonl, line 2: must have one of' train x.gguf --from whole.gguf --text bad.jsonl

@@ -6,6 +6,7 @@
 #include "stories.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -319,6 +320,71 @@ static void weights_may_stay_in_their_file(void **state)
     ink_remove_folder(folder);
 }
 
+/* ---- A plan, then the model ------------------------------------------------------------------ */
+
+static ink_model *open_copy(const char *path, const ink_allocator *allocator)
+{
+    size_t n_bytes;
+    ink_model *model = NULL;
+    char *bytes = ink_read_file(stories(), &n_bytes);
+    ink_write_file(path, bytes, n_bytes);
+    free(bytes);
+    const ink_model_options options = {
+        .allocator = allocator, .load = INK_LOAD_METADATA, .n_threads = 2};
+    assert_int_equal(ink_model_open(&model, path, &options, NULL), INK_OK);
+    assert_int_equal(unlink(path), 0); /* whoever opened it again would find nothing */
+    return model;
+}
+
+static void what_was_planned_is_not_read_again(void **state)
+{
+    static float expected[512], found[512];
+    int32_t tokens[60];
+    char folder[64], path[96];
+    ink_test_allocator below;
+    ink_memory_plan plan;
+    ink_memory_use use;
+    ink_session *session = NULL;
+    ink_error error;
+    (void)state;
+    ink_temporary_folder(folder);
+    (void)snprintf(path, sizeof path, "%s/copy.gguf", folder);
+    ink_model *model = open_model(STORIES, NULL);
+    session = new_session(model, NULL, 64, 8);
+    random_tokens(model, tokens, 60, 9);
+    evaluate(session, tokens, 60);
+    logits_of(session, model, expected);
+    ink_session_free(session);
+    ink_model_free(model);
+
+    ink_test_allocator_init(&below, 0);
+    ink_model *planned = open_copy(path, &below.allocator);
+    const ink_memory_options wanted = {.session = {.n_context = 64, .n_batch = 8, .n_threads = 2},
+                                       .constraint = true};
+    assert_int_equal(ink_memory_plan_all(planned, &wanted, &plan, &error), INK_OK);
+    const ink_model_options options = {
+        .allocator = &below.allocator, .n_threads = 2, .memory_limit = plan.total_bytes};
+    assert_int_equal(ink_model_open_planned(&model, planned, &options, &error), INK_OK);
+    assert_int_equal(ink_session_new(&session, model, &wanted.session, &error), INK_OK);
+    evaluate(session, tokens, 60);
+    logits_of(session, model, found);
+    assert_memory_equal(expected, found, sizeof expected);
+    ink_model_get_memory(model, &use);
+    assert_int_equal(use.limit_bytes, plan.total_bytes);
+    assert_true(use.peak_bytes <= plan.total_bytes);
+    ink_session_free(session);
+
+    /* a model that has its weights was not opened to plan; it ends all the same */
+    assert_int_equal(ink_model_open_planned(&planned, model, &options, &error), INK_BAD_ARGUMENT);
+    assert_int_equal(below.n_blocks, 0);
+    planned = open_copy(path, &below.allocator);
+    const ink_model_options small = {
+        .allocator = &below.allocator, .n_threads = 2, .memory_limit = 700000};
+    assert_int_equal(ink_model_open_planned(&model, planned, &small, &error), INK_LIMIT);
+    assert_int_equal(below.n_blocks, 0);
+    ink_remove_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +395,7 @@ int main(void)
         cmocka_unit_test(sessions_make_room_and_go_on),
         cmocka_unit_test(spilled_sessions_come_back),
         cmocka_unit_test(weights_may_stay_in_their_file),
+        cmocka_unit_test(what_was_planned_is_not_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

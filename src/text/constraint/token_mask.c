@@ -9,6 +9,9 @@
 /* In the table of pairs: another question, of an expression and what follows its repetition. */
 #define COUNTED (UINT32_C(1) << 31)
 
+/* Among kept masks: the number of lengths, behind an expression's number, which has 30 bits. */
+enum { SHORT_BITS = 2 };
+
 enum { N_SLOT_BUCKETS = 4 * INK_MASK_CACHE_MAX, MAX_PAIRS_AT_ONCE = 512 };
 
 /* Parts within parts that are looked at; parts of a sequence that are relaxed; of lengths, the
@@ -119,9 +122,11 @@ static bool contains(ink_token_mask *m, ink_expr outer, ink_expr inner)
 
 /* ---- The walk */
 
-static void add_token(const ink_token_trie *trie, uint32_t *mask, int32_t token)
+/* `stored`: as a node has it. */
+static void add_token(const ink_token_trie *trie, uint32_t *mask, int32_t stored)
 {
-    for (; token >= 0; token = trie->same[token])
+    int32_t token = stored & ~INK_TRIE_MORE;
+    for (; token >= 0; token = stored & INK_TRIE_MORE ? trie->same[token] : -1)
         mask[token / 32] |= UINT32_C(1) << (token % 32);
 }
 
@@ -130,6 +135,43 @@ static const uint32_t *row_of(const ink_grammar *grammar, ink_expr state)
     uint32_t row = grammar->nodes[state].row;
     return row ? ink_grammar_row(grammar, row) : NULL;
 }
+
+/* Where all bytes of the kinds lead; FAIL where they part, or one leads nowhere. */
+static ink_expr step_by_kinds(ink_grammar *grammar, ink_expr state, unsigned kinds)
+{
+    ink_expr next = INK_EXPR_NONE;
+    for (unsigned byte = '0'; byte <= 'z'; byte++) {
+        if (!(ink_trie_kind_of(byte) & kinds))
+            continue;
+        ink_expr one = ink_grammar_step(grammar, state, byte);
+        if (one == INK_EXPR_FAIL || (next != INK_EXPR_NONE && one != next))
+            return INK_EXPR_FAIL;
+        next = one;
+    }
+    return next;
+}
+
+/* Whether a state takes whatever stands below a node. */
+static bool takes_run(ink_token_mask *m, ink_expr state, uint8_t below)
+{
+    unsigned kinds = below & (INK_TRIE_N_RUN_KINDS - 1), n_bytes = below >> INK_TRIE_RUN_BITS;
+    ink_mask_run *run = &m->runs[(state * 0x9e3779b1u >> 16 ^ kinds) % INK_MASK_RUNS];
+    if (run->state == state && run->kinds == kinds && (run->ends || run->n_bytes >= n_bytes))
+        return run->n_bytes >= n_bytes;
+    unsigned n = 0;
+    ink_expr at = state;
+    for (; n < n_bytes; n++) {
+        ink_expr next = step_by_kinds(m->grammar, at, kinds);
+        if (next == INK_EXPR_FAIL)
+            break;
+        at = next;
+    }
+    *run = (ink_mask_run){state, (uint8_t)kinds, (uint8_t)n, n < n_bytes};
+    return n == n_bytes;
+}
+
+/* Too few nodes for the question to pay. */
+enum { MIN_RUN_NODES = 6 };
 
 /* Adds the tokens of one group that the state allows. */
 static void walk(ink_token_mask *m, ink_expr state, unsigned group, uint32_t *mask)
@@ -155,9 +197,13 @@ static void walk(ink_token_mask *m, ink_expr state, unsigned group, uint32_t *ma
         }
         m->states[depth] = next;
         m->rows[depth] = row_of(grammar, next);
-        if (node->token >= 0)
-            add_token(m->trie, mask, node->token);
-        node++;
+        const ink_trie_node *last = node + 1; /* of those that need no look */
+        if (node->size >= MIN_RUN_NODES && node->below != INK_TRIE_MIXED &&
+            takes_run(m, next, node->below))
+            last = node + node->size;
+        for (; node < last; node++)
+            if (node->token >= 0)
+                add_token(m->trie, mask, node->token);
     }
 }
 
@@ -236,14 +282,15 @@ static void add_plain(const ink_token_mask *m, uint32_t n_chars, uint32_t *mask)
             mask[trie->long_plain[i].token / 32] |= UINT32_C(1) << (trie->long_plain[i].token % 32);
 }
 
-/* Adds the tokens of the lengths from `first` on. */
-static void add_lengths(ink_token_mask *m, ink_expr state, unsigned first, uint32_t *mask)
+/* Adds the tokens of the lengths from `first` to before `end`, and perhaps of more. */
+static void add_lengths(ink_token_mask *m, ink_expr state, unsigned first, unsigned end,
+                        uint32_t *mask)
 {
     unsigned n_free[INK_TRIE_N_FAMILIES] = {0};
     uint32_t n_chars;
     if (counts_plain(m, state, &n_chars)) {
         add_plain(m, n_chars, mask);
-        for (unsigned length = first; length < INK_TRIE_N_LENGTHS; length++)
+        for (unsigned length = first; length < end; length++)
             walk(m, state, ink_trie_group(INK_TRIE_REST, length), mask);
         return;
     }
@@ -252,7 +299,7 @@ static void add_lengths(ink_token_mask *m, ink_expr state, unsigned first, uint3
                                 ? INK_TRIE_N_LENGTHS
                                 : free_lengths(m, state, m->word, m->words);
     for (unsigned family = 0; family < INK_TRIE_N_FAMILIES; family++)
-        for (unsigned length = first; length < INK_TRIE_N_LENGTHS; length++)
+        for (unsigned length = first; length < end; length++)
             if (length < n_free[family])
                 add_group(m, ink_trie_group(family, length), mask);
             else
@@ -284,7 +331,7 @@ static ink_expr relax(ink_grammar *grammar, ink_expr state, uint32_t n_bytes, un
     return ink_expr_alts(grammar, parts, node.b);
 }
 
-static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state);
+static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state, unsigned n_lengths);
 
 /*
  * Short tokens are those of a relaxed state, whose mask many states share; only longer ones have to
@@ -297,14 +344,21 @@ static void compute(ink_token_mask *m, ink_expr state)
     ink_expr relaxed = state;
     for (; n_shared > 0 && relaxed == state; n_shared -= relaxed == state)
         relaxed = relax(m->grammar, state, limits[n_shared - 1], 0);
-    const uint32_t *shared = n_shared ? find_or_compute(m, relaxed) : NULL;
+    const uint32_t *shared = n_shared ? find_or_compute(m, relaxed, n_shared) : NULL;
     memset(m->scratch, 0, m->trie->n_words * sizeof *m->scratch);
     for (unsigned family = 0; family < INK_TRIE_N_FAMILIES; family++)
         for (unsigned length = 0; length < n_shared; length++)
             add_group(m, ink_trie_group(family, length), m->scratch);
     for (size_t i = 0; n_shared && i < m->trie->n_words; i++)
         m->scratch[i] &= shared[i];
-    add_lengths(m, state, n_shared, m->scratch);
+    add_lengths(m, state, n_shared, INK_TRIE_N_LENGTHS, m->scratch);
+}
+
+/* What others share of it: the tokens of the first lengths, and perhaps more. */
+static void compute_short(ink_token_mask *m, ink_expr state, unsigned n_lengths)
+{
+    memset(m->scratch, 0, m->trie->n_words * sizeof *m->scratch);
+    add_lengths(m, state, 0, n_lengths, m->scratch);
 }
 
 /* ---- Kept masks */
@@ -329,14 +383,19 @@ static size_t take_slot(ink_token_mask *m, ink_expr state)
     return slot;
 }
 
-static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state)
+/* All tokens that the state allows or, with n_lengths, those of so many of the first lengths. */
+static const uint32_t *find_or_compute(ink_token_mask *m, ink_expr state, unsigned n_lengths)
 {
     size_t n_words = m->trie->n_words;
-    uint16_t slot = *bucket_of(m, state);
-    if (slot && m->slot_states[slot - 1] == state)
+    ink_expr key = state << SHORT_BITS | n_lengths;
+    uint16_t slot = *bucket_of(m, key);
+    if (slot && m->slot_states[slot - 1] == key)
         return m->slot_masks + (size_t)(slot - 1) * n_words;
-    compute(m, state);
-    size_t taken = take_slot(m, m->grammar->status == INK_OK ? state : INK_EXPR_NONE);
+    if (n_lengths)
+        compute_short(m, state, n_lengths);
+    else
+        compute(m, state);
+    size_t taken = take_slot(m, m->grammar->status == INK_OK ? key : INK_EXPR_NONE);
     uint32_t *mask = m->slot_masks + taken * n_words;
     memcpy(mask, m->scratch, n_words * sizeof *mask);
     return mask;
@@ -346,7 +405,7 @@ ink_status ink_token_mask_get(ink_token_mask *m, ink_expr state, const uint32_t 
                               ink_error *error)
 {
     ink_grammar_begin(m->grammar);
-    *out = find_or_compute(m, state);
+    *out = find_or_compute(m, state, 0);
     return ink_grammar_status(m->grammar, error);
 }
 

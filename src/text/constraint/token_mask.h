@@ -10,13 +10,20 @@
 
 /* Masks that are kept: so many bytes, but no more than so many. */
 #define INK_MASK_CACHE_BYTES ((size_t)8 << 20)
-enum { INK_MASK_CACHE_MAX = 1024, INK_CONTAINS_BUCKETS = 1 << 14 };
+enum { INK_MASK_CACHE_MAX = 1024, INK_CONTAINS_BUCKETS = 1 << 14, INK_MASK_RUNS = 1024 };
 
 /* Whether all that `inner` begins with may also begin `outer`: pairs that were settled. */
 typedef struct ink_contains_pair {
     ink_expr outer, inner;
     bool known, holds;
 } ink_contains_pair;
+
+/* How many bytes of some kinds (token_trie.h) a state takes, whatever they are: as far as known. */
+typedef struct ink_mask_run {
+    ink_expr state;
+    uint8_t kinds, n_bytes;
+    bool ends; /* it takes no more */
+} ink_mask_run;
 
 typedef struct ink_token_mask {
     const ink_allocator *allocator;
@@ -25,6 +32,7 @@ typedef struct ink_token_mask {
     ink_expr plain, word; /* any number of such characters */
     ink_expr plains[INK_TRIE_N_LIMITS], words[INK_TRIE_N_LIMITS]; /* at most so many */
     ink_contains_pair *pairs;                                     /* [INK_CONTAINS_BUCKETS] */
+    ink_mask_run runs[INK_MASK_RUNS];                             /* by hash */
     ink_grammar_list todo;
     ink_expr *states; /* of the walk, [longest token + 1] */
     const uint32_t **rows;

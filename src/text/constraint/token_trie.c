@@ -70,6 +70,27 @@ static int by_text(const void *a, const void *b)
 
 /* ---- Trees */
 
+/* What is below a node, with one more child that is closed. */
+static uint8_t with_child(uint8_t below, const ink_trie_node *child)
+{
+    unsigned kind = ink_trie_kind_of(child->byte);
+    size_t n_bytes =
+        ink_size_max(below >> INK_TRIE_RUN_BITS, (size_t)(child->below >> INK_TRIE_RUN_BITS) + 1);
+    if (below == INK_TRIE_MIXED || child->below == INK_TRIE_MIXED || !kind ||
+        n_bytes >= INK_TRIE_MIXED >> INK_TRIE_RUN_BITS)
+        return INK_TRIE_MIXED;
+    return INK_TRIE_RUN(((below | child->below) & (INK_TRIE_N_RUN_KINDS - 1)) | kind, n_bytes);
+}
+
+/* path[depth]: the node there, whose subtree is whole. */
+static void close_node(ink_token_trie *trie, const size_t *path, size_t depth)
+{
+    ink_trie_node *node = &trie->nodes[path[depth]];
+    node->size = (uint32_t)(trie->n_nodes - path[depth]);
+    if (depth > 1)
+        trie->nodes[path[depth - 1]].below = with_child(trie->nodes[path[depth - 1]].below, node);
+}
+
 /* Puts the entries [n] of one group behind the nodes there are; none counts as its root. */
 static void add_group(ink_token_trie *trie, const entry *entries, size_t n)
 {
@@ -84,18 +105,18 @@ static void add_group(ink_token_trie *trie, const entry *entries, size_t n)
                 shared++;
         }
         for (; depth > shared; depth--)
-            trie->nodes[path[depth]].size = (uint32_t)(trie->n_nodes - path[depth]);
+            close_node(trie, path, depth);
         while (depth < e->n_bytes) {
             path[++depth] = trie->n_nodes;
             trie->nodes[trie->n_nodes++] = (ink_trie_node){
                 .token = -1, .depth = (uint16_t)depth, .byte = (uint8_t)e->text[depth - 1]};
         }
         ink_trie_node *node = &trie->nodes[path[depth]];
-        trie->same[e->token] = node->token;
-        node->token = e->token;
+        trie->same[e->token] = node->token < 0 ? -1 : node->token & ~INK_TRIE_MORE;
+        node->token = e->token | (node->token < 0 ? 0 : INK_TRIE_MORE);
     }
     for (; depth > 0; depth--)
-        trie->nodes[path[depth]].size = (uint32_t)(trie->n_nodes - path[depth]);
+        close_node(trie, path, depth);
 }
 
 /* How many nodes the sorted entries need. */

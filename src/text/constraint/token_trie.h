@@ -43,13 +43,36 @@ typedef struct ink_plain_token {
 /* Before the text of a control token. */
 enum { INK_CONTROL_BYTE = 0xFF };
 
+/* With a node's token: `same` says which others there are. A walk would often miss the cache there. */
+enum { INK_TRIE_MORE = 1 << 30 };
+
 /* In the order of a walk: a node, then what is below it. */
 typedef struct ink_trie_node {
     uint32_t size;  /* nodes of the subtree, this one included */
-    int32_t token;  /* the first token with this text; -1: none */
+    int32_t token;  /* the first token with this text, with INK_TRIE_MORE if others have it, too;
+                       -1: none */
     uint16_t depth; /* bytes of the text */
     uint8_t byte;   /* the last of them */
+    uint8_t below;  /* an INK_TRIE_RUN of what is below; 0: nothing; or INK_TRIE_MIXED */
 } ink_trie_node;
+
+/*
+ * Below a node there are at most so many bytes one behind the other, all of these kinds: 1 for a-z,
+ * 2 for A-Z, 4 for 0-9 and _. Where a state takes such bytes whatever they are, the tokens below
+ * need no walk. INK_TRIE_MIXED: others, too, or more.
+ */
+enum {
+    INK_TRIE_MIXED = 0xFF,
+    INK_TRIE_RUN_BITS = 3,
+    INK_TRIE_N_RUN_KINDS = 1 << INK_TRIE_RUN_BITS
+};
+#define INK_TRIE_RUN(kinds, n_bytes) ((uint8_t)((n_bytes) << INK_TRIE_RUN_BITS | (kinds)))
+
+/* The kind of a byte; 0: none of them. */
+static inline unsigned ink_trie_kind_of(unsigned byte)
+{
+    return byte - 'a' < 26 ? 1 : byte - 'A' < 26 ? 2 : byte - '0' < 10 || byte == '_' ? 4 : 0;
+}
 
 typedef struct ink_token_trie {
     const ink_allocator *allocator;
