@@ -38,9 +38,6 @@ typedef struct expansion {
 
 void sentence_expand(const expansion *e, sentence *out);
 
-/* Politeness, typing errors, lost words, slips of speech recognition. */
-void sentence_disturb(sentence *s, uint64_t *random);
-
 /* The pieces with blanks; begins and ends of each go to `offsets` ([2 * n_pieces]). */
 size_t sentence_write(const sentence *s, char *out, size_t room, uint32_t *offsets);
 

@@ -20,6 +20,9 @@ const char *home_json(void);
 /* The alias of a thing of the last home, as its file has it; its name when it has none. */
 const char *home_alias(const ink_thing *thing);
 
+/* The device class that a device's names tell; NULL: they tell none. */
+const char *home_class(const ink_thing *thing);
+
 /* A name that the home lacks: of a device, or an area. */
 void ghost_random(const name_lists *names, const ink_home *home, bool held_out, char *out,
                   size_t room, uint64_t *random);
