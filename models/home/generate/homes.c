@@ -195,15 +195,12 @@ static bool is_common(const word_list *common, const char *word)
     return i < common->n;
 }
 
-/* "Lights", "Garage Door": a name that means any of its kind, so that nothing tells which is meant. */
-static bool means_kind(const maker *m, const char *name)
+bool names_mean_kind(const name_lists *names, const ink_word *words, size_t n_words)
 {
-    ink_words words;
-    bool common = true;
-    ink_words_read(&words, name, strlen(name));
-    for (size_t i = 0; i < words.n_words && common; i++)
-        common = is_common(&m->names->common, words.items[i].text);
-    return common;
+    size_t i = 0;
+    while (i < n_words && is_common(&names->common, words[i].text))
+        i++;
+    return i == n_words;
 }
 
 /* Returns the class that the name tells, or NULL. `wanted`: one that it must tell, or NULL. */
@@ -221,8 +218,6 @@ static const char *device_name(const maker *m, ink_home_domain domain, const cha
     while (wanted && !has_noun(shape))
         shape = pick_shape(m, domain);
     write_shape(m, shape, area, nouns->words[noun], out);
-    if (means_kind(m, out))
-        write_shape(m, shape = "%w %n", area, nouns->words[noun], out);
     return has_noun(shape) ? nouns->classes[noun] : NULL;
 }
 
@@ -395,5 +390,6 @@ void ghost_random(const name_lists *names, const ink_home *home, bool held_out, 
         (void)snprintf(out, room, "%s", name);
     } while (ink_request_read(&request, home, out, strlen(out), INK_THING_NOWHERE, NULL) !=
                  INK_OK ||
-             request.n_candidates || means_kind(&m, out));
+             request.n_candidates ||
+             names_mean_kind(names, request.words.items, request.words.n_words));
 }

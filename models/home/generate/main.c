@@ -117,6 +117,27 @@ static void print_pair(const writer *w, const ink_request *request, const char *
     ink_buffer_deinit(&prompt);
 }
 
+static bool is_meant(const sentence *s, uint32_t thing)
+{
+    for (size_t i = 0; i < s->n_marks; i++)
+        if (s->marks[i].thing == thing)
+            return true;
+    return false;
+}
+
+/* "open the garage door" is not about all of them where a device has that very name. */
+static bool is_ambiguous(const writer *w, const sentence *s, const ink_request *request)
+{
+    for (size_t i = 0; i < request->n_candidates; i++) {
+        const ink_candidate *c = &request->candidates[i];
+        if (request->home->things[c->thing].kind == INK_THING_DEVICE && c->n_words &&
+            !c->distance && !is_meant(s, c->thing) &&
+            names_mean_kind(w->names, &request->words.items[c->first], c->n_words))
+            return true;
+    }
+    return false;
+}
+
 static outcome write_answer(writer *w, const expansion *e, sentence *s)
 {
     char text[MAX_PIECES * MAX_PIECE];
@@ -126,7 +147,8 @@ static outcome write_answer(writer *w, const expansion *e, sentence *s)
     if (chance(&w->random, w->noise.share))
         sentence_disturb(s, &w->noise, &w->random);
     size_t n_bytes = sentence_write(s, text, sizeof text, offsets);
-    if (ink_request_read(&request, e->home, text, n_bytes, e->spoken_in, NULL) != INK_OK)
+    if (ink_request_read(&request, e->home, text, n_bytes, e->spoken_in, NULL) != INK_OK ||
+        is_ambiguous(w, s, &request))
         return LOST;
     ink_buffer_init(&answer, NULL, 4096);
     bool possible = sentence_answer(s, e, &request, offsets, &answer);
@@ -205,7 +227,7 @@ static void write_all(writer *w, size_t n)
             offer(w, home, pick_template(w));
         ink_home_free(home);
     }
-    fprintf(stderr, "%zu sentences; %zu more were lost, their names not found again",
+    fprintf(stderr, "%zu sentences; %zu more were lost, their names not found again or not alone",
             w->n_written, w->n_lost);
     if (w->n_forgotten)
         fprintf(stderr, "; %zu that no home was fit for were forgotten", w->n_forgotten);
