@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "cli/input.h"
 #include "cli/task_answer.h"

@@ -210,12 +210,12 @@ static void run_together(sentence *s, const noise *n, uint64_t *random)
 
 static void punctuate(sentence *s, const noise *n, uint64_t *random)
 {
-    static const char *const marks[] = {".", ".", "?", "!", ",", "..."};
+    static const char *const ends[] = {".", ".", "?", "!", ",", "..."};
     size_t last = s->n_pieces - 1, length = strlen(s->pieces[last]);
-    const char *mark = marks[below(random, sizeof marks / sizeof *marks)];
+    const char *end = ends[below(random, sizeof ends / sizeof *ends)];
     (void)n;
-    if (is_free(s, last) && length + strlen(mark) < MAX_PIECE)
-        memcpy(s->pieces[last] + length, mark, strlen(mark) + 1);
+    if (is_free(s, last) && length + strlen(end) < MAX_PIECE)
+        memcpy(s->pieces[last] + length, end, strlen(end) + 1);
     if (s->pieces[0][0] >= 'a' && s->pieces[0][0] <= 'z' && !s->fixed[0])
         s->pieces[0][0] = (char)(s->pieces[0][0] - 32);
 }
