@@ -22,11 +22,10 @@ static const char notes[] =
     "KL(reference || model) a token, in nats, and how often both find the same token likeliest.\n\n"
     "A line of a task is {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\": [...],\n"
     "\"answer\": TEXT}. The likeliest tokens are taken until the model ends, the line ends, or\n"
-    "N tokens have come; white space around the answer does not count. Examples are answered\n"
-    "side by side, a thread each, unless --memory-limit is given.\n"
-    "Or all lines are {\"sentence\": TEXT, \"area\": WHERE_SPOKEN, \"home\": {...}, \"answer\":\n"
-    "{\"intent\": NAME, \"slots\": {...}}}, which are answered as inkling run home answers. A home\n"
-    "is that of the lines behind it, too; area may be left out.\n\n"
+    "N tokens have come; white space around the answer does not count.\n"
+    "Or all lines are {\"sentence\": TEXT, \"home\": {...}, \"area\": NAME, \"answer\": INTENT}, "
+    "which\n"
+    "are answered as inkling run home answers; docs/eval.md tells more.\n\n"
     "A card is a list of evaluations in the model's own file; inkling show prints it.";
 
 /* ---- Texts */

@@ -40,7 +40,7 @@ typedef struct runner {
     ink_task *task;
     const ink_model *model;
     ink_task_lines lines;
-    worker *workers; /* [n_workers] */
+    worker *workers;   /* [n_workers] */
     outcome *outcomes; /* [n_dealt]: of the lines from `first` on */
     size_t n_workers, n_dealt, first;
     ink_pool *pool;
@@ -155,8 +155,7 @@ static ink_status try_line(const runner *r, worker *w, const ink_task_line *line
                         cause.message);
     }
     if (json)
-        INK_TRY(
-            ink_answer_matches_json(&w->answer, e.answer, &w->arena, &o->matches, &o->error));
+        INK_TRY(ink_answer_matches_json(&w->answer, e.answer, &w->arena, &o->matches, &o->error));
     else
         o->matches = ink_answer_matches_text(&w->answer, e.answer);
     return o->matches || !r->failures ? INK_OK : write_failure(w, line, &e, o);
@@ -195,8 +194,7 @@ static ink_status collect(runner *r, size_t n, ink_error *error)
             task->intents[o->intent].n_answers++;
         }
         if (o->failure.n_bytes)
-            INK_TRY(
-                ink_file_writer_write(r->failures, o->failure.data, o->failure.n_bytes, error));
+            INK_TRY(ink_file_writer_write(r->failures, o->failure.data, o->failure.n_bytes, error));
     }
     return INK_OK;
 }
@@ -206,8 +204,7 @@ static ink_status try_all(runner *r, ink_bar *bar, ink_error *error)
     while (r->first < r->lines.n_lines) {
         size_t rest = r->lines.n_lines - r->first;
         const uint32_t n = (uint32_t)(rest < r->n_dealt ? rest : r->n_dealt);
-        const ink_pool_work work = {
-            .task = run_task, .context = r, .n_tasks = &n, .n_stages = 1};
+        const ink_pool_work work = {.task = run_task, .context = r, .n_tasks = &n, .n_stages = 1};
         double begin = ink_terminal_seconds();
         ink_pool_run(r->pool, &work);
         r->task->seconds += ink_terminal_seconds() - begin;

@@ -35,7 +35,7 @@ typedef struct ink_task {
     double seconds;  /* of answering */
     char sha256[65]; /* of the file */
     size_t n_bytes;
-    bool sentences;                                /* its lines are sentences for homes */
+    bool sentences;                              /* its lines are sentences for homes */
     ink_intent_count intents[INK_N_INTENTS + 1]; /* of these; the last one is "none" */
 } ink_task;
 

@@ -4,15 +4,22 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "cli/home.h"
 #include "cli/input.h"
 #include "cli/task_answer.h"
 #include "text/json.h"
 
-#define MAX_LINES ((size_t)1 << 24)
+#define MAX_MEMORY ((size_t)1 << 30)
+
+static ink_status blame(const ink_task_lines *l, size_t number, ink_status status, const char *what,
+                        ink_error *error)
+{
+    return ink_fail(error, status, 0, "%s: line %zu: %s", l->task->path, number, what);
+}
 
 static ink_status wrong(const ink_task_lines *l, size_t number, const char *what, ink_error *error)
 {
-    return ink_fail(error, INK_CORRUPT, 0, "%s: line %zu: %s", l->task->path, number, what);
+    return blame(l, number, INK_CORRUPT, what, error);
 }
 
 static ink_value field(ink_value dict, const char *name)
@@ -81,55 +88,39 @@ ink_status ink_task_line_parse(const ink_task_lines *l, const ink_task_line *lin
 {
     ink_error cause = {0};
     ink_arena_reset(arena);
-    ink_status status =
-        ink_value_from_json(arena, line->text, line->n_bytes, &out->fields, &cause);
+    ink_status status = ink_value_from_json(arena, line->text, line->n_bytes, &out->fields, &cause);
     if (status != INK_OK)
-        return ink_fail(error, status, 0, "%s: line %zu: %s", l->task->path, line->number,
-                        cause.message);
+        return blame(l, line->number, status, cause.message, error);
     return take_fields(l, line->number, arena, out, error);
 }
 
 /* ---- Homes --------------------------------------------------------------------------------- */
 
-static ink_status add_home(ink_task_lines *l, const char *json, size_t n_bytes, const char *name,
-                           ink_error *error)
+/* Takes the home, whatever comes. */
+static ink_status keep_home(ink_task_lines *l, ink_home *home, ink_error *error)
 {
-    if (l->n_homes == l->homes_capacity) {
-        size_t capacity = l->homes_capacity ? 2 * l->homes_capacity : 8;
-        ink_home **homes = ink_resize(NULL, l->homes, capacity, sizeof(ink_home *));
-        if (!homes)
-            return ink_fail_memory(error, "homes");
-        l->homes = homes;
-        l->homes_capacity = capacity;
+    if (!ink_buffer_append(&l->home_memory, &home, sizeof(ink_home *))) {
+        ink_home_free(home);
+        return ink_fail_memory(error, "homes");
     }
-    INK_TRY(ink_home_read(&l->homes[l->n_homes], json, n_bytes, name, NULL, error));
+    l->homes = (ink_home **)(void *)l->home_memory.data;
     l->n_homes++;
     return INK_OK;
-}
-
-static ink_status read_home_file(ink_task_lines *l, ink_error *error)
-{
-    ink_buffer text = {0};
-    ink_status status = ink_input_read(l->task->home, &text, error);
-    if (status == INK_OK)
-        status = add_home(l, text.data ? text.data : "", text.n_bytes, l->task->home, error);
-    ink_buffer_deinit(&text);
-    return status;
 }
 
 /* A home that stands in a line is that of the lines behind it, too. */
 static ink_status take_home(ink_task_lines *l, size_t number, ink_value home, ink_error *error)
 {
     ink_buffer json;
+    ink_home *read = NULL;
     ink_error cause = {0};
     ink_buffer_init(&json, NULL, INK_HOME_MAX_BYTES);
     ink_status status = ink_json_write(&json, home, NULL, &cause);
     if (status == INK_OK)
-        status = add_home(l, json.data, json.n_bytes, "its home", &cause);
+        status = ink_home_read(&read, json.data, json.n_bytes, "its home", NULL, &cause);
     ink_buffer_deinit(&json);
-    return status == INK_OK ? INK_OK
-                            : ink_fail(error, status, 0, "%s: line %zu: %s", l->task->path, number,
-                                       cause.message);
+    return status == INK_OK ? keep_home(l, read, error)
+                            : blame(l, number, status, cause.message, error);
 }
 
 static ink_status take_intent(const ink_task_lines *l, ink_task_line *line, ink_value answer,
@@ -137,10 +128,11 @@ static ink_status take_intent(const ink_task_lines *l, ink_task_line *line, ink_
 {
     ink_value intent = answer.kind == INK_VALUE_DICT ? field(answer, "intent") : (ink_value){0};
     if (!ink_value_is_string(intent) || field(answer, "slots").kind != INK_VALUE_DICT)
-        return wrong(l, line->number,
-                     "its answer is to be {\"intent\": NAME, \"slots\": {...}}, as inkling run home "
-                     "prints it",
-                     error);
+        return wrong(
+            l, line->number,
+            "its answer is to be {\"intent\": NAME, \"slots\": {...}}, as inkling run home "
+            "prints it",
+            error);
     line->intent = ink_intent_find(intent.as.text, intent.n_bytes);
     if (line->intent == INK_INTENT_NONE && !ink_value_is_text(intent, "none"))
         return ink_fail(error, INK_CORRUPT, 0, "%s: line %zu: unknown intent \"%.*s\"",
@@ -167,8 +159,7 @@ static ink_status take_sentence(ink_task_lines *l, ink_task_line *line, const in
     line->spoken_in = INK_THING_NOWHERE;
     if (area.kind != INK_VALUE_UNDEFINED && area.kind != INK_VALUE_NONE) {
         if (ink_value_is_string(area))
-            line->spoken_in =
-                ink_home_find(line->home, INK_THING_AREA, area.as.text, area.n_bytes);
+            line->spoken_in = ink_home_find(line->home, INK_THING_AREA, area.as.text, area.n_bytes);
         if (line->spoken_in == INK_THING_NOWHERE)
             return wrong(l, line->number, "its \"area\" is none of the home", error);
     }
@@ -176,23 +167,6 @@ static ink_status take_sentence(ink_task_lines *l, ink_task_line *line, const in
 }
 
 /* ---- All lines ----------------------------------------------------------------------------- */
-
-static ink_status add_line(ink_task_lines *l, const ink_task_line *line, ink_error *error)
-{
-    if (l->n_lines == MAX_LINES)
-        return ink_fail(error, INK_LIMIT, 0, "%s: more than %zu examples", l->task->path,
-                        MAX_LINES);
-    if (l->n_lines == l->capacity) {
-        size_t capacity = l->capacity ? 2 * l->capacity : 256;
-        ink_task_line *lines = ink_resize(NULL, l->lines, capacity, sizeof *lines);
-        if (!lines)
-            return ink_fail_memory(error, "the lines of a task");
-        l->lines = lines;
-        l->capacity = capacity;
-    }
-    l->lines[l->n_lines++] = *line;
-    return INK_OK;
-}
 
 static ink_status read_line(ink_task_lines *l, ink_task_line *line, ink_arena *arena,
                             ink_error *error)
@@ -205,7 +179,11 @@ static ink_status read_line(ink_task_lines *l, ink_task_line *line, ink_arena *a
     l->sentences = sentence;
     if (sentence)
         INK_TRY(take_sentence(l, line, &e, error));
-    return add_line(l, line, error);
+    if (!ink_buffer_append(&l->line_memory, line, sizeof *line))
+        return ink_fail_memory(error, "the lines of a task");
+    l->lines = (const ink_task_line *)(const void *)l->line_memory.data;
+    l->n_lines++;
+    return INK_OK;
 }
 
 static ink_status read_lines(ink_task_lines *l, ink_arena *arena, ink_error *error)
@@ -225,9 +203,14 @@ static ink_status read_lines(ink_task_lines *l, ink_arena *arena, ink_error *err
 ink_status ink_task_lines_read(ink_task_lines *l, ink_error *error)
 {
     ink_arena arena;
+    ink_buffer_init(&l->line_memory, NULL, MAX_MEMORY);
+    ink_buffer_init(&l->home_memory, NULL, MAX_MEMORY);
     INK_TRY(ink_input_read(l->task->path, &l->file, error));
-    if (l->task->home)
-        INK_TRY(read_home_file(l, error));
+    if (l->task->home) {
+        ink_home *home;
+        INK_TRY(ink_home_open(&home, l->task->home, error));
+        INK_TRY(keep_home(l, home, error));
+    }
     ink_arena_init(&arena, NULL, INK_TASK_LINE_BYTES);
     ink_status status = read_lines(l, &arena, error);
     ink_arena_deinit(&arena);
@@ -246,7 +229,7 @@ void ink_task_lines_deinit(ink_task_lines *l)
 {
     for (size_t i = 0; i < l->n_homes; i++)
         ink_home_free(l->homes[i]);
-    ink_delete(NULL, l->homes);
-    ink_delete(NULL, l->lines);
+    ink_buffer_deinit(&l->home_memory);
+    ink_buffer_deinit(&l->line_memory);
     ink_buffer_deinit(&l->file);
 }

@@ -8,7 +8,7 @@
 #define INK_TASK_LINE_BYTES ((size_t)256 << 20) /* of a line, read */
 
 typedef struct ink_task_line {
-    const char *text; /* [n_bytes] */
+    const char *text;       /* [n_bytes] */
     size_t n_bytes, number; /* number: from 1 */
     /* Of sentences: */
     const ink_home *home;
@@ -18,11 +18,10 @@ typedef struct ink_task_line {
 
 typedef struct ink_task_lines {
     const ink_task *task;
-    ink_buffer file;
-    ink_task_line *lines; /* [n_lines] */
-    size_t n_lines, capacity;
-    ink_home **homes; /* [n_homes] */
-    size_t n_homes, homes_capacity;
+    ink_buffer file, line_memory, home_memory;
+    const ink_task_line *lines; /* [n_lines] */
+    ink_home **homes;           /* [n_homes] */
+    size_t n_lines, n_homes;
     bool sentences; /* all lines have one, or none has */
 } ink_task_lines;
 

@@ -8,9 +8,9 @@
  * spoken is always among them.
  *
  * The prompt shows no names but those the sentence has: candidates are numbers with their kind and
- * place behind the words that name them, before all words where none does; a letter before each word
- * is what answers refer to. Numbers are '#'. "turn off the kitchen lights" in a home with such an area
- * becomes
+ * place behind the words that name them, before all words where none does; a letter before each
+ * word is what answers refer to. Numbers are '#'. "turn off the kitchen lights" in a home with such
+ * an area becomes
  *
  *     A turn B off C the D kitchen 1 area E lights =
  *

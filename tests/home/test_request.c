@@ -97,7 +97,8 @@ static void answers_become_intents(void **state)
                "{\"intent\":\"HassClimateSetTemperature\",\"slots\":{\"temperature\":20.5}}");
     check_json("volume to a hundred", " HassSetVolume volume_level D",
                "{\"intent\":\"HassSetVolume\",\"slots\":{\"volume_level\":100}}");
-    check_json("play the album Blue Train", " HassMediaSearchAndPlay search_query D E media_class album",
+    check_json("play the album Blue Train",
+               " HassMediaSearchAndPlay search_query D E media_class album",
                "{\"intent\":\"HassMediaSearchAndPlay\",\"slots\":{\"search_query\":\"Blue Train\","
                "\"media_class\":\"album\"}}");
     check_json("take milk off the list", " HassShoppingListCompleteItem item B B",

@@ -97,9 +97,9 @@ static bool is_free(const sentence *s, size_t at)
 
 static void ask(sentence *s, const noise *n, uint64_t *random)
 {
-    static const char *const questions[] = {"what", "what's", "whats", "is",   "are",  "how",
-                                            "which", "where", "who",   "when", "do",   "did",
-                                            "have", "where's", "has",  "why",  "does", "who's"};
+    static const char *const questions[] = {"what",  "what's",  "whats", "is",   "are",  "how",
+                                            "which", "where",   "who",   "when", "do",   "did",
+                                            "have",  "where's", "has",   "why",  "does", "who's"};
     bool command = !IS_ONE_OF(s->pieces[0], questions) && chance(random, 75);
     insert(s, 0, pick_phrase(command ? &n->ask : &n->before, random));
     if (chance(random, 15))

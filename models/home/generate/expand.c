@@ -163,7 +163,10 @@ static void number_words(unsigned n, char *out, size_t room, uint64_t *random)
     else if (n > 100)
         (void)snprintf(out, room, "%u", n);
     else
-        (void)snprintf(out, room, n % 10 == 0 ? "%s" : chance(random, 20) ? "%s-%s" : "%s %s",
+        (void)snprintf(out, room,
+                       n % 10 == 0          ? "%s"
+                       : chance(random, 20) ? "%s-%s"
+                                            : "%s %s",
                        tens[n / 10], ones[n % 10]);
 }
 

@@ -3,16 +3,16 @@
  *
  *     NAME = BODY                 a rule, used as <NAME>
  *     > INTENT key=value ...      what the bodies below it mean, one a line
- *     | ONE ; TWO                 a row: the bodies that follow are taken once a row, with ONE in the
- *                                 place of $1 and TWO of $2, in the heading as in themselves
+ *     | ONE ; TWO                 a row: the bodies that follow are taken once a row, with ONE in
+ *                                 the place of $1, TWO of $2, in the heading as in themselves
  *
  * In a body "(a|b)" is a choice, "[a]" may be left out; "{slot}" is a value for a slot: a device,
  * area, floor or number; "{slot:RULE}" a text; "{slot:5-30}" numbers of a range; "{slot=word}" says
  * nothing and sets the slot. "{ghost}" is a name that the home lacks.
  *
  * In a heading "name:light/fan" says what {name} may be, twice what it is to be more often; "here"
- * that the sentence is about the area where it was spoken; "away" that this is unknown; "exact" that
- * {name} must tell its device class; "*4" how often all bodies of the heading come, together.
+ * that the sentence is about the area where it was spoken; "away" that this is unknown; "exact"
+ * that {name} must tell its device class; "*4" how often all bodies of the heading come, together.
  */
 #ifndef INK_GENERATE_GRAMMAR_H
 #define INK_GENERATE_GRAMMAR_H

@@ -7,7 +7,14 @@
 #include "home/request.h"
 #include "random.h"
 
-enum { MAX_WORDS = 500, MAX_AREAS = 16, MAX_FLOORS = 4, NAME = 120, MAX_NAMED = 256, SYLLABLE = 16 };
+enum {
+    MAX_WORDS = 500,
+    MAX_AREAS = 16,
+    MAX_FLOORS = 4,
+    NAME = 120,
+    MAX_NAMED = 256,
+    SYLLABLE = 16
+};
 
 /* A noun may tell the class of what it names: "motion: Motion Sensor". */
 typedef struct word_list {
@@ -59,12 +66,9 @@ name_lists *names_read(const char *folder)
     const struct {
         word_list *list;
         const char *name;
-    } needed[] = {{&names->areas, "areas"},
-                  {&names->floors, "floors"},
-                  {&names->adjectives, "adjectives"},
-                  {&names->people, "people"},
-                  {&names->brands, "brands"},
-                  {&names->common, "common"}};
+    } needed[] = {{&names->areas, "areas"},           {&names->floors, "floors"},
+                  {&names->adjectives, "adjectives"}, {&names->people, "people"},
+                  {&names->brands, "brands"},         {&names->common, "common"}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         read_list(needed[i].list, folder, needed[i].name);
         if (needed[i].list->n == 0) {
@@ -133,12 +137,12 @@ static void area_name(const maker *m, char out[NAME])
  * word, %n the noun, %1 a digit.
  */
 static const char *const shapes_of_things[] = {
-    "%n",       "%n",    "%n",    "%n",       "%n",    "%d %n",   "%d %n", "%d %n",
-    "%a %n",    "%a %n", "%a %n", "%a %n",    "%a %n", "%p's %n", "%n %1", "%w %n",
-    "%w",       "%b %n", "%n %d", "%a %d %n", "%b",    "%p %n",   "%w %1", "%a %n %1",
-    "%n by %a", "%d %w", "%w %w", "%n %w"};
-static const char *const shapes_of_ideas[] = {"%n", "%n", "%n", "%n", "%d %n", "%p's %n", "%n %1",
-                                              "%w", "%a %n", "%w %n"};
+    "%n",    "%n",    "%n",       "%n",       "%n",    "%d %n",    "%d %n",
+    "%d %n", "%a %n", "%a %n",    "%a %n",    "%a %n", "%a %n",    "%p's %n",
+    "%n %1", "%w %n", "%w",       "%b %n",    "%n %d", "%a %d %n", "%b",
+    "%p %n", "%w %1", "%a %n %1", "%n by %a", "%d %w", "%w %w",    "%n %w"};
+static const char *const shapes_of_ideas[] = {"%n",      "%n",    "%n", "%n",    "%d %n",
+                                              "%p's %n", "%n %1", "%w", "%a %n", "%w %n"};
 static const char *const shapes_of_people[] = {"%n", "%n", "%n", "%n", "%w", "%n %w"};
 
 #define PICK_SHAPE(m, list) list[below((m)->random, sizeof(list) / sizeof *(list))]
@@ -174,7 +178,7 @@ static void write_shape(const maker *m, const char *shape, const char *area, con
             continue;
         }
         invent(word, m->random);
-        const char *part = *++shape == 'a'   ? area
+        const char *part = *++shape == 'a' ? area
                            : *shape == 'd' ? pick(m, &m->names->adjectives)
                            : *shape == 'p' ? pick(m, &m->names->people)
                            : *shape == 'b' ? pick(m, &m->names->brands)
@@ -388,8 +392,7 @@ void ghost_random(const name_lists *names, const ink_home *home, bool held_out, 
         else
             (void)device_name(&m, pick_domain(&m), area, NULL, name);
         (void)snprintf(out, room, "%s", name);
-    } while (ink_request_read(&request, home, out, strlen(out), INK_THING_NOWHERE, NULL) !=
-                 INK_OK ||
-             request.n_candidates ||
-             names_mean_kind(names, request.words.items, request.words.n_words));
+    } while (
+        ink_request_read(&request, home, out, strlen(out), INK_THING_NOWHERE, NULL) != INK_OK ||
+        request.n_candidates || names_mean_kind(names, request.words.items, request.words.n_words));
 }

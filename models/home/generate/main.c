@@ -4,8 +4,8 @@
  *     home_sentences DIR train N SEED [NOISE]   JSON lines for `inkling train` and `distill`
  *     home_sentences DIR test N SEED [NOISE]    prompts and answers for `inkling eval --task`
  *     home_sentences DIR homes N SEED [NOISE]   homes, sentences and intents for the same
- *     home_sentences DIR covers                 of "INTENT<tab>sentence with {slot}" on standard input
- *     home_sentences DIR misses                 those of them that the grammar has not
+ *     home_sentences DIR covers   of "INTENT<tab>sentence with {slot}" on standard input
+ *     home_sentences DIR misses   those of them that the grammar has not
  *
  * DIR is models/home; NOISE the percentage of sentences that are disturbed (60). A tenth of the
  * skeletons of sentences is held out, whatever their values: `test` and `homes` have no other, in
@@ -302,8 +302,7 @@ static bool read_arguments(writer *w, int argc, char **argv, uint64_t *n)
 {
     uint64_t seed, share = 60;
     if (argc < 5 || argc > 6 || !read_count(argv[3], SIZE_MAX, n) ||
-        !read_count(argv[4], UINT64_MAX, &seed) ||
-        (argc == 6 && !read_count(argv[5], 100, &share)))
+        !read_count(argv[4], UINT64_MAX, &seed) || (argc == 6 && !read_count(argv[5], 100, &share)))
         return false;
     w->whole = strcmp(argv[2], "homes") == 0;
     w->held_out = w->whole || strcmp(argv[2], "test") == 0;
