@@ -342,7 +342,7 @@ static ink_home_domain pick_domain(const maker *m)
     return domain;
 }
 
-static void write_home(const maker *m)
+static void write_home(const maker *m, size_t n_devices)
 {
     const char *floors[MAX_FLOORS];
     char areas[MAX_AREAS][NAME];
@@ -350,8 +350,8 @@ static void write_home(const maker *m)
     size_t n_floors = write_floors(m, floors);
     size_t n_areas = write_areas(m, floors, n_floors, areas);
     ink_buffer_text(&json, "],\"devices\":[");
-    size_t n = 12 + below(m->random, 60), first = json.n_bytes;
-    for (size_t i = 0; i < n; i++)
+    size_t first = json.n_bytes;
+    for (size_t i = 0; i < n_devices; i++)
         write_device(m, json.n_bytes == first, pick_domain(m), areas[below(m->random, n_areas)]);
     ink_buffer_text(&json, "]}");
 }
@@ -364,7 +364,7 @@ ink_home *home_random(const name_lists *names, bool held_out, uint64_t *random)
     if (!json.max_bytes)
         ink_buffer_init(&json, NULL, INK_HOME_MAX_BYTES);
     for (;;) {
-        write_home(&m);
+        write_home(&m, 12 + below(random, 60));
         if (json.failed) {
             fprintf(stderr, "out of memory\n");
             exit(1);

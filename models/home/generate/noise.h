@@ -1,6 +1,4 @@
-/*
- * What happens to sentences between a mouth or a hand and the assistant: lists in models/home/noise.
- */
+/* What happens to sentences between a mouth or a hand and the assistant; lists: models/home/noise. */
 #ifndef INK_GENERATE_NOISE_H
 #define INK_GENERATE_NOISE_H
 
