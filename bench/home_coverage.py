@@ -18,8 +18,8 @@ import yaml
 SLOTS = {"timer_name": "label", "area": "area", "floor": "floor", "name": "name", "brightness": "brightness",
          "temperature": "temperature", "position": "position", "volume": "volume_level", "message": "message",
          "timer_command": "conversation_command", "zone": "state", "shopping_list_item": "item",
-         "todo_list_item": "item"}
-UNSUPPORTED = {"HassMediaSearchAndPlay", "HassShoppingListCompleteItem", "HassListCompleteItem"}
+         "todo_list_item": "item", "search_query": "search_query"}
+LISTS = {"HassListAddItem", "HassListCompleteItem"}
 
 
 class Expander:
@@ -83,7 +83,24 @@ class Expander:
 
 def clean(text):
     text = re.sub(r"([%°])", r" \1 ", text.lower())
-    return " ".join(re.sub(r"[,.?!]", " ", text).split())
+    return " ".join(re.sub(r"[,?!]|\.(?!\d)", " ", text).split())
+
+
+def blocks(folder):
+    """(intent, block, rules, lists) of both forms of files: DOMAIN_INTENT.yaml, and INTENT/COMBINATION.yaml."""
+    with open(os.path.join(folder, "_common.yaml"), encoding="utf-8") as file:
+        common = yaml.safe_load(file)
+    rules = {"percent": "([ ]%| percent)", **common["expansion_rules"]}
+    for path in sorted(glob.glob(os.path.join(folder, "*_*.yaml")) + glob.glob(os.path.join(folder, "*", "*.yaml"))):
+        if path.endswith("_common.yaml"):
+            continue
+        with open(path, encoding="utf-8") as file:
+            data = yaml.safe_load(file)
+        intents = data.get("intents") or {os.path.basename(os.path.dirname(path)): data}
+        for intent, body in intents.items():
+            for block in body["data"]:
+                yield (intent, block, {**rules, **data.get("expansion_rules", {}), **block.get("expansion_rules", {})},
+                       {**common["lists"], **data.get("lists", {}), **block.get("lists", {})})
 
 
 def main():
@@ -93,27 +110,13 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     draw = random.Random(args.seed)
-    with open(os.path.join(args.folder, "_common.yaml"), encoding="utf-8") as file:
-        common = yaml.safe_load(file)
-    for path in sorted(glob.glob(os.path.join(args.folder, "*_*.yaml"))):
-        if path.endswith("_common.yaml"):
-            continue
-        with open(path, encoding="utf-8") as file:
-            data = yaml.safe_load(file)
-        for intent, body in data["intents"].items():
-            if intent in UNSUPPORTED:
-                continue
-            for block in body["data"]:
-                rules = {**common["expansion_rules"], **data.get("expansion_rules", {}),
-                         **block.get("expansion_rules", {})}
-                lists = {**common["lists"], **data.get("lists", {}), **block.get("lists", {})}
-                expander = Expander(lists, rules, draw)
-                for template in block["sentences"]:
-                    found = {clean(expander.expand(template)) for _ in range(args.samples)}
-                    for sentence in sorted(found):
-                        if intent == "HassListAddItem":
-                            sentence = sentence.replace("{name}", "{list}")
-                        print("%s\t%s" % (intent, sentence))
+    for intent, block, rules, lists in blocks(args.folder):
+        expander = Expander(lists, rules, draw)
+        for template in block["sentences"]:
+            for sentence in sorted({clean(expander.expand(template)) for _ in range(args.samples)}):
+                if intent in LISTS:
+                    sentence = sentence.replace("{name}", "{list}")
+                print("%s\t%s" % (intent, sentence))
 
 
 if __name__ == "__main__":

@@ -29,8 +29,7 @@ made() {
 }
 
 made train.jsonl "$build/home_sentences" "$here" train "$sentences" 1
-made test.jsonl "$build/home_sentences" "$here" test 5000 2
-made homes.jsonl "$build/home_sentences" "$here" homes 1000 3
+made homes.jsonl "$build/home_sentences" "$here" homes 5000 2
 
 # Sentences are short; what is longer than the context is cut, and that is said.
 learn="--text $out/train.jsonl --validation 0.005 --evaluate-every 500 --context 128 --cut 1 --threads $threads
@@ -46,8 +45,10 @@ learn="--text $out/train.jsonl --validation 0.005 --evaluate-every 500 --context
 # What each of them gets right, in its card.
 measure() {
     [ -e "$out/$1.measured" ] && return
-    "$inkling" eval "$out/$1.gguf" --task "$out/test.jsonl" --max-tokens 40 --card --threads "$threads" \
-        >"$out/$1.part"
+    for task in "$out/homes.jsonl" "$here/spoken.jsonl"; do
+        "$inkling" eval "$out/$1.gguf" --task "$task" --card --threads "$threads" \
+            --failures "$out/$1.missed.$(basename "$task")"
+    done >"$out/$1.part"
     mv "$out/$1.part" "$out/$1.measured"
     cat "$out/$1.measured"
 }

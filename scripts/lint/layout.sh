@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 mode='--dry-run --Werror'
 [ "${1:-}" = --fix ] && mode=-i
-files=$(find $(ls -d include src tests bench 2>/dev/null) -name '*.[ch]' | LC_ALL=C sort)
+files=$(find $(ls -d include src models tests bench 2>/dev/null) -name '*.[ch]' | LC_ALL=C sort)
 # shellcheck disable=SC2086 # words on purpose
 clang-format $mode $files
 # shellcheck disable=SC2086

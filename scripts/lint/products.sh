@@ -7,7 +7,7 @@ set -eu
 root=${1:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$root"
 
-find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+find $(ls -d src models 2>/dev/null) -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     /(ink_new|ink_new_aligned|ink_resize|ink_arena_take|ink_buffer_reserve|malloc|calloc|realloc|mmap)\(/ {
         call = $0
         sub(/.*(ink_new|ink_new_aligned|ink_resize|ink_arena_take|ink_buffer_reserve|malloc|calloc|realloc|mmap)\(/, "", call)

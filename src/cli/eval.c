@@ -2,6 +2,7 @@
 #include "cli/eval.h"
 
 #include <string.h>
+#include "base/pool.h"
 #include "base/status.h"
 #include "cli/card.h"
 #include "cli/digest.h"
@@ -21,7 +22,10 @@ static const char notes[] =
     "KL(reference || model) a token, in nats, and how often both find the same token likeliest.\n\n"
     "A line of a task is {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\": [...],\n"
     "\"answer\": TEXT}. The likeliest tokens are taken until the model ends, the line ends, or\n"
-    "N tokens have come; white space around the answer does not count.\n\n"
+    "N tokens have come; white space around the answer does not count.\n"
+    "Or all lines are {\"sentence\": TEXT, \"home\": {...}, \"area\": NAME, \"answer\": INTENT}, "
+    "which\n"
+    "are answered as inkling run home answers; docs/eval.md tells more.\n\n"
     "A card is a list of evaluations in the model's own file; inkling show prints it.";
 
 /* ---- Texts */
@@ -118,6 +122,15 @@ static ink_status print_card(const ink_eval *e, ink_error *error)
     return status;
 }
 
+/* Each of several sessions takes memory of its own, so where that is limited there is one. */
+static ink_status run_task(ink_eval *e, ink_error *error)
+{
+    e->task.n_workers = 1;
+    if (!e->open.model.memory_limit)
+        INK_TRY(ink_pool_choose_threads(e->session.n_threads, &e->task.n_workers, error));
+    return ink_task_run(&e->task, e->model, &e->session, error);
+}
+
 static ink_status run(ink_eval *e, ink_error *error)
 {
     e->open.model.n_threads = e->session.n_threads;
@@ -129,7 +142,7 @@ static ink_status run(ink_eval *e, ink_error *error)
     if (e->n_texts)
         INK_TRY(score_texts(e, error));
     if (e->task.path)
-        INK_TRY(ink_task_run(&e->task, e->model, &e->session, error));
+        INK_TRY(run_task(e, error));
     if (e->card)
         INK_TRY(note(e, error));
     INK_TRY(ink_eval_print(e, error));
@@ -195,6 +208,12 @@ ink_exit ink_cmd_eval(const ink_call *call)
          .help = "of an answer",
          .low = 1,
          .high = INT32_MAX,
+         .only_with = "task"},
+        {.name = "home",
+         .kind = INK_OPTION_TEXT,
+         .destination = &e.task.home,
+         .value = "FILE.json",
+         .help = "the home of sentences that have none before them",
          .only_with = "task"},
         {.name = "json-answers",
          .kind = INK_OPTION_SWITCH,

@@ -43,11 +43,46 @@ static void print_texts(const ink_eval *e)
                ink_digest_name(e->reference_path), rate(readers[1].n_tokens, readers[1].seconds));
 }
 
+static double percent(size_t n, size_t of)
+{
+    return 100 * rate(n, (double)of);
+}
+
+/* The name of an intent; "none" of the last. */
+static const char *intent_name(size_t intent)
+{
+    ink_intent_row row = {.name = "none"};
+    if (intent < INK_N_INTENTS)
+        ink_intent_get((ink_home_intent)intent, &row);
+    return row.name;
+}
+
+/* Sentences that are nothing for a home, and sentences that are and were taken for nothing. */
+static void print_intents(const ink_task *task)
+{
+    const ink_intent_count *none = &task->intents[INK_N_INTENTS];
+    printf("nothing     %zu of %zu were answered \"none\" (%.2f %%), and %zu of the others\n"
+           "answers     %.1f sentences/s\n\n",
+           none->n_matches, none->n_examples, percent(none->n_matches, none->n_examples),
+           none->n_answers - none->n_matches, rate(task->n_examples, task->seconds));
+    printf("%-30s %9s %9s %9s %9s\n", "intent", "sentences", "match", "%", "answered");
+    for (size_t i = 0; i <= INK_N_INTENTS; i++) {
+        const ink_intent_count *c = &task->intents[i];
+        if (c->n_examples || c->n_answers)
+            printf("%-30s %9zu %9zu %9.2f %9zu\n", intent_name(i), c->n_examples, c->n_matches,
+                   percent(c->n_matches, c->n_examples), c->n_answers);
+    }
+}
+
 static void print_task(const ink_task *task)
 {
-    printf("exact match %zu of %zu (%.2f %%)\nanswers     %zu tokens, %.1f tokens/s\n",
-           task->n_matches, task->n_examples, 100 * rate(task->n_matches, (double)task->n_examples),
-           task->n_tokens, rate(task->n_tokens, task->seconds));
+    printf("exact match %zu of %zu (%.2f %%)\n", task->n_matches, task->n_examples,
+           percent(task->n_matches, task->n_examples));
+    if (task->sentences)
+        print_intents(task);
+    else
+        printf("answers     %zu tokens, %.1f tokens/s\n", task->n_tokens,
+               rate(task->n_tokens, task->seconds));
 }
 
 /* ---- Figures that any machine gets, for programs and cards */
@@ -83,6 +118,21 @@ static void report_task(const ink_task *task, ink_report *report)
                     rate(task->n_matches, (double)task->n_examples));
 }
 
+static void report_intents(const ink_task *task, ink_report *report)
+{
+    ink_value list = ink_report_list(report, report->root, "intents");
+    for (size_t i = 0; i <= INK_N_INTENTS; i++) {
+        const ink_intent_count *c = &task->intents[i];
+        if (!c->n_examples && !c->n_answers)
+            continue;
+        ink_value row = ink_report_dict(report, list, NULL);
+        ink_report_text(report, row, "intent", intent_name(i));
+        ink_report_count(report, row, "examples", c->n_examples);
+        ink_report_count(report, row, "matches", c->n_matches);
+        ink_report_count(report, row, "answers", c->n_answers);
+    }
+}
+
 static void report_file(ink_report *report, ink_value list, const char *path, size_t n_bytes,
                         const char *sha256)
 {
@@ -107,6 +157,8 @@ static void report_figures(const ink_eval *e, ink_report *report)
         report_texts(e, report);
     if (e->task.path)
         report_task(&e->task, report);
+    if (e->task.sentences)
+        report_intents(&e->task, report);
     report_data(e, report);
 }
 
@@ -119,7 +171,10 @@ static void report_speeds(const ink_eval *e, ink_report *report)
     if (e->reference_path)
         ink_report_real(report, report->root, "reference_tokens_per_second",
                         rate(readers[1].n_tokens, readers[1].seconds));
-    if (e->task.path)
+    if (e->task.sentences)
+        ink_report_real(report, report->root, "sentences_per_second",
+                        rate(e->task.n_examples, e->task.seconds));
+    else if (e->task.path)
         ink_report_real(report, report->root, "answer_tokens_per_second",
                         rate(e->task.n_tokens, e->task.seconds));
 }

@@ -28,18 +28,22 @@ typedef struct run_home {
     uint32_t spoken_in;
 } run_home;
 
-static ink_status open_home(run_home *run, ink_error *error)
+ink_status ink_home_open(ink_home **out, const char *path, ink_error *error)
 {
     ink_buffer text = {0};
-    if (!run->file)
-        return ink_home_read(&run->home, ink_builtin_sample, (size_t)ink_builtin_sample_bytes,
-                             "the sample home", NULL, error);
-    ink_status status = ink_input_read(run->file, &text, error);
+    ink_status status = ink_input_read(path, &text, error);
     if (status == INK_OK)
-        status = ink_home_read(&run->home, text.data ? text.data : "", text.n_bytes, run->file,
-                               NULL, error);
+        status = ink_home_read(out, text.data ? text.data : "", text.n_bytes, path, NULL, error);
     ink_buffer_deinit(&text);
     return status;
+}
+
+static ink_status open_home(run_home *run, ink_error *error)
+{
+    if (run->file)
+        return ink_home_open(&run->home, run->file, error);
+    return ink_home_read(&run->home, ink_builtin_sample, (size_t)ink_builtin_sample_bytes,
+                         "the sample home", NULL, error);
 }
 
 static ink_status find_area(run_home *run, ink_error *error)

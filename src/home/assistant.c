@@ -46,6 +46,11 @@ void ink_assistant_free(ink_assistant *a)
     ink_delete(a->allocator, a);
 }
 
+void ink_assistant_enter(ink_assistant *a, const ink_home *home)
+{
+    a->home = home;
+}
+
 static bool take(void *context, const char *text, size_t n_bytes)
 {
     return ink_buffer_append(context, text, n_bytes);

@@ -15,6 +15,9 @@ ink_status ink_assistant_new(ink_assistant **out, const ink_model *model, const 
                              const ink_allocator *allocator, ink_error *error);
 void ink_assistant_free(ink_assistant *assistant);
 
+/* What is asked from now on is about this home. */
+void ink_assistant_enter(ink_assistant *assistant, const ink_home *home);
+
 /*
  * `spoken_in`: an area's thing, or INK_THING_NOWHERE. The reply borrows from `sentence` and the
  * home.

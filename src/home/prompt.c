@@ -17,31 +17,35 @@ static void write_candidate(const ink_request *request, size_t index, ink_buffer
     static const char *const kinds[] = {"floor", "area"};
     const ink_candidate *c = &request->candidates[index];
     const ink_thing *thing = &request->home->things[c->thing];
-    ink_buffer_format(out, "%zu %s", index + 1,
+    ink_buffer_format(out, "%zu %s ", index + 1,
                       thing->kind == INK_THING_DEVICE ? ink_domain_name(thing->domain)
                                                       : kinds[thing->kind]);
     for (size_t i = 0; i < request->n_candidates; i++)
         if (request->candidates[i].thing == thing->place)
-            ink_buffer_format(out, " %zu", i + 1);
+            ink_buffer_format(out, "%zu ", i + 1);
     if (index == request->here)
-        ink_buffer_text(out, " here");
+        ink_buffer_text(out, "here ");
     if (c->distance)
-        ink_buffer_text(out, " ~");
-    ink_buffer_text(out, " | ");
+        ink_buffer_text(out, "~ ");
+}
+
+/* Those whose name ends with word `end` - 1; 0: that have none in the sentence. */
+static void write_candidates_at(const ink_request *request, size_t end, ink_buffer *out)
+{
+    for (size_t k = 0; k < request->n_candidates; k++) {
+        const ink_candidate *c = &request->candidates[k];
+        if (end == (c->n_words ? (size_t)c->first + c->n_words : 0))
+            write_candidate(request, k, out);
+    }
 }
 
 void ink_request_prompt(const ink_request *request, ink_buffer *out)
 {
-    for (size_t i = 0; i < request->n_candidates; i++)
-        write_candidate(request, i, out);
+    write_candidates_at(request, 0, out);
     for (size_t i = 0; i < request->words.n_words; i++) {
         const ink_word *word = &request->words.items[i];
         ink_buffer_format(out, "%c %s ", (char)('A' + i), word->is_number ? "#" : word->text);
-        for (size_t k = 0; k < request->n_candidates; k++) {
-            const ink_candidate *c = &request->candidates[k];
-            if (c->n_words && c->first + c->n_words == i + 1)
-                ink_buffer_format(out, "%zu ", k + 1);
-        }
+        write_candidates_at(request, i + 1, out);
     }
     ink_buffer_text(out, request->words.more ? ".. =" : "=");
 }

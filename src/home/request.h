@@ -8,10 +8,11 @@
  * spoken is always among them.
  *
  * The prompt shows no names but those the sentence has: candidates are numbers with their kind and
- * place, and stand behind the words that name them; a letter before each word is what answers refer
- * to. Numbers are '#'. "turn off the kitchen lights" in a home with such an area becomes
+ * place behind the words that name them, before all words where none does; a letter before each
+ * word is what answers refer to. Numbers are '#'. "turn off the kitchen lights" in a home with such
+ * an area becomes
  *
- *     1 area | A turn B off C the D kitchen 1 E lights =
+ *     A turn B off C the D kitchen 1 area E lights =
  *
  * and the answer is " HassTurnOff area 1 domain light". So names cannot be learned by heart.
  */

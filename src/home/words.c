@@ -13,7 +13,7 @@ static const struct {
     {"ten", 10},     {"eleven", 11},  {"twelve", 12},    {"thirteen", 13}, {"fourteen", 14},
     {"fifteen", 15}, {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
     {"twenty", 20},  {"thirty", 30},  {"forty", 40},     {"fourty", 40},   {"fifty", 50},
-    {"sixty", 60},   {"seventy", 70}, {"eighty", 80},    {"ninety", 90},
+    {"sixty", 60},   {"seventy", 70}, {"eighty", 80},    {"ninety", 90},   {"hundred", 100},
 };
 
 enum { N_NUMBER_WORDS = sizeof number_words / sizeof *number_words };
@@ -68,6 +68,20 @@ static size_t read_digits(ink_word *word, const char *text, size_t n_bytes, size
     return at;
 }
 
+/* "1/2" is a word: what numbers are is not shown to the model. */
+static bool is_half(const char *text, size_t n_bytes)
+{
+    return n_bytes >= 3 && memcmp(text, "1/2", 3) == 0 &&
+           (n_bytes == 3 || kind_of((unsigned char)text[3]) != DIGIT);
+}
+
+static size_t take_half(ink_word *word)
+{
+    for (const char *c = "half"; *c; c++)
+        append(word, (unsigned char)*c);
+    return 3;
+}
+
 /* Letters, and digits behind them ("co2"); "what's" ends before its apostrophe. */
 static size_t read_letters(ink_word *word, const char *text, size_t n_bytes, size_t at)
 {
@@ -88,6 +102,20 @@ static size_t read_letters(ink_word *word, const char *text, size_t n_bytes, siz
             word->number = number_words[i].value;
         }
     return at;
+}
+
+/* "twenty" "point" "five": the number takes in both words behind it. */
+static bool joins_behind_point(ink_words *words, const ink_word *word)
+{
+    size_t n = words->n_words;
+    if (n < 2 || !word->is_number || word->number < 0 || word->number > 9 ||
+        !words->items[n - 2].is_number || strcmp(words->items[n - 1].text, "point") != 0)
+        return false;
+    ink_word *before = &words->items[n - 2];
+    before->number += (before->number < 0 ? -word->number : word->number) / 10;
+    before->end = word->end;
+    words->n_words--;
+    return true;
 }
 
 /* "twenty" "one", "two" "hundred", "minus" "5": the word before takes in the new one. */
@@ -124,7 +152,9 @@ void ink_words_read(ink_words *words, const char *text, size_t n_bytes)
             continue;
         ink_word word = {.begin = (uint32_t)at};
         size_t end = at + length;
-        if (kind == DIGIT)
+        if (kind == DIGIT && is_half(text + at, n_bytes - at))
+            end = at + take_half(&word);
+        else if (kind == DIGIT)
             end = read_digits(&word, text, n_bytes, at);
         else if (kind == LETTER)
             end = read_letters(&word, text, n_bytes, at);
@@ -132,7 +162,8 @@ void ink_words_read(ink_words *words, const char *text, size_t n_bytes)
             append(&word, c);
         word.end = (uint32_t)end;
         length = end - at;
-        if (words->n_words && joins(&words->items[words->n_words - 1], &word))
+        if (joins_behind_point(words, &word) ||
+            (words->n_words && joins(&words->items[words->n_words - 1], &word)))
             continue;
         if (words->n_words == INK_HOME_MAX_WORDS) {
             words->more = true;

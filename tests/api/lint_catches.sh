@@ -9,7 +9,7 @@ failed=0
 # plant EXPECTED CHECK FILE LINE: EXPECTED is "caught" or "passes".
 plant()
 {
-    rm -rf "$tree/src" "$tree/include"
+    rm -rf "$tree/src" "$tree/include" "$tree/models"
     mkdir -p "$tree/include" "$tree/$(dirname "$3")"
     printf '%s\n' "$4" >"$tree/$3"
     got=caught
@@ -38,6 +38,8 @@ plant caught floors src/helpers/a.c '#include "base/status.h"'
 plant passes banned src/base/a.c 'int n = snprintf(text, 3, "strcpy(a, b)"); /* not sprintf() */'
 plant passes banned src/base/a.c 'self->exit(1); exit_code(2); my_free(p);'
 plant passes banned src/cli/a.c 'printf("x"); exit(1);'
+plant passes banned models/home/a.c 'printf("x"); exit(1);'
+plant caught banned models/home/a.c 'strcat(a, b);'
 plant caught banned src/cli/a.c 'strcpy(a, b);'
 plant caught banned src/base/a.c 'if (x) exit (1);'
 plant caught banned src/base/a.c '/* fine */ sprintf(a, "b");'
@@ -48,6 +50,7 @@ plant caught banned src/model/a.c 'x = atoi(text);'
 plant passes products src/base/a.c 'p = ink_new(a, n, sizeof *p);'
 plant passes products src/base/a.c 'p = ink_new(a, n * m, 1); /* checked by plan() */'
 plant caught products src/base/a.c 'p = ink_new(a, n * m, sizeof *p);'
+plant caught products models/home/a.c 'p = realloc(p, n * sizeof t);'
 plant caught products src/base/a.c 'p = ink_arena_take(&arena, rows * sizeof(float), 1);'
 
 [ "$failed" -eq 0 ] && echo "lint_catches: ok"

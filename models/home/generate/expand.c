@@ -1,10 +1,13 @@
+#define _POSIX_C_SOURCE 200809L
 #include "expand.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "random.h"
+
+enum { LEFT_OUT = 50 }; /* percent of what may be left out */
 
 static void say(sentence *s, const char *word)
 {
@@ -15,9 +18,27 @@ static void say(sentence *s, const char *word)
     (void)snprintf(s->pieces[s->n_pieces++], MAX_PIECE, "%s", word);
 }
 
+static bool is_article(const char *word)
+{
+    return strcmp(word, "the") == 0 || strcmp(word, "my") == 0 || strcmp(word, "our") == 0;
+}
+
+/* "my the lamp", "the first floor floor": what rules and names have twice is said once. */
+static bool repeats(const sentence *s, const char *word)
+{
+    if (s->n_pieces == 0)
+        return false;
+    const char *before = s->pieces[s->n_pieces - 1], *last = strrchr(before, ' ');
+    last = last ? last + 1 : before;
+    return strcasecmp(last, word) == 0 || (is_article(word) && is_article(before));
+}
+
+/* Articles apart: a sentence that differs only in these is no other one. */
 static void remember(sentence *s, const char *word)
 {
     size_t n = strlen(s->skeleton);
+    if (is_article(word))
+        return;
     (void)snprintf(s->skeleton + n, sizeof s->skeleton - n, "%s ", word);
 }
 
@@ -32,29 +53,69 @@ static mark *add_mark(sentence *s, ink_home_slot slot)
     return &s->marks[s->n_marks++];
 }
 
-static bool domain_allowed(const char *domains, ink_home_domain domain)
+/* The next name of "light/fan". */
+static ink_home_domain next_domain(const char **list)
 {
-    const char *name = ink_domain_name(domain);
-    size_t n = strlen(name);
-    for (const char *at = domains; at; at = strchr(at, '/')) {
-        at += *at == '/';
-        if (strncmp(at, name, n) == 0 && (at[n] == '/' || !at[n]))
-            return true;
-    }
-    return false;
+    size_t n = strcspn(*list, "/");
+    ink_home_domain domain = ink_domain_find(*list, n);
+    *list += n + ((*list)[n] == '/');
+    return domain;
 }
 
-/* A thing of a kind; of devices one of these domains. */
-static uint32_t pick_thing(const expansion *e, ink_thing_kind kind, const char *domains)
+static bool fits(const expansion *e, const ink_thing *thing)
+{
+    const char *wanted = template_fixed(e->template, "device_class");
+    if (!wanted || thing->domain != INK_DOMAIN_binary_sensor)
+        return true;
+    const char *class = home_class(thing);
+    return class ? strcmp(class, wanted) == 0 : !e->template->exact;
+}
+
+static uint32_t pick_of(const expansion *e, ink_thing_kind kind, ink_home_domain domain)
 {
     uint32_t n = 0, chosen = INK_THING_NOWHERE;
     for (uint32_t i = 0; i < e->home->n_things; i++) {
         const ink_thing *thing = &e->home->things[i];
         if (thing->kind == kind &&
-            (kind != INK_THING_DEVICE || domain_allowed(domains, thing->domain)) &&
+            (kind != INK_THING_DEVICE || (thing->domain == domain && fits(e, thing))) &&
             below(e->random, ++n) == 0)
             chosen = i;
     }
+    return chosen;
+}
+
+/* A device of one of these domains: of a random one, or the next that the home has. */
+static uint32_t pick_device(const expansion *e, const char *domains)
+{
+    enum { MAX_DOMAINS = 40 };
+    ink_home_domain list[MAX_DOMAINS];
+    size_t n = 0;
+    while (*domains && n < MAX_DOMAINS)
+        list[n++] = next_domain(&domains);
+    size_t first = n ? below(e->random, n) : 0;
+    uint32_t chosen = INK_THING_NOWHERE;
+    for (size_t i = 0; i < n && chosen == INK_THING_NOWHERE; i++)
+        chosen = pick_of(e, INK_THING_DEVICE, list[(first + i) % n]);
+    return chosen;
+}
+
+/* The area that the sentence has named already, or INK_THING_NOWHERE. */
+static uint32_t named_area(const sentence *s)
+{
+    for (size_t i = 0; i < s->n_marks; i++)
+        if (s->marks[i].slot == INK_SLOT_area && s->marks[i].end)
+            return s->marks[i].thing;
+    return INK_THING_NOWHERE;
+}
+
+/* Sooner one that stands in the area of the sentence: "the kitchen lamp". */
+static uint32_t pick_near(const expansion *e, const sentence *s, const char *domains)
+{
+    enum { PICKS = 8 };
+    uint32_t area = named_area(s), chosen = pick_device(e, domains);
+    for (size_t i = 0; i < PICKS && area != INK_THING_NOWHERE && chosen != INK_THING_NOWHERE; i++)
+        if (e->home->things[chosen].place != area)
+            chosen = pick_device(e, domains);
     return chosen;
 }
 
@@ -65,7 +126,9 @@ static void say_thing(const expansion *e, sentence *s, ink_home_slot slot)
                                            [INK_SLOT_IS_AREA] = INK_THING_AREA,
                                            [INK_SLOT_IS_FLOOR] = INK_THING_FLOOR};
     const char *domains = slot == INK_SLOT_list ? "todo" : e->template->domains;
-    uint32_t thing = pick_thing(e, kinds[ink_home_slots[slot].kind], domains ? domains : "");
+    ink_thing_kind kind = kinds[ink_home_slots[slot].kind];
+    uint32_t thing = kind == INK_THING_DEVICE ? pick_near(e, s, domains ? domains : "")
+                                              : pick_of(e, kind, INK_N_DOMAINS);
     if (slot == INK_SLOT_area)
         for (size_t i = 0; i < s->n_marks; i++) {
             uint32_t device =
@@ -85,7 +148,7 @@ static void say_thing(const expansion *e, sentence *s, ink_home_slot slot)
     m->end = s->n_pieces;
 }
 
-static void number_words(unsigned n, char *out, size_t room)
+static void number_words(unsigned n, char *out, size_t room, uint64_t *random)
 {
     static const char *const ones[] = {"zero",    "one",     "two",       "three",    "four",
                                        "five",    "six",     "seven",     "eight",    "nine",
@@ -100,25 +163,45 @@ static void number_words(unsigned n, char *out, size_t room)
     else if (n > 100)
         (void)snprintf(out, room, "%u", n);
     else
-        (void)snprintf(out, room, n % 10 ? "%s %s" : "%s", tens[n / 10], ones[n % 10]);
+        (void)snprintf(out, room,
+                       n % 10 == 0          ? "%s"
+                       : chance(random, 20) ? "%s-%s"
+                                            : "%s %s",
+                       tens[n / 10], ones[n % 10]);
+}
+
+/* Round numbers are said more often than others. */
+static unsigned pick_number(const expansion *e, const node *n)
+{
+    unsigned low = 0, high = 100;
+    const char *dash = n->sign == ':' ? strchr(n->value, '-') : NULL;
+    if (dash) {
+        low = (unsigned)strtoul(n->value, NULL, 10);
+        high = (unsigned)strtoul(dash + 1, NULL, 10);
+    }
+    unsigned value = low + (unsigned)below(e->random, high - low + 1);
+    unsigned even = value - value % 5;
+    return chance(e->random, 50) && even >= low ? even : value;
 }
 
 static void say_number(const expansion *e, sentence *s, ink_home_slot slot, const node *n)
 {
-    char word[64];
-    unsigned low = 0, high = 100;
-    mark *m = add_mark(s, slot);
-    if (n->sign == ':')
-        (void)sscanf(n->value, "%u-%u", &low, &high);
-    unsigned value = low + (unsigned)below(e->random, high - low + 1);
-    if (chance(e->random, 30) && high > 20)
-        value = low + (value - low) / 10 * 10;
-    if (chance(e->random, 40))
-        number_words(value, word, sizeof word);
-    else if (slot == INK_SLOT_temperature && chance(e->random, 15))
-        (void)snprintf(word, sizeof word, "%u.5", value);
+    char word[64], number[48];
+    unsigned value = pick_number(e, n);
+    bool halves = slot == INK_SLOT_temperature && chance(e->random, 15);
+    bool in_words = chance(e->random, 40);
+    bool a_hundred = in_words && value == 100 && chance(e->random, 50);
+    const char *half = in_words ? " point five" : ".5";
+    if (a_hundred)
+        say(s, "a");
+    if (a_hundred)
+        (void)snprintf(number, sizeof number, "hundred");
+    else if (in_words)
+        number_words(value, number, sizeof number, e->random);
     else
-        (void)snprintf(word, sizeof word, "%u", value);
+        (void)snprintf(number, sizeof number, "%u", value);
+    (void)snprintf(word, sizeof word, "%s%s", number, halves ? half : "");
+    mark *m = add_mark(s, slot);
     say(s, word);
     m->end = s->n_pieces;
 }
@@ -166,6 +249,8 @@ static void walk(const expansion *e, sentence *s, const node *n)
     const node *child = n->child;
     switch (n->kind) {
     case NODE_WORD:
+        if (repeats(s, n->text))
+            break;
         remember(s, n->text);
         say(s, n->text);
         break;
@@ -176,6 +261,8 @@ static void walk(const expansion *e, sentence *s, const node *n)
         walk(e, s, grammar_rule(e->grammar, n->text));
         break;
     case NODE_CHOICE:
+        if (n->optional && chance(e->random, LEFT_OUT))
+            break;
         for (size_t i = below(e->random, n->n_children); i > 0; i--)
             child = child->next;
         walk(e, s, child);

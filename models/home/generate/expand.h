@@ -38,9 +38,6 @@ typedef struct expansion {
 
 void sentence_expand(const expansion *e, sentence *out);
 
-/* Politeness, typing errors, lost words, slips of speech recognition. */
-void sentence_disturb(sentence *s, uint64_t *random);
-
 /* The pieces with blanks; begins and ends of each go to `offsets` ([2 * n_pieces]). */
 size_t sentence_write(const sentence *s, char *out, size_t room, uint32_t *offsets);
 
@@ -51,7 +48,9 @@ size_t sentence_write(const sentence *s, char *out, size_t room, uint32_t *offse
 bool sentence_answer(const sentence *s, const expansion *e, const ink_request *request,
                      const uint32_t *offsets, ink_buffer *out);
 
-/* Whether all `words` are a sentence of the template; "{slot}" is a word that stands for a value. */
+/*
+ * Whether all `words` are a sentence of the template; "{slot}" is a word that stands for a value.
+ */
 bool template_matches(const grammar *g, const template *t, const char *const *words,
                       size_t n_words);
 

@@ -1,9 +1,11 @@
+#define _POSIX_C_SOURCE 200809L
 #include "grammar.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/memory.h"
 
 static const char *file_name;
 static size_t line_number;
@@ -24,7 +26,7 @@ void *need(void *pointer)
 
 char *copy_text(const char *text, size_t n_bytes)
 {
-    char *copy = need(malloc(n_bytes + 1));
+    char *copy = need(ink_new(NULL, n_bytes + 1, 1));
     memcpy(copy, text, n_bytes);
     copy[n_bytes] = '\0';
     return copy;
@@ -32,7 +34,7 @@ char *copy_text(const char *text, size_t n_bytes)
 
 static node *new_node(node_kind kind, const char *text, size_t n_bytes)
 {
-    node *n = need(calloc(1, sizeof *n));
+    node *n = need(ink_new(NULL, 1, sizeof *n));
     n->kind = kind;
     n->text = text ? copy_text(text, n_bytes) : NULL;
     return n;
@@ -75,8 +77,7 @@ static node *parse_group(const char **at, char close, bool optional)
     if (**at != close)
         wrong("a bracket is not closed", begin);
     ++*at;
-    if (optional)
-        add_child(choice, new_node(NODE_SEQUENCE, NULL, 0));
+    choice->optional = optional;
     return choice;
 }
 
@@ -124,42 +125,146 @@ static node *parse_body(const char *text)
     return body;
 }
 
-static void read_heading(template *t, char *text)
+/* ---- Headings and what stands below them. */
+
+enum { MAX_ROWS = 64, MAX_COLUMNS = 8, MAX_LINE = 8192 };
+
+typedef struct block {
+    char heading[MAX_LINE]; /* empty: there is none */
+    char *rows[MAX_ROWS];
+    size_t n_rows, first; /* the first of its templates */
+    bool rows_ended;      /* a body has come: the next row begins anew */
+} block;
+
+/* "light/fan": all of them are domains. */
+static const char *read_domains(const char *list)
 {
-    char *word = strtok(text, " ");
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, "/");
+        if (ink_domain_find(at, n) == INK_N_DOMAINS)
+            wrong("no such domain", at);
+        at += n + (at[n] == '/');
+    }
+    return copy_text(list, strlen(list));
+}
+
+static bool read_word(template *t, char *word)
+{
+    char *equals = strchr(word, '=');
+    if (strcmp(word, "here") == 0)
+        t->here = true;
+    else if (strcmp(word, "away") == 0)
+        t->away = true;
+    else if (strcmp(word, "exact") == 0)
+        t->exact = true;
+    else if (*word == '*')
+        t->weight = strtod(word + 1, NULL);
+    else if (strncmp(word, "name:", 5) == 0)
+        t->domains = read_domains(word + 5);
+    else if (equals && t->n_fixed < MAX_FIXED) {
+        t->fixed[t->n_fixed] = copy_text(word, (size_t)(equals - word));
+        t->fixed_value[t->n_fixed++] = copy_text(equals + 1, strlen(equals + 1));
+    } else
+        return false;
+    return true;
+}
+
+static void read_heading(template *t, const char *text)
+{
+    char copy[MAX_LINE], *rest = NULL;
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    char *word = strtok_r(copy, " ", &rest);
     *t = (template){.weight = 1};
     if (!word)
         wrong("an intent is missing", text);
     t->intent = ink_intent_find(word, strlen(word));
     if (t->intent == INK_INTENT_NONE && strcmp(word, "none") != 0)
         wrong("no such intent", word);
-    while ((word = strtok(NULL, " "))) {
-        char *equals = strchr(word, '=');
-        if (strcmp(word, "here") == 0)
-            t->here = true;
-        else if (strcmp(word, "away") == 0)
-            t->away = true;
-        else if (*word == '*')
-            t->weight = (unsigned)strtoul(word + 1, NULL, 10);
-        else if (strncmp(word, "name:", 5) == 0)
-            t->domains = copy_text(word + 5, strlen(word + 5));
-        else if (equals && t->n_fixed < MAX_FIXED) {
-            t->fixed[t->n_fixed] = copy_text(word, (size_t)(equals - word));
-            t->fixed_value[t->n_fixed++] = copy_text(equals + 1, strlen(equals + 1));
-        } else
+    while ((word = strtok_r(NULL, " ", &rest)))
+        if (!read_word(t, word))
             wrong("a heading does not know this", word);
-    }
 }
 
-static void add_template(grammar *g, const template *heading, const char *text)
+/* Column `index` of a row, without the blanks around it. */
+static const char *column(const char *row, size_t index, size_t *n_bytes)
 {
-    template t = *heading;
-    t.body = parse_body(text);
+    for (; index > 1; index--) {
+        row = strchr(row, ';');
+        if (!row)
+            return NULL;
+        row++;
+    }
+    row += strspn(row, " ");
+    *n_bytes = strcspn(row, ";");
+    while (*n_bytes && row[*n_bytes - 1] == ' ')
+        --*n_bytes;
+    return row;
+}
+
+/* `text` with the columns of a row in place of $1, $2 ... */
+static void substitute(const char *text, const char *row, char out[MAX_LINE])
+{
+    size_t n = 0, n_bytes = 0;
+    for (; *text; text++) {
+        const char *from = text;
+        n_bytes = 1;
+        if (*text == '$' && isdigit((unsigned char)text[1])) {
+            from = row ? column(row, (size_t)(*++text - '0'), &n_bytes) : NULL;
+            if (!from)
+                wrong("the row has no such column", text - 1);
+        }
+        if (n + n_bytes >= MAX_LINE)
+            wrong("a line becomes too long", row ? row : text);
+        memcpy(out + n, from, n_bytes);
+        n += n_bytes;
+    }
+    out[n] = '\0';
+}
+
+static void add_template(grammar *g, const block *b, const char *text, const char *row)
+{
+    char heading[MAX_LINE], body[MAX_LINE];
+    template t;
+    substitute(b->heading, row, heading);
+    substitute(text, row, body);
+    read_heading(&t, heading);
+    t.body = parse_body(body);
     t.file = file_name;
     t.line = line_number;
-    g->templates = need(realloc(g->templates, (g->n_templates + 1) * sizeof t));
+    g->templates = need(ink_resize(NULL, g->templates, g->n_templates + 1, sizeof t));
     g->templates[g->n_templates++] = t;
-    g->total_weight += t.weight;
+}
+
+static void add_body(grammar *g, block *b, const char *text)
+{
+    if (!*b->heading)
+        wrong("a sentence without a heading", text);
+    for (size_t i = 0; i < b->n_rows; i++)
+        add_template(g, b, text, b->rows[i]);
+    if (!b->n_rows)
+        add_template(g, b, text, NULL);
+    b->rows_ended = true;
+}
+
+static void add_row(block *b, const char *text)
+{
+    if (b->rows_ended)
+        b->n_rows = 0;
+    b->rows_ended = false;
+    if (b->n_rows == MAX_ROWS)
+        wrong("too many rows", text);
+    b->rows[b->n_rows++] = copy_text(text, strlen(text));
+}
+
+/* The bodies of a heading share its weight. */
+static void end_block(grammar *g, block *b)
+{
+    size_t n = g->n_templates - b->first;
+    for (size_t i = b->first; i < g->n_templates; i++) {
+        g->templates[i].weight /= (double)n;
+        g->total_weight += g->templates[i].weight;
+    }
+    *b = (block){.first = g->n_templates};
 }
 
 static void add_rule(grammar *g, char *text, char *equals)
@@ -168,7 +273,9 @@ static void add_rule(grammar *g, char *text, char *equals)
     while (end > text && end[-1] == ' ')
         end--;
     rule r = {.name = copy_text(text, (size_t)(end - text)), .body = parse_body(equals + 1)};
-    g->rules = need(realloc(g->rules, (g->n_rules + 1) * sizeof r));
+    if (grammar_rule(g, r.name))
+        wrong("there is such a rule already", text);
+    g->rules = need(ink_resize(NULL, g->rules, g->n_rules + 1, sizeof r));
     g->rules[g->n_rules++] = r;
 }
 
@@ -179,10 +286,27 @@ static char *rule_equals(char *line)
     return n && strncmp(line + n, " = ", 3) == 0 ? line + n + 1 : NULL;
 }
 
+static void read_line(grammar *g, block *b, char *line)
+{
+    char *equals = rule_equals(line);
+    if (*line == '#' || !*line)
+        return;
+    if (*line == '>') {
+        end_block(g, b);
+        (void)snprintf(b->heading, sizeof b->heading, "%s", line + 1);
+    } else if (*line == '|') {
+        add_row(b, line + 1);
+    } else if (equals) {
+        add_rule(g, line, equals);
+    } else {
+        add_body(g, b, line);
+    }
+}
+
 void grammar_read(grammar *g, const char *path)
 {
-    char line[8192];
-    template heading = {0};
+    static char line[MAX_LINE];
+    block b = {.first = g->n_templates};
     FILE *file = fopen(path, "r");
     file_name = copy_text(path, strlen(path));
     line_number = 0;
@@ -193,19 +317,10 @@ void grammar_read(grammar *g, const char *path)
         if (!strchr(line, '\n'))
             wrong("a line is too long or has no end", line);
         line[strcspn(line, "\n")] = '\0';
-        char *equals = rule_equals(line);
-        if (*line == '#' || !*line)
-            continue;
-        if (*line == '>')
-            read_heading(&heading, line + 1);
-        else if (equals)
-            add_rule(g, line, equals);
-        else if (heading.weight == 0)
-            wrong("a sentence without a heading", line);
-        else
-            add_template(g, &heading, line);
+        read_line(g, &b, line);
     }
-    fclose(file);
+    end_block(g, &b);
+    (void)fclose(file);
 }
 
 const node *grammar_rule(const grammar *g, const char *name)
@@ -216,14 +331,28 @@ const node *grammar_rule(const grammar *g, const char *name)
     return NULL;
 }
 
+const char *template_fixed(const template *t, const char *slot)
+{
+    for (size_t i = 0; i < t->n_fixed; i++)
+        if (strcmp(t->fixed[i], slot) == 0)
+            return t->fixed_value[i];
+    return NULL;
+}
+
+/* The rule that a node names; NULL: it names none. */
+static const char *named_rule(const node *n)
+{
+    if (n->kind == NODE_RULE)
+        return n->text;
+    bool text = n->kind == NODE_SLOT && n->sign == ':' && !isdigit((unsigned char)*n->value);
+    return text ? n->value : NULL;
+}
+
 static void check_node(const grammar *g, const node *n, unsigned depth)
 {
+    const char *name = named_rule(n);
     if (depth > 60)
         wrong("rules within rules without end", n->text ? n->text : "");
-    const char *name =
-        n->kind == NODE_RULE                                                           ? n->text
-        : n->kind == NODE_SLOT && n->sign == ':' && !isdigit((unsigned char)*n->value) ? n->value
-                                                                                       : NULL;
     if (name && !grammar_rule(g, name))
         wrong("no such rule", name);
     if (name)
@@ -238,8 +367,12 @@ static void check_node(const grammar *g, const node *n, unsigned depth)
 void grammar_check(const grammar *g)
 {
     for (size_t i = 0; i < g->n_templates; i++) {
-        file_name = g->templates[i].file;
-        line_number = g->templates[i].line;
-        check_node(g, g->templates[i].body, 0);
+        const template *t = &g->templates[i];
+        file_name = t->file;
+        line_number = t->line;
+        check_node(g, t->body, 0);
+        for (size_t k = 0; k < t->n_fixed; k++)
+            if (ink_slot_find(t->fixed[k], strlen(t->fixed[k])) == INK_N_SLOTS)
+                wrong("no such slot", t->fixed[k]);
     }
 }

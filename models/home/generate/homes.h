@@ -20,7 +20,13 @@ const char *home_json(void);
 /* The alias of a thing of the last home, as its file has it; its name when it has none. */
 const char *home_alias(const ink_thing *thing);
 
-/* A name that the home lacks: of a device, or an area. */
+/* The device class that a device's names tell; NULL: they tell none. */
+const char *home_class(const ink_thing *thing);
+
+/* "lights", "garage door": words that mean any of their kind, if no device has that name. */
+bool names_mean_kind(const name_lists *names, const ink_word *words, size_t n_words);
+
+/* A name that the home lacks, and that means no kind: of a device, or an area. */
 void ghost_random(const name_lists *names, const ink_home *home, bool held_out, char *out,
                   size_t room, uint64_t *random);
 

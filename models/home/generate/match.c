@@ -1,4 +1,5 @@
 /* Whether a sentence is one of a template: sets of positions, as bits, from node to node. */
+#include <stdio.h>
 #include <string.h>
 #include "expand.h"
 
@@ -21,11 +22,10 @@ static uint64_t match_word(const matcher *m, const char *word, uint64_t at)
 
 static uint64_t match_slot(const matcher *m, const node *n, uint64_t at)
 {
-    char word[64] = "{";
+    char word[64];
     if (n->sign == '=')
         return at;
-    strncat(word, n->text, 60);
-    strcat(word, "}");
+    (void)snprintf(word, sizeof word, "{%s}", n->text);
     return match_word(m, word, at);
 }
 
@@ -42,6 +42,7 @@ static uint64_t match(const matcher *m, const node *n, uint64_t at)
     case NODE_RULE:
         return match(m, grammar_rule(m->grammar, n->text), at);
     case NODE_CHOICE:
+        next = n->optional ? at : 0;
         for (const node *child = n->child; child; child = child->next)
             next |= match(m, child, at);
         return next;
