@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/budget.h"
+#include "base/proc.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "model/pack_cache.h"
@@ -28,6 +29,70 @@ void ink_model_get_memory(const ink_model *model, ink_memory_use *use)
     use->limit_bytes = counted.max_bytes == SIZE_MAX ? 0 : counted.max_bytes;
     use->used_bytes = counted.used_bytes;
     use->peak_bytes = counted.peak_bytes;
+}
+
+/* ---- What fits ------------------------------------------------------------------------------- */
+
+/* Bytes of a session with these options; SIZE_MAX when there can be none. */
+static uint64_t session_bytes(const ink_model *model, const ink_session_options *options)
+{
+    ink_memory_plan plan = {0};
+    if (ink_session_plan_all(model, options, &plan, NULL) != INK_OK)
+        return UINT64_MAX;
+    return plan.cache_bytes + plan.work_bytes + plan.steps_bytes + plan.session_bytes +
+           plan.sampling_bytes;
+}
+
+/* The longest context, in pages, whose session fits; 0: none. */
+static size_t longest_context(const ink_model *model, ink_session_options options, size_t most,
+                              uint64_t room)
+{
+    size_t low = 0, high = most / INK_PAGE + 1; /* pages: low fits, high does not */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        options.n_context = middle * INK_PAGE;
+        if (session_bytes(model, &options) <= room)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low * INK_PAGE;
+}
+
+/* Of what the system has: a part is left to others, chosen and not measured. */
+#define UNASKED(bytes) ((bytes) / 4 * 3)
+/* What a session gets even where the system seems to have less. */
+#define LEAST_CONTEXT 512
+
+uint64_t ink_memory_room(const ink_model *model)
+{
+    uint64_t room = UNASKED(ink_proc_available("")), weights = 0;
+    ink_budget_use use;
+    if (model->load == INK_LOAD_METADATA &&
+        !(model->pack_cache && ink_pack_cache_weights(model->pack_cache)))
+        weights = model->weight_bytes;
+    room -= weights < room ? weights : room;
+    if (!model->budget)
+        return room;
+    ink_budget_get(model->budget, &use);
+    size_t left = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    return left < room ? left : room;
+}
+
+void ink_session_fit_context(const ink_model *model, ink_session_options *options, uint64_t room)
+{
+    size_t trained = model->hparams.n_context;
+    ink_memory_plan plan = {0};
+    if (options->n_context)
+        return;
+    options->n_context = trained;
+    ink_status status = ink_session_plan_all(model, options, &plan, NULL);
+    if (status != INK_OK && status != INK_LIMIT)
+        return; /* there will be no session, and not for its length */
+    if (session_bytes(model, options) <= room)
+        return;
+    size_t fits = longest_context(model, *options, trained, room);
+    options->n_context = ink_size_max(fits, ink_size_min(trained, LEAST_CONTEXT));
 }
 
 /* ---- Plans ----------------------------------------------------------------------------------- */
@@ -69,7 +134,7 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
     bool kept = model->pack_cache && ink_pack_cache_weights(model->pack_cache);
     size_t weights =
         ink_large_bytes(model->allocator, model->weight_bytes) + INK_BUDGET_HEADER_BYTES;
-    plan->model_bytes = use.used_bytes - held;
+    plan->model_bytes = use.used_bytes - held + ink_kv_share_bytes();
     plan->loading_bytes = (use.peak_bytes - use.used_bytes) + model->loading_bytes;
     if (model->pack_cache && options->memory_limit &&
         plan->model_bytes + weights + model->loading_bytes > options->memory_limit)
@@ -78,6 +143,19 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
         plan->mapped_bytes = model->weight_bytes;
     else
         plan->weights_bytes = weights;
+}
+
+/* What a session may take by itself: of the limit, and of what the system has. */
+static uint64_t room_of(const ink_model *model, const ink_memory_options *options,
+                        const ink_memory_plan *plan)
+{
+    uint64_t room = ink_memory_room(model), fixed = plan->model_bytes + plan->weights_bytes;
+    if (options->memory_limit) {
+        uint64_t left = options->memory_limit > fixed ? options->memory_limit - fixed : 0;
+        room = left < room ? left : room;
+    }
+    room /= plan->n_sessions;
+    return room > plan->constraint_bytes ? room - plan->constraint_bytes : 0;
 }
 
 static bool add_up(ink_memory_plan *plan)
@@ -106,42 +184,16 @@ ink_status ink_memory_plan_all(const ink_model *model, const ink_memory_options 
                         "INK_LOAD_METADATA",
                         ink_gguf_name(model->gguf));
     plan_model(model, options, &plan);
-    INK_TRY(ink_session_plan_all(model, &options->session, &plan, error));
     if (options->constraint)
         INK_TRY(plan_constraint(model, options, &plan, error));
+    ink_session_options session = options->session;
+    ink_session_fit_context(model, &session, room_of(model, options, &plan));
+    INK_TRY(ink_session_plan_all(model, &session, &plan, error));
     if (!add_up(&plan))
         return ink_fail(error, INK_LIMIT, 0, "%zu sessions need more than can be addressed",
                         plan.n_sessions);
     *out = plan;
     return INK_OK;
-}
-
-/* ---- What would fit -------------------------------------------------------------------------- */
-
-/* Bytes of a session with these options; SIZE_MAX when there can be none. */
-static uint64_t session_bytes(const ink_model *model, const ink_session_options *options)
-{
-    ink_memory_plan plan = {0};
-    if (ink_session_plan_all(model, options, &plan, NULL) != INK_OK)
-        return UINT64_MAX;
-    return plan.cache_bytes + plan.work_bytes + plan.steps_bytes + plan.session_bytes +
-           plan.sampling_bytes;
-}
-
-/* The longest context, in pages, whose session fits; 0: none. */
-static size_t longest_context(const ink_model *model, ink_session_options options, size_t most,
-                              uint64_t room)
-{
-    size_t low = 0, high = most / INK_PAGE + 1; /* pages: low fits, high does not */
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        options.n_context = middle * INK_PAGE;
-        if (session_bytes(model, &options) <= room)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low * INK_PAGE;
 }
 
 /*
@@ -228,8 +280,14 @@ ink_status ink_session_admit(const ink_model *model, const ink_session_options *
     ink_budget_get(model->budget, &use);
     uint64_t needed = plan.cache_bytes + plan.work_bytes + plan.steps_bytes + plan.session_bytes +
                       plan.sampling_bytes;
-    uint64_t room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    uint64_t room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes), missing;
     if (needed <= room)
+        return INK_OK;
+    ink_model_trim(model); /* prefixes that nobody uses go first */
+    INK_TRY(ink_session_missing(model, options, &missing, error));
+    ink_budget_get(model->budget, &use);
+    room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    if (needed - plan.cache_bytes + missing <= room)
         return INK_OK;
     return refuse(model, options, plan.n_context, use.used_bytes + needed, use.max_bytes, room,
                   error);
