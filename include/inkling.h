@@ -288,10 +288,10 @@ INK_MUST_USE INK_API ink_status ink_chat_tokenize(const ink_model *model, const 
                                                   ink_error *error);
 
 /*
- * The same for a context that has room for n_most tokens: as long as there are more, the oldest turn
- * (a message of the role "user" and what follows it up to the next) is left out, but neither what
- * stands before the first turn, as the system's message, nor the last turn. *n_dropped is how many
- * messages were. LIMIT, with the counts: what must stay does not fit.
+ * The same for a context that has room for n_most tokens: as long as there are more, the oldest
+ * turn (a message of the role "user" and what follows it up to the next) is left out, but neither
+ * what stands before the first turn, as the system's message, nor the last turn. *n_dropped is how
+ * many messages were. LIMIT, with the counts: what must stay does not fit.
  */
 INK_MUST_USE INK_API ink_status ink_chat_tokenize_fitting(const ink_model *model,
                                                           const char *variables, size_t n_bytes,

@@ -6,9 +6,9 @@
  * it, and write to it only alone.
  *
  * A node is a full block that may be shared: its tokens, the node of the block before it, and the
- * units that hold what they came to. Nodes are found by a chain of SHA-256 over tokens, and compared
- * token by token. What no session holds stays until its room is needed: sessions reserve what they
- * may come to need, so kept nodes live in room that is not used, and take none of their own.
+ * units that hold what they came to. Nodes are found by a chain of SHA-256 over tokens, and
+ * compared token by token. What no session holds stays until its room is needed: sessions reserve
+ * what they may come to need, so kept nodes live in room that is not used.
  *
  * A checkpoint is a node behind which a session may go on: its states, and the window before it.
  *

@@ -52,7 +52,7 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
 {
     size_t trained = model->hparams.n_context;
     out->all_logits = options->all_logits;
-    /* weights that are trained change what tokens come to, and who looks both ways shares nothing */
+    /* weights that are trained change what tokens come to; who looks both ways shares nothing */
     out->shares = !options->isolated && model->load != INK_LOAD_TRAINABLE &&
                   model->arch->kind != INK_KIND_EMBEDDING && model->hparams.causal;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
@@ -320,8 +320,8 @@ static bool report(const ink_progress *progress, size_t done, size_t all)
 }
 
 /*
- * Evaluates tokens at the session's end, and shares what they came to. What others have evaluated is
- * taken over instead, but for the last token and where all logits are wanted. The tokens may be
+ * Evaluates tokens at the session's end, and shares what they came to. What others have evaluated
+ * is taken over instead, but for the last token and where all logits are wanted. The tokens may be
  * those that the session holds behind its end.
  */
 static ink_status advance(ink_session *session, const int32_t *tokens, size_t n_tokens,

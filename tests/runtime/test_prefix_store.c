@@ -86,7 +86,7 @@ static void keep(ink_session *session)
         fail_msg("%s", error.message);
 }
 
-/* A process that begins: what it takes over of the text, with the bits of one that takes nothing. */
+/* A process that begins: what it takes over of the text, with the bits of one that is alone. */
 static size_t start(const char *relative, const char *cache, uint64_t text, bool keeps)
 {
     int32_t tokens[N_TOKENS];
