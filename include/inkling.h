@@ -204,7 +204,7 @@ INK_API void ink_model_free(ink_model *model);
 typedef struct ink_model_info {
     const char *path, *architecture, *name; /* name: general.name or "" */
     bool embedding;                         /* for embeddings: it does not generate text */
-    bool recurrent; /* layers carry a state: a session goes back to 0 only */
+    bool recurrent; /* layers carry a state: a session goes back by evaluating anew */
     uint64_t n_parameters, file_bytes, weight_bytes; /* weight_bytes: in memory */
     uint32_t n_layers, n_embedding, n_heads, n_kv_heads, k_dim, v_dim, n_ff, n_experts,
         n_experts_used;
@@ -295,13 +295,30 @@ INK_MUST_USE INK_API ink_status ink_chat_tokenize(const ink_model *model, const 
                                                   size_t n_bytes, int64_t now, ink_tokens *out,
                                                   ink_error *error);
 
+/*
+ * The same for a context that has room for n_most tokens: as long as there are more, the oldest
+ * turn (a message of the role "user" and what follows it up to the next) is left out, but neither
+ * what stands before the first turn, as the system's message, nor the last turn. *n_dropped is how
+ * many messages were. LIMIT, with the counts: what must stay does not fit.
+ */
+INK_MUST_USE INK_API ink_status ink_chat_tokenize_fitting(const ink_model *model,
+                                                          const char *variables, size_t n_bytes,
+                                                          int64_t now, size_t n_most,
+                                                          ink_tokens *out, size_t *n_dropped,
+                                                          ink_error *error);
+
 /* ---- Sessions -------------------------------------------------------------------------------- */
 
 typedef struct ink_session ink_session;
 
 /* Zero means the default of every field. */
 typedef struct ink_session_options {
-    /* positions; 0: what the model was trained for, at most INK_DEFAULT_CONTEXT */
+    /*
+     * Positions; 0: what the model was trained for, reduced to what memory has room for: to the
+     * memory_limit, and to three quarters of what the system and the process's control groups have
+     * left, but not below 512 for these. A reduced context is told to the model's log, as a
+     * warning.
+     */
     size_t n_context;
     const char *cache; /* format of keys and values: "f32", "f16" (default), "q8_0", "q4_0" */
     /* tokens evaluated together; 0: 512. A model for embeddings takes a text as a whole. */
@@ -312,9 +329,13 @@ typedef struct ink_session_options {
      * and with a memory_limit set aside when the session is made.
      */
     bool all_logits;
+    /*
+     * It neither takes over what other sessions of the model have evaluated, nor lets others have
+     * what it evaluates (see ink_session_evaluate): to measure, or where nobody shall be able to
+     * tell from the time what another asked.
+     */
+    bool isolated;
 } ink_session_options;
-
-#define INK_DEFAULT_CONTEXT 4096
 
 /*
  * The model outlives the session. A cache format that the model's heads do not fit is BAD_ARGUMENT.
@@ -390,7 +411,7 @@ INK_MUST_USE INK_API ink_status ink_memory_check(const ink_model *model,
  * How scarce memory is. Each level does what those before it do:
  *
  *   NONE    nothing; sessions use what they were given
- *   SPARE   what is only kept to be quick is dropped: recorded steps, pages that nobody uses
+ *   SPARE   what is only kept to be quick is dropped: recorded steps, prefixes that nobody uses
  *   IDLE    whoever owns sessions that wait puts them on the disk: ink_session_spill
  *   BATCH   prompts are read in batches of 32 tokens, with less work space
  *   REFUSE  new sessions are LIMIT; those that are there go on
@@ -439,18 +460,28 @@ INK_API size_t ink_session_position(const ink_session *session);
 /* [ink_session_position]: the tokens evaluated so far. Valid until the session changes. */
 INK_API const int32_t *ink_session_tokens(const ink_session *session);
 
-/* Bytes the cache holds now. */
+/* Bytes the cache holds now, those that it shares with other sessions included. */
 INK_API size_t ink_session_cache_bytes(const ink_session *session);
 
 /*
  * Evaluates tokens at the end of the session. What does not fit into the context is LIMIT, with
  * both counts, and nothing is evaluated. When `logits` is not NULL it receives [n_tokens][n_vocab].
  * CANCELLED when progress says so: the session then ends with the last batch that was done.
+ *
+ * Blocks of 64 positions are shared by all sessions of a model whose caches have one format: where
+ * the tokens from the begin on are the same, what they came to is kept once, and is taken over
+ * instead of evaluated, with the same bits. Where layers have a window or carry a state that goes
+ * from one checkpoint to the next, which are made at the end of a prompt, where prompts begin to
+ * differ, and in between. What no session holds any more stays in room that sessions have reserved
+ * and do not use. Nothing is taken over where `logits` are wanted.
  */
 INK_MUST_USE INK_API ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens,
                                                      size_t n_tokens, float *logits,
                                                      const ink_progress *progress,
                                                      ink_error *error);
+
+/* Tokens of the last call that were taken over and not evaluated. */
+INK_API size_t ink_session_n_reused(const ink_session *session);
 
 /*
  * [n_vocab] after the last token evaluated; NULL before the first. Valid until the session changes.
@@ -458,11 +489,45 @@ INK_MUST_USE INK_API ink_status ink_session_evaluate(ink_session *session, const
 INK_API const float *ink_session_logits(const ink_session *session);
 
 /*
- * Forgets what stands at `position` and behind it; BAD_ARGUMENT when a window has already given it
- * back, or when layers carry a state (lfm2, ...), which goes back to 0 and nowhere else.
+ * Forgets what stands at `position` and behind it; BAD_ARGUMENT: the session ends before it. Where
+ * a window has given back what is seen from there, or where layers carry a state (lfm2, ...), it is
+ * evaluated anew, from the last checkpoint before it or from the begin: see ink_session_evaluate.
  */
 INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position,
                                                    ink_error *error);
+
+/*
+ * A second session that goes on from where `source` stands, with the same options. They share what
+ * is full; what they write from now on is each one's own. LIMIT, NO_MEMORY as for a new session.
+ */
+INK_MUST_USE INK_API ink_status ink_session_fork(ink_session **out, ink_session *source,
+                                                 ink_error *error);
+
+/*
+ * Prefixes that outlive the process, in a folder of files that only their owner may read (they hold
+ * tokens): what sessions evaluate is then looked for there too, and read back with the same bits.
+ * The folder is made if it is not there. Files are known by model, tokens and cache format, and
+ * checked; one that is damaged is told to the log, removed, and evaluated anew. max_bytes (0: 1
+ * GiB) is the most that they take together; those used longest ago go. Before the first session is
+ * made; several processes may use one folder.
+ */
+INK_MUST_USE INK_API ink_status ink_model_set_prefix_store(ink_model *model, const char *folder,
+                                                           uint64_t max_bytes, ink_error *error);
+
+/*
+ * Keeps what the session's first n_tokens came to in the model's store, in blocks of 64; what is
+ * there already is not written again. Where layers have a window or carry a state, up to the last
+ * checkpoint. When it fails, what was written before stays, and is right. LIMIT: a block is larger
+ * than the store may be.
+ */
+INK_MUST_USE INK_API ink_status ink_session_keep_prefix(ink_session *session, size_t n_tokens,
+                                                        ink_error *error);
+
+/*
+ * Forgets, for all sessions to come, what no session holds, and gives its memory back. From any
+ * thread; pressure of the level SPARE does it too.
+ */
+INK_API void ink_model_trim(const ink_model *model);
 
 /*
  * An embedding model's vectors for one text: [n_embedding] pooled as the model says, or
@@ -718,12 +783,24 @@ typedef enum ink_stop {
     INK_STOP_CANCELLED /* the callback said so */
 } ink_stop;
 
+/* What happens to a text that is longer than the context. */
+typedef enum ink_overflow {
+    INK_OVERFLOW_ERROR, /* a prompt is refused; generating ends with INK_STOP_CONTEXT */
+    /*
+     * The first n_keep tokens stay, of the others the newest, so many that half of the room behind
+     * n_keep is free again; they are evaluated anew, as a prompt of these tokens would be.
+     */
+    INK_OVERFLOW_SLIDE
+} ink_overflow;
+
 typedef struct ink_generation {
     ink_sampling sampling;
     size_t max_tokens;               /* 0: until the model ends or the context is full */
     const char *const *stop_strings; /* [n_stop_strings], none empty */
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
+    ink_overflow overflow;
+    size_t n_keep; /* with SLIDE: tokens from the session's begin that are never dropped */
     /*
      * What the text must be, made for the same model; NULL: anything. It is reset first. Tokens
      * that are forced are evaluated without being sampled. The model ends where the text may end,
@@ -744,6 +821,8 @@ typedef struct ink_generated {
     ink_stop stop;
     size_t n_prompt, n_tokens; /* n_tokens generated, an end token included */
     size_t n_forced;           /* of those, not sampled: the constraint left no choice */
+    size_t n_reused;           /* of the prompt, not evaluated: ink_session_n_reused */
+    size_t n_dropped;          /* tokens that were dropped from the session, with SLIDE */
     bool incomplete;           /* it stopped where the constraint does not let the text end */
     double prompt_seconds, seconds;
     int64_t seed; /* the one used */
@@ -754,8 +833,9 @@ INK_API void ink_generation_init(ink_generation *generation);
 
 /*
  * Evaluates the prompt at the end of the session and generates. The session then holds the prompt
- * and the generated tokens. A prompt that does not fit is LIMIT with both counts. Logits that are
- * not numbers are CORRUPT. `result` may be NULL.
+ * and the generated tokens, but for those that were dropped. A prompt that does not fit is LIMIT
+ * with both counts, unless `overflow` says otherwise. Logits that are not numbers are CORRUPT.
+ * `result` may be NULL.
  */
 INK_MUST_USE INK_API ink_status ink_generate(ink_session *session, const int32_t *prompt,
                                              size_t n_prompt, const ink_generation *generation,

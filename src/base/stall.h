@@ -21,7 +21,4 @@ void ink_stall_read(ink_stall *stall, const char *root);
 /* From the text of a memory.pressure file. */
 void ink_stall_parse(ink_stall *stall, const char *text);
 
-/* The number behind `key` and a blank, at the begin of a line; 0: there is none. */
-uint64_t ink_stall_count(const char *text, const char *key);
-
 #endif

@@ -180,6 +180,7 @@ ink_exit ink_cmd_bench(const ink_call *call)
         return INK_EXIT_USAGE;
     }
     b.n_threads = b.session.n_threads ? b.session.n_threads : ink_cpu_count();
+    b.session.isolated = true; /* what was evaluated before is to be evaluated again */
     b.session.n_context = b.depth + ink_size_max(b.n_prompt, b.n_generate);
     ink_error error = {0};
     ink_status status = run(&b, &error);

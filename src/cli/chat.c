@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/file.h"
+#include "base/size.h"
 #include "cli/input.h"
 #include "cli/setup.h"
 #include "text/json.h"
@@ -47,6 +48,24 @@ ink_status ink_chat_add(ink_chat *chat, const char *role, const char *content, s
         return ink_fail_memory(error, "the conversation");
     }
     chat->turns[chat->n_turns++] = turn;
+    return INK_OK;
+}
+
+ink_status ink_chat_copy_turns(ink_chat *chat, const ink_chat *from, ink_error *error)
+{
+    ink_chat copy = {.n_turns = 0};
+    for (size_t i = 0; i < from->n_turns; i++) {
+        const ink_turn *turn = &from->turns[i];
+        ink_status status =
+            ink_chat_add(&copy, turn->role, turn->content, turn->content_bytes, error);
+        if (status != INK_OK) {
+            ink_chat_deinit(&copy);
+            return status;
+        }
+    }
+    chat->turns = copy.turns;
+    chat->n_turns = copy.n_turns;
+    chat->capacity = copy.capacity;
     return INK_OK;
 }
 
@@ -222,14 +241,27 @@ ink_status ink_chat_generate(ink_chat *chat, const ink_tokens *tokens,
                         result, error);
 }
 
-static ink_status render(const ink_chat *chat, ink_tokens *tokens, ink_error *error)
+/* Of a context, what a prompt may take so that an answer has room: three quarters, chosen. */
+static size_t room_for_prompt(const ink_chat *chat, size_t max_tokens)
+{
+    size_t n_context = ink_session_n_context(chat->session), least = n_context / 4;
+    return n_context - (max_tokens ? ink_size_min(max_tokens, least) : least);
+}
+
+/* n_most: tokens that have room, where the oldest turns are left out; 0: all are wanted. */
+static ink_status render(const ink_chat *chat, size_t n_most, ink_tokens *tokens, size_t *n_dropped,
+                         ink_error *error)
 {
     ink_buffer variables;
+    int64_t now = (int64_t)time(NULL);
     ink_buffer_init(&variables, NULL, MAX_CHAT_BYTES);
     ink_status status = write_variables(chat, &variables, error);
-    if (status == INK_OK)
-        status = ink_chat_tokenize(chat->model, variables.data, variables.n_bytes,
-                                   (int64_t)time(NULL), tokens, error);
+    if (status == INK_OK && n_most)
+        status = ink_chat_tokenize_fitting(chat->model, variables.data, variables.n_bytes, now,
+                                           n_most, tokens, n_dropped, error);
+    else if (status == INK_OK)
+        status =
+            ink_chat_tokenize(chat->model, variables.data, variables.n_bytes, now, tokens, error);
     ink_buffer_deinit(&variables);
     return status;
 }
@@ -245,6 +277,32 @@ ink_status ink_chat_thinking(const ink_chat *chat, ink_thinking *out, ink_error 
     return status;
 }
 
+/*
+ * How many tokens the system's message takes, with what stands around it: as many as the prompt has
+ * in common with that of another conversation under it.
+ */
+static ink_status count_system(const ink_chat *chat, const ink_tokens *prompt, size_t *n,
+                               ink_error *error)
+{
+    static char role[] = "user", content[] = "?";
+    ink_turn turns[2];
+    ink_tokens tokens = {0};
+    *n = 0;
+    if (chat->n_turns == 0 || strcmp(chat->turns[0].role, "system") != 0)
+        return INK_OK;
+    turns[0] = chat->turns[0];
+    turns[1] = (ink_turn){role, content, 1};
+    ink_chat other = *chat;
+    other.turns = turns;
+    other.n_turns = 2;
+    ink_status status = render(&other, 0, &tokens, NULL, error);
+    while (status == INK_OK && *n < tokens.n_tokens && *n < prompt->n_tokens &&
+           tokens.ids[*n] == prompt->ids[*n])
+        ++*n;
+    ink_tokens_free(&tokens);
+    return status;
+}
+
 ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink_generated *result,
                            ink_error *error)
 {
@@ -254,7 +312,12 @@ ink_status ink_chat_answer(ink_chat *chat, const ink_generation *generation, ink
     inner.write = listen;
     inner.context = &l;
     ink_buffer_init(&l.text, NULL, MAX_CHAT_BYTES);
-    ink_status status = render(chat, &tokens, error);
+    chat->n_dropped = 0;
+    ink_status status =
+        render(chat, chat->drops_turns ? room_for_prompt(chat, generation->max_tokens) : 0, &tokens,
+               &chat->n_dropped, error);
+    if (status == INK_OK && generation->overflow == INK_OVERFLOW_SLIDE)
+        status = count_system(chat, &tokens, &inner.n_keep, error);
     if (status == INK_OK)
         status = ink_chat_generate(chat, &tokens, &inner, result, error);
     if (status == INK_OK && l.text.failed)

@@ -20,6 +20,8 @@ typedef struct ink_chat {
     ink_session *session;
     const char *thinking;    /* "on", "off", or NULL: as the template likes */
     const ink_buffer *tools; /* JSON, for templates; NULL: none */
+    bool drops_turns;        /* the oldest, where there are more than have room */
+    size_t n_dropped;        /* messages that the last answer did without */
     ink_turn *turns;         /* [n_turns] */
     size_t n_turns, capacity;
 } ink_chat;
@@ -32,6 +34,9 @@ ink_status ink_chat_add(ink_chat *chat, const char *role, const char *content, s
 
 /* How the model will think about the conversation so far. */
 ink_status ink_chat_thinking(const ink_chat *chat, ink_thinking *out, ink_error *error);
+
+/* The turns of `from` in place of those of `chat`, which are left to whoever else has them. */
+ink_status ink_chat_copy_turns(ink_chat *chat, const ink_chat *from, ink_error *error);
 
 /* Keeps the first n_turns. */
 void ink_chat_truncate(ink_chat *chat, size_t n_turns);

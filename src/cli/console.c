@@ -8,11 +8,14 @@
 #include "cli/terminal.h"
 
 #define MAX_MESSAGE_BYTES ((size_t)16 << 20)
+enum { MAX_FORKS = 8 };
 
 typedef struct console {
     ink_run *run;
     ink_line *line;
     ink_buffer message;
+    ink_chat forks[MAX_FORKS]; /* [n_forks]: what /back returns to, with sessions of their own */
+    size_t n_forks;
     bool leaving;
 } console;
 
@@ -20,6 +23,9 @@ typedef struct console {
 #define CONSOLE_COMMANDS(X)                                      \
     X(help, "", "this list")                                     \
     X(clear, "", "forget the conversation")                      \
+    X(undo, "", "forget the last question and its answer")       \
+    X(fork, "", "go on in a copy of the conversation")           \
+    X(back, "", "leave the copy, to where /fork was")            \
     X(stats, "", "speed and memory of the last answer")          \
     X(save, "FILE", "write the conversation to a file, as JSON") \
     X(load, "FILE", "go on with a saved conversation")           \
@@ -72,6 +78,59 @@ static ink_status do_clear(console *c, const char *text, ink_error *error)
     const ink_chat *chat = &c->run->chat;
     bool told = chat->n_turns && strcmp(chat->turns[0].role, "system") == 0;
     ink_chat_truncate(&c->run->chat, told ? 1 : 0);
+    return INK_OK;
+}
+
+/* The session goes back with the next answer, to what is still in common. */
+static ink_status do_undo(console *c, const char *text, ink_error *error)
+{
+    ink_chat *chat = &c->run->chat;
+    size_t n = chat->n_turns;
+    (void)text;
+    INK_TRY(need_conversation(c, error));
+    while (n > 0 && strcmp(chat->turns[n - 1].role, "user") != 0)
+        n--;
+    if (n == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no question to forget");
+    ink_chat_truncate(chat, n - 1);
+    fprintf(stderr, "%zu messages are left\n", chat->n_turns);
+    return INK_OK;
+}
+
+static ink_status do_fork(console *c, const char *text, ink_error *error)
+{
+    ink_chat *chat = &c->run->chat, branch = *chat;
+    (void)text;
+    INK_TRY(need_conversation(c, error));
+    if (c->n_forks == MAX_FORKS)
+        return ink_fail(error, INK_LIMIT, 0, "%d copies are open; /back leaves one", MAX_FORKS);
+    INK_TRY(ink_session_fork(&branch.session, chat->session, error));
+    ink_status status = ink_chat_copy_turns(&branch, chat, error);
+    if (status != INK_OK) {
+        ink_session_free(branch.session);
+        return status;
+    }
+    c->forks[c->n_forks++] = *chat;
+    *chat = branch;
+    fprintf(stderr, "this is a copy of %zu messages; /back leaves it\n", chat->n_turns);
+    return INK_OK;
+}
+
+static void leave_fork(console *c)
+{
+    ink_chat *chat = &c->run->chat;
+    ink_chat_deinit(chat);
+    ink_session_free(chat->session);
+    *chat = c->forks[--c->n_forks];
+}
+
+static ink_status do_back(console *c, const char *text, ink_error *error)
+{
+    (void)text;
+    if (c->n_forks == 0)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "this is no copy: /fork makes one");
+    leave_fork(c);
+    fprintf(stderr, "back at %zu messages\n", c->run->chat.n_turns);
     return INK_OK;
 }
 
@@ -236,6 +295,8 @@ ink_exit ink_console_run(ink_run *run)
             c.leaving = true;
         }
     }
+    while (c.n_forks > 0)
+        leave_fork(&c);
     ink_buffer_deinit(&c.message);
     ink_line_close(c.line);
     return run->write_errno ? ink_fail_output(run->write_errno) : INK_EXIT_OK;

@@ -247,7 +247,7 @@ ink_exit ink_cmd_eval(const ink_call *call)
         {.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_RANGE("context", &e.session.n_context, INK_MIN_WINDOW, INT32_MAX,
                          "tokens of a window (512, unless given), and positions for an example "
-                         "of a task (what the model was trained for, at most 4096)"),
+                         "of a task (what the model was trained for, as far as memory allows)"),
         INK_OPTION_CACHE(&e.session),
         INK_OPTION_BATCH(&e.session),
         INK_OPTION_THREADS(&e.session),

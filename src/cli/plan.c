@@ -19,6 +19,7 @@ typedef struct planned {
     ink_memory_plan plan;
     uint64_t process_bytes; /* of this program, before it opens anything */
     double rate;            /* bytes a second from the file; measured where that bounds the speed */
+    size_t n_trained;       /* positions */
     bool fits;
     ink_error refusal;
 } planned;
@@ -55,6 +56,11 @@ static void print_plain(const planned *p)
         if (bytes_of(p, i))
             print_row(rows[i].text, bytes_of(p, i));
     print_row("all, at most at any time", plan->total_bytes);
+    if (plan->n_context < p->n_trained && !p->options.session.n_context)
+        printf(
+            "The context is shorter than the %zu positions that the model was trained for: memory "
+            "has no room for more\n",
+            p->n_trained);
     if (plan->mapped_bytes)
         print_row("weights in a mapped file, whose pages the system may take back",
                   plan->mapped_bytes);
@@ -71,6 +77,7 @@ static ink_status print_json(const planned *p, ink_error *error)
     ink_report_init(&report);
     ink_report_text(&report, report.root, "file", p->path);
     ink_report_count(&report, report.root, "context", p->plan.n_context);
+    ink_report_count(&report, report.root, "trained_context", p->n_trained);
     ink_report_text(&report, report.root, "cache", p->options.session.cache);
     ink_report_count(&report, report.root, "sessions", p->plan.n_sessions);
     for (size_t i = 0; i < N_ROWS; i++)
@@ -94,6 +101,9 @@ static ink_status print_json(const planned *p, ink_error *error)
 
 static ink_status plan(planned *p, const ink_model *model, ink_error *error)
 {
+    ink_model_info info;
+    ink_model_get_info(model, &info);
+    p->n_trained = info.n_context;
     INK_TRY(ink_memory_plan_all(model, &p->options, &p->plan, error));
     p->fits = ink_memory_check(model, &p->options, &p->plan, &p->refusal) == INK_OK;
     if (p->plan.mapped_bytes && p->options.memory_limit &&

@@ -99,6 +99,17 @@ static ink_status end_parts(ink_run *run, ink_error *error)
     return ink_parts_end(&run->parts, whole, stops[run->result.stop].word, error);
 }
 
+/* Of what was asked, not of the answer. That it could not be kept is said, and is no failure. */
+static void keep_prefix(const ink_run *run)
+{
+    ink_error error;
+    size_t n = ink_session_position(run->chat.session), n_new = run->result.n_tokens;
+    if (!run->prefix_store || run->result.n_dropped || n < n_new)
+        return;
+    if (ink_session_keep_prefix(run->chat.session, n - n_new, &error) != INK_OK)
+        ink_say("the prompt is not kept for the next start: %s", error.message);
+}
+
 ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_error *error)
 {
     ink_bar_init(&run->bar, "Reading");
@@ -128,6 +139,8 @@ ink_status ink_run_answer(ink_run *run, const char *text, size_t n_bytes, ink_er
             ink_chat_truncate(&run->chat, before);
     }
     ink_bar_end(&run->bar);
+    if (status == INK_OK)
+        keep_prefix(run);
     return status == INK_OK && run->in_parts ? end_parts(run, error) : status;
 }
 
@@ -143,11 +156,11 @@ void ink_run_print_stats(const ink_run *run)
     ink_model_info info;
     ink_model_get_info(run->model, &info);
     fprintf(stderr,
-            "prompt     %zu tokens in %.3f s, %.1f tokens/s\n"
+            "prompt     %zu tokens in %.3f s, %.1f tokens/s; %zu were there already\n"
             "generated  %zu tokens in %.3f s, %.1f tokens/s; %s; seed %" PRId64 "\n"
             "memory     weights %s, cache %s (%zu of %zu positions), peak %s\n",
-            r->n_prompt, r->prompt_seconds, rate(r->n_prompt, r->prompt_seconds), r->n_tokens,
-            r->seconds, rate(r->n_tokens, r->seconds), stops[r->stop].reason, r->seed,
+            r->n_prompt, r->prompt_seconds, rate(r->n_prompt, r->prompt_seconds), r->n_reused,
+            r->n_tokens, r->seconds, rate(r->n_tokens, r->seconds), stops[r->stop].reason, r->seed,
             ink_format_bytes(info.weight_bytes, weights),
             ink_format_bytes(ink_session_cache_bytes(run->chat.session), cache),
             ink_session_position(run->chat.session), ink_session_n_context(run->chat.session),
@@ -157,8 +170,21 @@ void ink_run_print_stats(const ink_run *run)
                 r->n_tokens);
 }
 
+/* What was dropped to make room is said, whatever else there is to say. */
+static void print_dropped(const ink_run *run)
+{
+    if (run->result.n_dropped)
+        ink_say("%zu tokens of what came before were dropped to make room (--overflow slide)",
+                run->result.n_dropped);
+    if (run->chat.n_dropped)
+        ink_say("the %zu oldest messages were left out to make room (--overflow "
+                "drop-oldest-turns)",
+                run->chat.n_dropped);
+}
+
 void ink_run_print_stop(const ink_run *run)
 {
+    print_dropped(run);
     if (run->result.incomplete && run->result.stop != INK_STOP_CANCELLED)
         ink_say("the answer ended after %zu tokens, before it was what it must be; %s",
                 run->result.n_tokens,
@@ -245,6 +271,17 @@ static ink_status open_constraint(ink_run *run, ink_error *error)
     return ink_tools_constrain(&run->constraint, run->parts.tools, run->flags.thinking, error);
 }
 
+static ink_status settle_overflow(ink_run *run, ink_error *error)
+{
+    run->chat.drops_turns = strcmp(run->overflow, "drop-oldest-turns") == 0;
+    if (strcmp(run->overflow, "slide") == 0)
+        run->generation.overflow = INK_OVERFLOW_SLIDE;
+    if (run->chat.drops_turns && run->raw)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "a text that is continued has no turns to drop: use --overflow slide");
+    return INK_OK;
+}
+
 /* Settles what depends on the model: whether there is a template, and what then makes no sense. */
 static ink_status prepare(ink_run *run, ink_error *error)
 {
@@ -262,11 +299,15 @@ static ink_status prepare(ink_run *run, ink_error *error)
             run->path);
     run->may_be_empty = run->raw;
     run->raw = run->raw || !info.has_chat_template;
+    INK_TRY(settle_overflow(run, error));
     if (run->system)
         INK_TRY(check_utf8("--system", run->system, strlen(run->system), error));
     if (run->system)
         INK_TRY(ink_chat_add(&run->chat, "system", run->system, strlen(run->system), error));
     INK_TRY(open_constraint(run, error));
+    if (run->prefix_store)
+        INK_TRY(
+            ink_model_set_prefix_store(run->model, run->prefix_store, run->prefix_bytes, error));
     return ink_setup_session(&run->chat.session, run->model, &run->session, error);
 }
 
@@ -302,7 +343,7 @@ ink_exit ink_cmd_run(const ink_call *call)
 {
     if (call->argc > 0 && strcmp(call->argv[0], "home") == 0)
         return ink_run_home(call->argc - 1, call->argv + 1);
-    ink_run run = {.flags = {.form = "plain"}};
+    ink_run run = {.flags = {.form = "plain"}, .overflow = "error"};
     ink_sampling *sampling = &run.generation.sampling;
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_generation_init(&run.generation);
@@ -336,6 +377,11 @@ ink_exit ink_cmd_run(const ink_call *call)
          .help = "end before this text; may be given several times"},
         INK_OPTION_FLAG("ignore-end", &run.generation.ignore_end,
                         "go on where the model would end"),
+        {.name = "overflow",
+         .kind = INK_OPTION_CHOICE,
+         .destination = &run.overflow,
+         .value = "error|slide|drop-oldest-turns",
+         .help = "what happens when a text is longer than the context; what --system says stays"},
         INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
         {.name = "What the answer must be", .kind = INK_OPTION_HEADING},
         INK_OPTION_CONSTRAINT(&run.flags),
@@ -343,6 +389,14 @@ ink_exit ink_cmd_run(const ink_call *call)
         {.name = "Choice of tokens", .kind = INK_OPTION_HEADING},
         INK_SAMPLING_TABLE(INK_OPTION_SAMPLING){.name = "Session", .kind = INK_OPTION_HEADING},
         INK_OPTION_SESSION(&run.session),
+        INK_OPTION_WORD("prefix_store", &run.prefix_store, "DIR",
+                        "keep what prompts came to in DIR: the next start goes on from there"),
+        {.name = "prefix_store_size",
+         .kind = INK_OPTION_BYTES,
+         .destination = &run.prefix_bytes,
+         .value = "SIZE",
+         .help = "what DIR may hold (1G, unless given); what was used longest ago goes",
+         .only_with = "prefix_store"},
         INK_OPTION_WEIGHTS(&run.open),
         {0}};
     INK_PARSE(call, options, notes, arguments);

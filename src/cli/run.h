@@ -14,6 +14,9 @@
 typedef struct ink_run {
     const char *path, *prompt; /* prompt: NULL when it is to be read */
     const char *system;
+    const char *overflow;     /* error, slide, drop-oldest-turns */
+    const char *prefix_store; /* a folder, or NULL */
+    uint64_t prefix_bytes;    /* that it may hold */
     bool raw, special, stats;
     bool may_be_empty; /* raw was asked for: no prompt then means what may open a text */
     ink_texts stops;

@@ -32,9 +32,10 @@
     }
 #define INK_OPTION_JSON(destination_) INK_OPTION_FLAG("json", destination_, "JSON, for programs")
 
-#define INK_OPTION_CONTEXT(session)                         \
-    INK_OPTION_COUNT("context", &(session)->n_context, "N", \
-                     "positions (what the model was trained for, at most 4096, unless given)")
+#define INK_OPTION_CONTEXT(session)            \
+    INK_OPTION_COUNT(                          \
+        "context", &(session)->n_context, "N", \
+        "positions (what the model was trained for, as far as memory allows, unless given)")
 #define INK_OPTION_CACHE(session)                                                     \
     {                                                                                 \
         .name = "cache", .kind = INK_OPTION_CHOICE, .destination = &(session)->cache, \

@@ -23,7 +23,7 @@ static ink_status open_reader(const ink_windows *w, ink_reader *reader,
 {
     ink_session_options options = *session;
     options.n_context = w->n_window;
-    options.all_logits = true;
+    options.all_logits = options.isolated = true;
     reader->logits = ink_setup_rows(w->n_piece, w->n_vocab);
     if (!reader->logits)
         return ink_fail_memory(error, "the logits");

@@ -24,7 +24,8 @@ static ink_status open_all(ink_teacher *t, const char *path, const ink_model *st
     return ink_session_new(&t->session, t->model,
                            &(ink_session_options){.n_context = n_context,
                                                   .cache = "f32",
-                                                  .n_threads = training->n_threads},
+                                                  .n_threads = training->n_threads,
+                                                  .isolated = true},
                            error);
 }
 

@@ -174,7 +174,8 @@ ink_status ink_teaching_open(ink_teaching *t, const ink_model *student, const in
     if (d->on_policy > 0)
         INK_TRY(ink_session_new(&t->student, student,
                                 &(ink_session_options){.n_context = corpus->n_context,
-                                                       .n_threads = training->n_threads},
+                                                       .n_threads = training->n_threads,
+                                                       .isolated = true}, /* it learns */
                                 error));
     return INK_OK;
 }

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/budget.h"
@@ -259,7 +260,9 @@ static ink_status open_model(ink_model **out, const source *from, const ink_mode
     model->load = options->load;
     model->log = options->log;
     ink_arena_init(&model->arena, allocator, SIZE_MAX);
-    ink_status status = fill(model, from, options, error);
+    model->share = ink_arena_take(&model->arena, 1, sizeof *model->share);
+    ink_status status =
+        model->share ? fill(model, from, options, error) : ink_fail_memory(error, "a model");
     if (status != INK_OK) {
         ink_model_free(model);
         return status;
@@ -304,6 +307,9 @@ void ink_model_free(ink_model *model)
 {
     if (!model)
         return;
+    ink_model_share *share = model->share ? atomic_load(model->share) : NULL;
+    if (share)
+        share->free(share);
     ink_template_free(model->chat);
     ink_vocab_free(model->vocab);
     ink_pack_cache_close(model->pack_cache);

@@ -23,10 +23,19 @@ typedef struct ink_format_use {
     uint64_t n_bytes, n_parameters;
 } ink_format_use;
 
+/*
+ * What the sessions of a model have in common (runtime/kv_share.h): made by the first of them,
+ * ended with the model.
+ */
+typedef struct ink_model_share {
+    void (*free)(struct ink_model_share *share);
+} ink_model_share;
+
 struct ink_model {
-    const ink_allocator *allocator; /* the budget, if there is one */
-    const ink_allocator *budget;    /* base/budget.h; NULL: nobody counts */
-    _Atomic int pressure;           /* an ink_pressure; set by any thread */
+    const ink_allocator *allocator;  /* the budget, if there is one */
+    const ink_allocator *budget;     /* base/budget.h; NULL: nobody counts */
+    _Atomic int pressure;            /* an ink_pressure; set by any thread */
+    ink_model_share *_Atomic *share; /* of the arena; what it points to is NULL until made */
     ink_log log;
     ink_load load;
     const ink_arch *arch; /* NULL when only the vocabulary was loaded */

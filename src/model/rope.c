@@ -37,6 +37,11 @@ static const float *factors_of(const ink_model *model, size_t n_context)
     return weights[INK_WEIGHT_ROPE_FACTORS].vector;
 }
 
+bool ink_rope_same(const ink_model *model, size_t n_context, size_t other)
+{
+    return factors_of(model, n_context) == factors_of(model, other);
+}
+
 bool ink_rope_differs(const ink_hparams *h)
 {
     return h->rope_base_window != h->rope_base || h->rope_dims_window != h->rope_dims;

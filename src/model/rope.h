@@ -12,6 +12,9 @@
 void ink_rope_frequencies(const ink_model *model, bool windowed, size_t n_context,
                           float *frequencies, float *magnitude);
 
+/* Whether sessions with these contexts turn queries and keys alike; some models have two ways. */
+bool ink_rope_same(const ink_model *model, size_t n_context, size_t other);
+
 /* Whether layers that see a window rotate otherwise than those that see all. */
 bool ink_rope_differs(const ink_hparams *hparams);
 

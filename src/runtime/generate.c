@@ -31,6 +31,8 @@ typedef struct generator {
     size_t n_scanned; /* of text, by the matcher */
     bool cancelled;
     ink_tokens forced; /* those that come next without a choice, if any */
+    int32_t *kept;     /* [n_context] with INK_OVERFLOW_SLIDE, else NULL */
+    size_t n_dropped;
 } generator;
 
 /* How the loop stands. */
@@ -129,6 +131,11 @@ static ink_status check(const ink_session *session, size_t n_prompt, const ink_g
     if (n_prompt == 0 && !session->has_logits)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "there is no prompt, and the session holds nothing to continue");
+    if (options->n_keep >= session->n_context - 1 && options->overflow == INK_OVERFLOW_SLIDE)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%zu tokens are to stay (n_keep), which leaves no room in a context of %zu "
+                        "positions; use a larger context",
+                        options->n_keep, session->n_context);
     if (options->constraint && ink_constraint_mask_words(options->constraint) == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the constraint was made without a model, so it knows no tokens");
@@ -146,6 +153,7 @@ static void deinit(generator *g)
     ink_stop_deinit(&g->stops);
     ink_buffer_deinit(&g->text);
     ink_tokens_free(&g->forced);
+    ink_delete(g->session->allocator, g->kept);
 }
 
 /* Room for rendering and tokenizing: an allowance, not a measurement. */
@@ -155,7 +163,8 @@ static void deinit(generator *g)
 size_t ink_generate_bytes(size_t n_vocab, size_t n_context)
 {
     return ink_sampler_bytes(n_vocab) + TEXT_BYTES + n_context * TEXT_BYTES_A_TOKEN +
-           2 * (INK_MAX_STOP_BYTES + MAX_STEP_BYTES) + 4 * INK_BUDGET_HEADER_BYTES;
+           n_context * sizeof(int32_t) + 2 * (INK_MAX_STOP_BYTES + MAX_STEP_BYTES) +
+           5 * INK_BUDGET_HEADER_BYTES;
 }
 
 /* On failure the caller deinits. */
@@ -172,9 +181,38 @@ static ink_status init(generator *g, ink_session *session, const ink_generation 
                              allocator, error));
     INK_TRY(
         ink_stop_init(&g->stops, options->stop_strings, options->n_stop_strings, allocator, error));
+    if (options->overflow == INK_OVERFLOW_SLIDE &&
+        !(g->kept = ink_new(allocator, session->n_context, sizeof *g->kept)))
+        return ink_fail_memory(error, "the tokens that stay");
     if (g->speaks && !ink_buffer_reserve(&g->text, INK_MAX_STOP_BYTES + MAX_STEP_BYTES))
         return ink_fail_memory(error, "generated text");
     return INK_OK;
+}
+
+/* ---- Sliding */
+
+/* Token i of what the session holds and the n_more behind it. */
+static int32_t token_at(const ink_session *session, const int32_t *more, size_t i)
+{
+    return i < session->position ? session->tokens[i] : more[i - session->position];
+}
+
+/*
+ * Evaluates `more` behind what the session holds, without what is dropped for it: all but the first
+ * n_keep tokens and the newest that half of the room behind them takes.
+ */
+static ink_status slide(generator *g, const int32_t *more, size_t n_more, ink_error *error)
+{
+    ink_session *session = g->session;
+    size_t n_all = session->position + n_more, n_keep = g->options->n_keep;
+    size_t n_last = (session->n_context - n_keep) / 2, n = n_keep + n_last;
+    size_t n_held = ink_size_min(session->position, n_keep);
+    for (size_t i = 0; i < n; i++)
+        g->kept[i] = token_at(session, more, i < n_keep ? i : n_all - n + i);
+    INK_TRY(ink_session_rewind(session, n_held, error));
+    g->n_dropped += n_all - n;
+    return ink_session_evaluate(session, g->kept + n_held, n - n_held, NULL, g->options->progress,
+                                error);
 }
 
 /* ---- The prompt */
@@ -183,7 +221,9 @@ static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_
                                   ink_error *error)
 {
     ink_session *session = g->session;
-    if (n_prompt > 0)
+    if (g->kept && n_prompt > session->n_context - session->position)
+        INK_TRY(slide(g, prompt, n_prompt, error));
+    else if (n_prompt > 0)
         INK_TRY(ink_session_evaluate(session, prompt, n_prompt, NULL, g->options->progress, error));
     for (size_t i = 0; i < session->position; i++)
         ink_sampler_accept(&g->sampler, session->tokens[i]);
@@ -254,6 +294,8 @@ static ink_status advance(generator *g, size_t most, progress *at, ink_generated
         INK_TRY(ask_constraint(g, at, error));
     if (at->ended)
         return INK_OK;
+    if (g->session->position == g->session->n_context)
+        INK_TRY(slide(g, NULL, 0, error));
     return g->forced.n_tokens ? step_forced(g, most, at, result, error)
                               : step(g, at, result, error);
 }
@@ -262,7 +304,7 @@ static ink_status advance(generator *g, size_t most, progress *at, ink_generated
 static bool goes_on(const generator *g, const progress *at)
 {
     return !at->ended && !at->stopped && !g->cancelled &&
-           g->session->position < g->session->n_context;
+           (g->kept || g->session->position < g->session->n_context);
 }
 
 static ink_status run(generator *g, ink_generated *result, ink_error *error)
@@ -291,8 +333,10 @@ static ink_status generate(generator *g, const int32_t *prompt, size_t n_prompt,
     double begin = seconds_now();
     INK_TRY(evaluate_prompt(g, prompt, n_prompt, error));
     double middle = seconds_now();
+    result->n_reused = n_prompt ? ink_session_n_reused(g->session) : 0;
     INK_TRY(run(g, result, error));
     result->n_prompt = n_prompt;
+    result->n_dropped = g->n_dropped;
     result->prompt_seconds = middle - begin;
     result->seconds = seconds_now() - middle;
     result->seed = g->sampler.options.seed;

@@ -1,16 +1,15 @@
-#define _DEFAULT_SOURCE /* madvise */
-
 #include "runtime/kv_cache.h"
 
 #include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 #include "base/budget.h"
 #include "base/size.h"
 #include "model/decoder.h"
+#include "runtime/kv_share.h"
 
 #define ALIGNMENT 64
+/* How many checkpoints of states a session brings, within these bytes. */
+#define MOST_CHECKPOINTS 8
+#define CHECKPOINT_BYTES ((size_t)32 << 20)
 
 /* A layer without heads of keys and values has no pages. */
 static bool has_pages(const ink_kv_layer *layer)
@@ -18,23 +17,12 @@ static bool has_pages(const ink_kv_layer *layer)
     return layer->layout.n_heads > 0;
 }
 
-/*
- * A windowed layer holds the window before a batch and the batch, and both may begin in the middle
- * of a page.
- */
-static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_batch)
-{
-    size_t all = has_pages(layer) ? ink_size_groups(n_context, INK_PAGE) : 0;
-    if (!layer->window)
-        return all;
-    return ink_size_min(all, ink_size_groups(layer->window + n_batch, INK_PAGE) + 2);
-}
-
 static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index,
                              ink_format format, ink_error *error)
 {
     *layer = (ink_kv_layer){.window = ink_model_window(model, index),
                             .n_state = ink_model_state_floats(model, index)};
+    layer->kind = layer->window ? INK_KV_WINDOW : INK_KV_FULL;
     layer->layout.k_format = layer->layout.v_format = format;
     ink_model_kv_layout(model, index, &layer->layout);
     if (!has_pages(layer) || ink_kv_layout_init(&layer->layout))
@@ -46,199 +34,334 @@ static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t
                     layer->layout.k_dim, layer->layout.v_dim);
 }
 
-/* Adds what a layer needs: bytes of its pages, and of its state. */
-static bool add_layer(const ink_kv_layer *layer, size_t n_slots, size_t *page_bytes,
-                      size_t *state_bytes)
+/* ---- Sizes ----------------------------------------------------------------------------------- */
+
+typedef struct plan {
+    size_t unit_bytes[INK_KV_KINDS], n_most[INK_KV_PAGED], n_reserved[INK_KV_KINDS];
+    size_t window, n_state, n_window_blocks;
+} plan;
+
+size_t ink_kv_first_block(size_t window, size_t position)
 {
-    size_t pages, state;
-    return ink_size_mul(n_slots, layer->layout.page_bytes, &pages) &&
-           ink_size_align(pages, ALIGNMENT, &pages) &&
-           ink_size_add(*page_bytes, pages, page_bytes) &&
-           ink_size_mul(layer->n_state, sizeof(float), &state) &&
-           ink_size_add(*state_bytes, state, state_bytes);
+    return window && position + 1 > window ? (position + 1 - window) / INK_PAGE : 0;
 }
 
-ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
-                             size_t n_batch, size_t *n_bytes, ink_error *error)
+/* Gives the layer its place in a unit of its kind. */
+static bool place(plan *p, ink_kv_layer *layer)
 {
-    size_t page_bytes = 0, state_bytes = 0;
+    size_t bytes, *unit_bytes = &p->unit_bytes[layer->kind];
+    layer->offset = *unit_bytes;
+    p->n_state += layer->n_state;
+    if (has_pages(layer) && layer->window)
+        p->window = layer->window;
+    return ink_size_align(has_pages(layer) ? layer->layout.page_bytes : 0, ALIGNMENT, &bytes) &&
+           ink_size_add(*unit_bytes, bytes, unit_bytes);
+}
+
+/*
+ * Windows are held before a batch and in it, and both may begin in the middle of a page. One unit
+ * more of each kind is for copying what is shared before it is written. A checkpoint holds the
+ * window before it.
+ */
+static void count_units(plan *p, const ink_kv_shape *shape)
+{
+    size_t n_blocks = ink_size_groups(shape->n_context, INK_PAGE);
+    p->n_most[INK_KV_FULL] = n_blocks;
+    p->n_reserved[INK_KV_FULL] = n_blocks + 1;
+    if (p->window) {
+        size_t all = ink_size_groups(p->window + shape->n_batch, INK_PAGE) + 2;
+        p->n_window_blocks = ink_size_groups(p->window, INK_PAGE);
+        p->n_most[INK_KV_WINDOW] = ink_size_min(n_blocks, all);
+        if (shape->shares)
+            all += p->n_window_blocks;
+        p->n_reserved[INK_KV_WINDOW] = ink_size_min(n_blocks, all) + 1;
+    }
+    size_t bytes = p->unit_bytes[INK_KV_STATE];
+    if (bytes && shape->shares)
+        p->n_reserved[INK_KV_STATE] =
+            ink_size_min(ink_size_max(CHECKPOINT_BYTES / bytes, 1), MOST_CHECKPOINTS);
+}
+
+/* `layers` may be NULL. */
+static ink_status make_plan(plan *p, ink_kv_layer *layers, const ink_model *model,
+                            const ink_kv_shape *shape, ink_error *error)
+{
     bool fits = true;
+    *p = (plan){.window = 0};
     for (size_t i = 0; fits && i < model->hparams.n_layers; i++) {
         ink_kv_layer layer;
-        INK_TRY(plan_layer(&layer, model, i, format, error));
-        fits = add_layer(&layer, slots_of(&layer, n_context, n_batch), &page_bytes, &state_bytes);
+        INK_TRY(plan_layer(&layer, model, i, shape->format, error));
+        fits = place(p, &layer);
+        if (layers)
+            layers[i] = layer;
     }
-    if (!fits || !ink_size_align(state_bytes, ALIGNMENT, &state_bytes) ||
-        !ink_size_add(page_bytes, state_bytes, n_bytes))
-        return ink_fail(error, INK_LIMIT, 0,
-                        "a cache for %zu positions is larger than the address space", n_context);
+    fits = fits && ink_size_mul(p->n_state, sizeof(float), &p->unit_bytes[INK_KV_STATE]) &&
+           ink_size_align(p->unit_bytes[INK_KV_STATE], ALIGNMENT, &p->unit_bytes[INK_KV_STATE]);
+    if (fits)
+        count_units(p, shape);
+    size_t all = 0, bytes;
+    for (int kind = 0; fits && kind < INK_KV_KINDS; kind++)
+        fits = ink_size_mul(p->n_reserved[kind] + 1, p->unit_bytes[kind], &bytes) &&
+               ink_size_add(all, bytes, &all);
+    if (fits)
+        return INK_OK;
+    return ink_fail(error, INK_LIMIT, 0,
+                    "a cache for %zu positions is larger than the address space", shape->n_context);
+}
+
+/* Of the states that the session runs on, beside its reservation. */
+ink_status ink_kv_cache_plan(const ink_model *model, const ink_kv_shape *shape, size_t *n_bytes,
+                             ink_error *error)
+{
+    plan p;
+    INK_TRY(make_plan(&p, NULL, model, shape, error));
+    *n_bytes = p.unit_bytes[INK_KV_STATE];
+    for (int kind = 0; kind < INK_KV_KINDS; kind++)
+        *n_bytes += p.n_reserved[kind] * p.unit_bytes[kind];
     return INK_OK;
 }
 
-/* Tables of one layer, and its part of the memory from *at on. */
-static bool init_layer(ink_kv_cache *cache, size_t index, size_t n_batch, char **at)
+static ink_kv_pool_shape pool_shape(const plan *p, const ink_kv_shape *shape,
+                                    const ink_kv_layout *layouts, size_t n_layers)
 {
-    ink_kv_layer *layer = &cache->layers[index];
-    layer->n_slots = slots_of(layer, cache->n_context, n_batch);
-    layer->free = ink_arena_take(&cache->arena, layer->n_slots, sizeof *layer->free);
-    cache->pages[index] =
-        ink_arena_take(&cache->arena, ink_size_groups(cache->n_context, INK_PAGE), sizeof(void *));
-    if (!layer->free || !cache->pages[index])
-        return false;
-    for (size_t i = 0; i < layer->n_slots; i++)
-        layer->free[i] = (uint32_t)(layer->n_slots - 1 - i);
-    layer->n_free = layer->n_slots;
-    layer->slots = *at;
-    size_t bytes = layer->n_slots * layer->layout.page_bytes; /* checked by ink_kv_cache_plan */
-    *at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    cache->layouts[index] = layer->layout;
-    return true;
+    ink_kv_pool_shape of_pool = {.n_layers = n_layers,
+                                 .n_context = shape->n_context,
+                                 .layouts = layouts,
+                                 .n_window_blocks = p->n_window_blocks};
+    memcpy(of_pool.unit_bytes, p->unit_bytes, sizeof of_pool.unit_bytes);
+    return of_pool;
 }
 
-/* The states from the memory's begin on; returns where the slots begin. */
-static char *init_states(ink_kv_cache *cache)
+ink_status ink_kv_cache_missing(const ink_model *model, const ink_kv_shape *shape, size_t *n_bytes,
+                                ink_error *error)
+{
+    plan p;
+    size_t n_layers = model->hparams.n_layers;
+    ink_kv_layer *layers = ink_new(model->allocator, n_layers, sizeof *layers);
+    ink_kv_layout *layouts = ink_new(model->allocator, n_layers, sizeof *layouts);
+    ink_status status = layers && layouts ? make_plan(&p, layers, model, shape, error)
+                                          : ink_fail_memory(error, "the plan of a cache");
+    if (status == INK_OK) {
+        for (size_t i = 0; i < n_layers; i++)
+            layouts[i] = layers[i].layout;
+        ink_kv_pool_shape of_pool = pool_shape(&p, shape, layouts, n_layers);
+        status = ink_kv_cache_plan(model, shape, n_bytes, error);
+        if (ink_kv_share_missing(model, &of_pool, p.n_reserved, n_bytes))
+            *n_bytes += p.unit_bytes[INK_KV_STATE];
+    }
+    ink_delete(model->allocator, layers);
+    ink_delete(model->allocator, layouts);
+    return status;
+}
+
+/* An arena takes no more than twice what is asked of it, and one chunk. */
+size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context)
+{
+    size_t n_blocks = ink_size_groups(n_context, INK_PAGE) + 2;
+    size_t layer = sizeof(ink_kv_layer) + 2 * sizeof(ink_kv_layout) + 2 * sizeof(void *) +
+                   n_blocks * sizeof(void *) + 64;
+    size_t own = n_layers * layer + n_blocks * (INK_KV_PAGED + 1) * sizeof(void *);
+    return 2 * own + ink_kv_pool_table_bytes(n_blocks + MOST_CHECKPOINTS) + ((size_t)64 << 10) +
+           2 * 4096 + 16 * INK_BUDGET_HEADER_BYTES;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static bool take_tables(ink_kv_cache *cache)
+{
+    ink_arena *arena = &cache->arena;
+    size_t n_layers = cache->n_layers, n_blocks = cache->n_blocks;
+    cache->layers = ink_arena_take(arena, n_layers, sizeof *cache->layers);
+    cache->layouts = ink_arena_take(arena, n_layers, sizeof *cache->layouts);
+    cache->pages = ink_arena_take(arena, n_layers, sizeof *cache->pages);
+    cache->states = ink_arena_take(arena, n_layers, sizeof *cache->states);
+    cache->chain = ink_arena_take(arena, n_blocks, sizeof *cache->chain);
+    bool ok = cache->layers && cache->layouts && cache->pages && cache->states && cache->chain;
+    for (int kind = 0; ok && kind < INK_KV_PAGED; kind++)
+        ok = (cache->units[kind] = ink_arena_take(arena, n_blocks, sizeof(ink_kv_unit *))) != NULL;
+    for (size_t i = 0; ok && i < n_layers; i++)
+        ok = (cache->pages[i] = ink_arena_take(arena, n_blocks, sizeof(void *))) != NULL;
+    return ok;
+}
+
+static void place_states(ink_kv_cache *cache)
 {
     float *at = cache->memory;
     for (size_t i = 0; i < cache->n_layers; i++) {
         cache->states[i] = cache->layers[i].n_state ? at : NULL;
         at += cache->layers[i].n_state;
     }
-    cache->n_state = (size_t)(at - (float *)cache->memory);
-    memset(cache->memory, 0, cache->n_state * sizeof *at);
-    size_t bytes = cache->n_state * sizeof *at; /* checked by ink_kv_cache_plan */
-    return (char *)cache->memory + (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
-                             size_t n_context, size_t n_batch, ink_error *error)
+static ink_status take_memory(ink_kv_cache *cache, const ink_model *model, const plan *p,
+                              const ink_kv_shape *shape, ink_error *error)
 {
-    size_t n_bytes, n_layers = model->hparams.n_layers;
-    *cache =
-        (ink_kv_cache){.allocator = model->allocator, .n_layers = n_layers, .n_context = n_context};
+    ink_kv_pool *pool;
+    ink_kv_pool_shape of_pool = pool_shape(p, shape, cache->layouts, cache->n_layers);
+    cache->memory = ink_new_aligned(model->allocator, p->unit_bytes[INK_KV_STATE], 4096);
+    if (!cache->memory)
+        return ink_fail_memory(error, "the states of a session");
+    memset(cache->memory, 0, p->unit_bytes[INK_KV_STATE]);
+    place_states(cache);
+    INK_TRY(ink_kv_share_reserve(&pool, model, &of_pool, p->n_reserved, error));
+    memcpy(cache->n_reserved, p->n_reserved, sizeof cache->n_reserved);
+    cache->pool = pool;
+    return INK_OK;
+}
+
+static ink_status init(ink_kv_cache *cache, const ink_model *model, const ink_kv_shape *shape,
+                       ink_error *error)
+{
+    plan p;
+    if (!take_tables(cache))
+        return ink_fail_memory(error, "the tables of a cache");
+    INK_TRY(make_plan(&p, cache->layers, model, shape, error));
+    for (size_t i = 0; i < cache->n_layers; i++)
+        cache->layouts[i] = cache->layers[i].layout;
+    memcpy(cache->n_most, p.n_most, sizeof cache->n_most);
+    cache->window = p.window;
+    cache->n_state = p.n_state;
+    return take_memory(cache, model, &p, shape, error);
+}
+
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, const ink_kv_shape *shape,
+                             ink_error *error)
+{
+    size_t n_bytes;
+    *cache = (ink_kv_cache){.allocator = model->allocator,
+                            .n_layers = model->hparams.n_layers,
+                            .n_context = shape->n_context,
+                            .n_blocks = ink_size_groups(shape->n_context, INK_PAGE),
+                            .shares = shape->shares};
     ink_arena_init(&cache->arena, model->allocator, SIZE_MAX);
-    INK_TRY(ink_kv_cache_plan(model, format, n_context, n_batch, &n_bytes, error));
-    cache->memory = ink_new_aligned(model->allocator, n_bytes, 4096);
-    cache->layers = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layers);
-    cache->layouts = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layouts);
-    cache->pages = ink_arena_take(&cache->arena, n_layers, sizeof *cache->pages);
-    cache->states = ink_arena_take(&cache->arena, n_layers, sizeof *cache->states);
-    bool ok = cache->memory && cache->layers && cache->layouts && cache->pages && cache->states;
-    for (size_t i = 0; ok && i < n_layers; i++)
-        INK_TRY(plan_layer(&cache->layers[i], model, i, format, error));
-    char *at = ok ? init_states(cache) : NULL;
-    for (size_t i = 0; ok && i < n_layers; i++)
-        ok = init_layer(cache, i, n_batch, &at);
-    if (!ok)
+    INK_TRY(ink_kv_cache_plan(model, shape, &n_bytes, error));
+    ink_status status = init(cache, model, shape, error);
+    if (status == INK_NO_MEMORY)
         return ink_fail(error, INK_NO_MEMORY, 0,
                         "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
-                        n_context, ink_formats[format].name);
+                        shape->n_context, ink_formats[shape->format].name);
     cache->sequence = (ink_kv_sequence){
-        .n_layers = n_layers,
+        .n_layers = cache->n_layers,
         .layouts = cache->layouts,
         .pages = (void *const *const *)cache->pages,
         .states = cache->states,
     };
-    return INK_OK;
+    return status;
 }
 
 void ink_kv_cache_deinit(ink_kv_cache *cache)
 {
+    if (cache->pool) {
+        ink_kv_cache_truncate(cache, 0);
+        ink_kv_pool_return(cache->pool, cache->n_reserved);
+    }
     ink_delete_aligned(cache->allocator, cache->memory);
     ink_arena_deinit(&cache->arena);
     *cache = (ink_kv_cache){.allocator = cache->allocator};
 }
 
-/* An arena takes no more than twice what is asked of it, and one chunk. */
-size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context)
-{
-    size_t n_pages = ink_size_groups(n_context, INK_PAGE) + 2;
-    size_t layer = sizeof(ink_kv_layer) + sizeof(ink_kv_layout) + 2 * sizeof(void *) +
-                   n_pages * (sizeof(uint32_t) + sizeof(void *)) + 64;
-    return 2 * n_layers * layer + ((size_t)64 << 10) + 4096 + 16 * INK_BUDGET_HEADER_BYTES;
-}
+/* ---- Units ----------------------------------------------------------------------------------- */
 
-void ink_kv_cache_trim(ink_kv_cache *cache)
+void ink_kv_cache_set(ink_kv_cache *cache, int kind, size_t block, ink_kv_unit *unit)
 {
-#if defined(__linux__)
+    cache->units[kind][block] = unit;
     for (size_t i = 0; i < cache->n_layers; i++) {
         const ink_kv_layer *layer = &cache->layers[i];
-        for (size_t j = 0; j < layer->n_free; j++) {
-            uintptr_t begin = (uintptr_t)layer->slots + layer->free[j] * layer->layout.page_bytes,
-                      end = (begin + layer->layout.page_bytes) & ~(uintptr_t)4095;
-            begin = (begin + 4095) & ~(uintptr_t)4095;
-            if (begin < end)
-                (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-        }
+        if ((int)layer->kind == kind && has_pages(layer))
+            cache->pages[i][block] = unit ? unit->memory + layer->offset : NULL;
     }
-#else
-    (void)cache;
-#endif
 }
 
-/* ---- Pages ----------------------------------------------------------------------------------- */
-
-static void give_back(ink_kv_cache *cache, size_t index, size_t page)
+void ink_kv_cache_put_back(ink_kv_cache *cache, int kind, size_t block)
 {
-    ink_kv_layer *layer = &cache->layers[index];
-    size_t offset = (size_t)((char *)cache->pages[index][page] - layer->slots);
-    layer->free[layer->n_free++] = (uint32_t)(offset / layer->layout.page_bytes);
-    cache->pages[index][page] = NULL;
+    ink_kv_release_locked(cache->pool, (ink_kv_kind)kind, cache->units[kind][block]);
+    ink_kv_cache_set(cache, kind, block, NULL);
 }
 
-/* The first position that a token at `position` sees. */
-static size_t first_seen(const ink_kv_layer *layer, size_t position)
+void ink_kv_cache_set_copy(ink_kv_cache *cache, int kind, size_t block, const ink_kv_unit *from)
 {
-    return layer->window && position + 1 > layer->window ? position + 1 - layer->window : 0;
+    ink_kv_unit *unit = ink_kv_take_locked(cache->pool, (ink_kv_kind)kind);
+    memcpy(unit->memory, from->memory, cache->pool->unit_bytes[kind]);
+    ink_kv_cache_set(cache, kind, block, unit);
+}
+
+/* What is about to be written is the session's own. */
+static void own_tail(ink_kv_cache *cache, int kind, size_t position)
+{
+    size_t block = position / INK_PAGE;
+    if (position % INK_PAGE == 0 || block >= cache->end[kind])
+        return;
+    ink_kv_unit *unit = cache->units[kind][block];
+    if (unit->n_refs == 1)
+        return;
+    ink_kv_cache_set_copy(cache, kind, block, unit);
+    ink_kv_release_locked(cache->pool, (ink_kv_kind)kind, unit);
+}
+
+static void extend_kind(ink_kv_cache *cache, int kind, size_t position, size_t n)
+{
+    size_t *first = &cache->first[kind], *end = &cache->end[kind],
+           wanted = cache->n_most[kind] ? ink_size_groups(position + n, INK_PAGE) : 0,
+           keep = kind == INK_KV_WINDOW ? ink_kv_first_block(cache->window, position) : 0;
+    for (; *first < keep && *first < *end; ++*first)
+        ink_kv_cache_put_back(cache, kind, *first);
+    own_tail(cache, kind, position);
+    for (; *end < wanted; ++*end)
+        ink_kv_cache_set(cache, kind, *end, ink_kv_take_locked(cache->pool, (ink_kv_kind)kind));
 }
 
 void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
 {
-    for (size_t i = 0; i < cache->n_layers; i++) {
-        ink_kv_layer *layer = &cache->layers[i];
-        size_t keep = first_seen(layer, position) / INK_PAGE,
-               end = has_pages(layer) ? ink_size_groups(position + n, INK_PAGE) : 0;
-        for (; layer->first_page < keep && layer->first_page < layer->n_pages; layer->first_page++)
-            give_back(cache, i, layer->first_page);
-        for (; layer->n_pages < end; layer->n_pages++) {
-            uint32_t slot = layer->free[--layer->n_free];
-            cache->pages[i][layer->n_pages] =
-                layer->slots + (size_t)slot * layer->layout.page_bytes;
-        }
-    }
+    ink_kv_pool_lock(cache->pool);
+    for (int kind = 0; kind < INK_KV_PAGED; kind++)
+        extend_kind(cache, kind, position, n);
+    ink_kv_pool_unlock(cache->pool);
     cache->sequence.n_positions = position + n;
 }
 
 bool ink_kv_cache_reaches(const ink_kv_cache *cache, size_t position)
 {
-    if (position == 0)
-        return true;
-    for (size_t i = 0; i < cache->n_layers; i++)
-        if (first_seen(&cache->layers[i], position) / INK_PAGE < cache->layers[i].first_page)
-            return false;
-    return true;
+    return position == 0 ||
+           ink_kv_first_block(cache->window, position) >= cache->first[INK_KV_WINDOW];
+}
+
+void ink_kv_cache_leave(ink_kv_cache *cache, size_t n_kept)
+{
+    while (cache->n_chain > n_kept)
+        ink_kv_drop_locked(cache->chain[--cache->n_chain]);
 }
 
 void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position)
 {
     size_t end = ink_size_groups(position, INK_PAGE);
-    for (size_t i = 0; i < cache->n_layers; i++) {
-        ink_kv_layer *layer = &cache->layers[i];
-        while (layer->n_pages > end && layer->n_pages > layer->first_page)
-            give_back(cache, i, --layer->n_pages);
+    ink_kv_pool_lock(cache->pool);
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        while (cache->end[kind] > end && cache->end[kind] > cache->first[kind])
+            ink_kv_cache_put_back(cache, kind, --cache->end[kind]);
         if (position == 0)
-            layer->first_page = layer->n_pages = 0;
+            cache->first[kind] = cache->end[kind] = 0;
     }
-    if (position == 0)
+    ink_kv_cache_leave(cache, position / INK_PAGE);
+    ink_kv_pool_unlock(cache->pool);
+    if (position == 0) {
         memset(cache->memory, 0, cache->n_state * sizeof(float));
+        cache->is_foreign = false;
+    }
+    cache->n_matched = 0;
     cache->sequence.n_positions = position;
+}
+
+void ink_kv_cache_begin_at(ink_kv_cache *cache, size_t first_window, size_t position)
+{
+    if (cache->n_most[INK_KV_WINDOW])
+        cache->first[INK_KV_WINDOW] = cache->end[INK_KV_WINDOW] = first_window;
+    ink_kv_cache_extend(cache, position, 0);
 }
 
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache)
 {
     size_t bytes = cache->n_state * sizeof(float);
-    for (size_t i = 0; i < cache->n_layers; i++) {
-        const ink_kv_layer *layer = &cache->layers[i];
-        bytes += (layer->n_pages - layer->first_page) * layer->layout.page_bytes;
-    }
+    for (int kind = 0; cache->pool && kind < INK_KV_PAGED; kind++)
+        bytes += (cache->end[kind] - cache->first[kind]) * cache->pool->unit_bytes[kind];
     return bytes;
 }

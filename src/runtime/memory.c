@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/budget.h"
+#include "base/proc.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "model/pack_cache.h"
@@ -28,6 +29,83 @@ void ink_model_get_memory(const ink_model *model, ink_memory_use *use)
     use->limit_bytes = counted.max_bytes == SIZE_MAX ? 0 : counted.max_bytes;
     use->used_bytes = counted.used_bytes;
     use->peak_bytes = counted.peak_bytes;
+}
+
+/* ---- What fits ------------------------------------------------------------------------------- */
+
+static uint64_t session_sum(const ink_memory_plan *plan)
+{
+    return plan->cache_bytes + plan->work_bytes + plan->steps_bytes + plan->session_bytes +
+           plan->sampling_bytes;
+}
+
+/* Bytes of a session with these options; UINT64_MAX when there can be none. */
+static ink_status session_bytes(const ink_model *model, const ink_session_options *options,
+                                uint64_t *bytes, ink_error *error)
+{
+    ink_memory_plan plan = {0};
+    ink_status status = ink_session_plan_all(model, options, &plan, error);
+    *bytes = status == INK_OK ? session_sum(&plan) : UINT64_MAX;
+    return status == INK_NO_MEMORY ? status : INK_OK;
+}
+
+/* The longest context, in pages, whose session fits; 0: none. */
+static ink_status longest_context(const ink_model *model, ink_session_options options, size_t most,
+                                  uint64_t room, size_t *n_context, ink_error *error)
+{
+    size_t low = 0, high = most / INK_PAGE + 1; /* pages: low fits, high does not */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t bytes;
+        options.n_context = middle * INK_PAGE;
+        INK_TRY(session_bytes(model, &options, &bytes, error));
+        if (bytes <= room)
+            low = middle;
+        else
+            high = middle;
+    }
+    *n_context = low * INK_PAGE;
+    return INK_OK;
+}
+
+/* Of what the system has: a part is left to others, chosen and not measured. */
+#define UNASKED(bytes) ((bytes) / 4 * 3)
+/* What a session gets even where the system seems to have less. */
+#define LEAST_CONTEXT 512
+
+uint64_t ink_memory_room(const ink_model *model)
+{
+    uint64_t room = UNASKED(ink_proc_available("")), weights = 0;
+    ink_budget_use use;
+    if (model->load == INK_LOAD_METADATA &&
+        !(model->pack_cache && ink_pack_cache_weights(model->pack_cache)))
+        weights = model->weight_bytes;
+    room -= weights < room ? weights : room;
+    if (!model->budget)
+        return room;
+    ink_budget_get(model->budget, &use);
+    size_t left = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    return left < room ? left : room;
+}
+
+ink_status ink_session_fit_context(const ink_model *model, ink_session_options *options,
+                                   uint64_t room, ink_error *error)
+{
+    size_t trained = model->hparams.n_context, fits;
+    ink_memory_plan plan = {0};
+    if (options->n_context)
+        return INK_OK;
+    options->n_context = trained;
+    ink_status status = ink_session_plan_all(model, options, &plan, error);
+    if (status == INK_NO_MEMORY)
+        return status;
+    if (status != INK_OK && status != INK_LIMIT)
+        return INK_OK; /* there will be no session, and not for its length */
+    if (status == INK_OK && session_sum(&plan) <= room)
+        return INK_OK;
+    INK_TRY(longest_context(model, *options, trained, room, &fits, error));
+    options->n_context = ink_size_max(fits, ink_size_min(trained, LEAST_CONTEXT));
+    return INK_OK;
 }
 
 /* ---- Plans ----------------------------------------------------------------------------------- */
@@ -69,7 +147,7 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
     bool kept = model->pack_cache && ink_pack_cache_weights(model->pack_cache);
     size_t weights =
         ink_large_bytes(model->allocator, model->weight_bytes) + INK_BUDGET_HEADER_BYTES;
-    plan->model_bytes = use.used_bytes - held;
+    plan->model_bytes = use.used_bytes - held + ink_kv_share_bytes();
     plan->loading_bytes = (use.peak_bytes - use.used_bytes) + model->loading_bytes;
     if (model->pack_cache && options->memory_limit &&
         plan->model_bytes + weights + model->loading_bytes > options->memory_limit)
@@ -78,6 +156,19 @@ static void plan_model(const ink_model *model, const ink_memory_options *options
         plan->mapped_bytes = model->weight_bytes;
     else
         plan->weights_bytes = weights + (model->pack_cache ? INK_PACK_CACHE_KEEP_BYTES : 0);
+}
+
+/* What a session may take by itself: of the limit, and of what the system has. */
+static uint64_t room_of(const ink_model *model, const ink_memory_options *options,
+                        const ink_memory_plan *plan)
+{
+    uint64_t room = ink_memory_room(model), fixed = plan->model_bytes + plan->weights_bytes;
+    if (options->memory_limit) {
+        uint64_t left = options->memory_limit > fixed ? options->memory_limit - fixed : 0;
+        room = left < room ? left : room;
+    }
+    room /= plan->n_sessions;
+    return room > plan->constraint_bytes ? room - plan->constraint_bytes : 0;
 }
 
 static bool add_up(ink_memory_plan *plan)
@@ -106,50 +197,15 @@ ink_status ink_memory_plan_all(const ink_model *model, const ink_memory_options 
                         "INK_LOAD_METADATA",
                         ink_gguf_name(model->gguf));
     plan_model(model, options, &plan);
-    INK_TRY(ink_session_plan_all(model, &options->session, &plan, error));
     if (options->constraint)
         INK_TRY(plan_constraint(model, options, &plan, error));
+    ink_session_options session = options->session;
+    INK_TRY(ink_session_fit_context(model, &session, room_of(model, options, &plan), error));
+    INK_TRY(ink_session_plan_all(model, &session, &plan, error));
     if (!add_up(&plan))
         return ink_fail(error, INK_LIMIT, 0, "%zu sessions need more than can be addressed",
                         plan.n_sessions);
     *out = plan;
-    return INK_OK;
-}
-
-/* ---- What would fit -------------------------------------------------------------------------- */
-
-static uint64_t session_sum(const ink_memory_plan *plan)
-{
-    return plan->cache_bytes + plan->work_bytes + plan->steps_bytes + plan->session_bytes +
-           plan->sampling_bytes;
-}
-
-/* Bytes of a session with these options; UINT64_MAX when there can be none. */
-static ink_status session_bytes(const ink_model *model, const ink_session_options *options,
-                                uint64_t *bytes, ink_error *error)
-{
-    ink_memory_plan plan = {0};
-    ink_status status = ink_session_plan_all(model, options, &plan, error);
-    *bytes = status == INK_OK ? session_sum(&plan) : UINT64_MAX;
-    return status == INK_NO_MEMORY ? status : INK_OK;
-}
-
-/* The longest context, in pages, whose session fits; 0: none. */
-static ink_status longest_context(const ink_model *model, ink_session_options options,
-                                  uint64_t room, size_t *n_context, ink_error *error)
-{
-    size_t low = 0, high = *n_context / INK_PAGE + 1; /* pages: low fits, high does not */
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        uint64_t bytes;
-        options.n_context = middle * INK_PAGE;
-        INK_TRY(session_bytes(model, &options, &bytes, error));
-        if (bytes <= room)
-            low = middle;
-        else
-            high = middle;
-    }
-    *n_context = low * INK_PAGE;
     return INK_OK;
 }
 
@@ -166,12 +222,12 @@ static ink_status say_fitting(ink_buffer *out, const ink_model *model, ink_sessi
     bool smaller = false;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && best < n_context; i++) {
         bool same = strcmp(formats[i], given) == 0;
-        size_t fits = n_context;
+        size_t fits;
         smaller = smaller || same;
         if (!smaller)
             continue;
         options.cache = formats[i];
-        INK_TRY(longest_context(model, options, room, &fits, error));
+        INK_TRY(longest_context(model, options, n_context, room, &fits, error));
         if (fits <= best)
             continue;
         (void)ink_buffer_format(out, best ? ", or %zu" : "a context of %zu", fits);
@@ -239,8 +295,14 @@ ink_status ink_session_admit(const ink_model *model, const ink_session_options *
     INK_TRY(ink_session_plan_all(model, options, &plan, error));
     ink_budget_get(model->budget, &use);
     uint64_t needed = session_sum(&plan);
-    uint64_t room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    uint64_t room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes), missing;
     if (needed <= room)
+        return INK_OK;
+    ink_model_trim(model); /* prefixes that nobody uses go first */
+    INK_TRY(ink_session_missing(model, options, &missing, error));
+    ink_budget_get(model->budget, &use);
+    room = use.max_bytes - ink_size_min(use.used_bytes, use.max_bytes);
+    if (needed - plan.cache_bytes + missing <= room)
         return INK_OK;
     return refuse(model, options, plan.n_context, use.used_bytes + needed, use.max_bytes, room,
                   error);

@@ -49,6 +49,8 @@ ink_pressure ink_pressure_read(ink_pressure_watch *watch)
 void ink_model_set_pressure(ink_model *model, ink_pressure pressure)
 {
     atomic_store(&model->pressure, (int)pressure);
+    if (pressure >= INK_PRESSURE_SPARE)
+        ink_model_trim(model);
 }
 
 ink_pressure ink_model_get_pressure(const ink_model *model)
@@ -79,12 +81,13 @@ static ink_status read_back(ink_session *session, ink_error *error)
     bool has_logits = session->has_logits;
     char *path = session->spilled;
     session->spilled = NULL;
-    ink_status status = ink_kv_cache_init(&session->cache, session->model, session->cache_format,
-                                          session->n_context, session->n_kept_batch, error);
+    ink_status status = ink_kv_cache_init(&session->cache, session->model, &session->shape, error);
     if (status == INK_OK)
         status = ink_session_restore(session, path, error);
     session->spilled = path;
     if (status == INK_OK) {
+        session->cache.is_foreign = session->was_foreign; /* the file is this session's own */
+        ink_kv_cache_publish(&session->cache, session->tokens, session->position, 0);
         ink_session_discard(session);
         return INK_OK;
     }
@@ -124,6 +127,7 @@ ink_status ink_session_spill(ink_session *session, const char *path, ink_error *
         return status;
     }
     session->spilled = copy;
+    session->was_foreign = session->cache.is_foreign;
     ink_kv_cache_deinit(&session->cache);
     ink_session_trim(session);
     return INK_OK;

@@ -36,17 +36,27 @@ typedef struct settings {
     size_t n_context, n_batch;
     ink_format format;
     int n_threads;
-    bool all_logits;
+    bool all_logits, shares;
 } settings;
+
+static ink_kv_shape cache_shape(const settings *chosen)
+{
+    return (ink_kv_shape){.format = chosen->format,
+                          .n_context = chosen->n_context,
+                          .n_batch = chosen->n_batch,
+                          .shares = chosen->shares};
+}
 
 static ink_status settle(const ink_model *model, const ink_session_options *options, settings *out,
                          ink_error *error)
 {
     size_t trained = model->hparams.n_context;
     out->all_logits = options->all_logits;
+    /* weights that are trained change what tokens come to; who looks both ways shares nothing */
+    out->shares = !options->isolated && model->load != INK_LOAD_TRAINABLE &&
+                  model->arch->kind != INK_KIND_EMBEDDING && model->hparams.causal;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
-    out->n_context =
-        options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
+    out->n_context = options->n_context ? options->n_context : trained;
     out->n_batch =
         ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
     if (out->n_context > INK_MAX_CONTEXT)
@@ -150,8 +160,7 @@ void ink_session_trim(ink_session *session)
         ink_graph_init(&session->steps[i].graph, session->allocator);
     }
     ink_device_trim(session->device);
-    if (session->cache.memory)
-        ink_kv_cache_trim(&session->cache);
+    ink_model_trim(session->model);
 }
 
 /* How many tokens are evaluated together when the logits of all are wanted. */
@@ -182,11 +191,15 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     session->n_context = chosen.n_context;
     session->n_batch = session->n_kept_batch = chosen.n_batch;
     session->cache_format = chosen.format;
+    session->shape = cache_shape(&chosen);
+    session->options = *options;
+    session->options.cache = ink_formats[chosen.format].name;
+    session->options.n_context = chosen.n_context;
+    session->options.n_threads = chosen.n_threads;
     INK_TRY(ink_cpu_select(&features, error));
     INK_TRY(ink_device_cpu_new(&session->device, chosen.n_threads, features, session->allocator,
                                error));
-    INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context,
-                              chosen.n_batch, error));
+    INK_TRY(ink_kv_cache_init(&session->cache, session->model, &session->shape, error));
     session->tokens = ink_new(session->allocator, chosen.n_context, sizeof *session->tokens);
     session->logits =
         ink_new(session->allocator, session->model->hparams.n_vocab, sizeof *session->logits);
@@ -199,15 +212,28 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     return INK_OK;
 }
 
+static void say_reduced(const ink_model *model, size_t n_context)
+{
+    ink_warn(&model->log,
+             "%s: a context of %zu positions, not the %" PRIu32
+             " that the model was trained for: memory has no room for more",
+             ink_gguf_name(model->gguf), n_context, model->hparams.n_context);
+}
+
 ink_status ink_session_new(ink_session **out, const ink_model *model,
                            const ink_session_options *options, ink_error *error)
 {
-    const ink_session_options defaults = {0};
+    ink_session_options wanted = options ? *options : (ink_session_options){0};
     if (model->load != INK_LOAD_ALL && model->load != INK_LOAD_TRAINABLE)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: opened without its weights; open it with INK_LOAD_ALL",
                         ink_gguf_name(model->gguf));
-    INK_TRY(ink_session_admit(model, options ? options : &defaults, error));
+    if (wanted.n_context == 0) {
+        INK_TRY(ink_session_fit_context(model, &wanted, ink_memory_room(model), error));
+        if (wanted.n_context < model->hparams.n_context)
+            say_reduced(model, wanted.n_context);
+    }
+    INK_TRY(ink_session_admit(model, &wanted, error));
     ink_session *session = ink_new(model->allocator, 1, sizeof *session);
     if (!session)
         return ink_fail_memory(error, "a session");
@@ -216,7 +242,7 @@ ink_status ink_session_new(ink_session **out, const ink_model *model,
     session->cache.allocator = model->allocator;
     for (size_t i = 0; i < INK_KEPT_STEPS; i++)
         ink_graph_init(&session->steps[i].graph, model->allocator);
-    ink_status status = fill(session, options ? options : &defaults, error);
+    ink_status status = fill(session, &wanted, error);
     if (status != INK_OK) {
         ink_session_free(session);
         return status;
@@ -293,30 +319,37 @@ static bool report(const ink_progress *progress, size_t done, size_t all)
            progress->report(progress->context, (float)done / (float)all);
 }
 
-ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens,
-                                float *logits, const ink_progress *progress, ink_error *error)
+/*
+ * Evaluates tokens at the session's end, and shares what they came to. What others have evaluated
+ * is taken over instead, but for the last token and where all logits are wanted. The tokens may be
+ * those that the session holds behind its end.
+ */
+static ink_status advance(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                          float *logits, const ink_progress *progress, ink_error *error)
 {
-    size_t n_vocab = session->model->hparams.n_vocab;
-    if (session->model->arch->kind == INK_KIND_EMBEDDING)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s is a model for embeddings: it does not generate text",
-                        session->model->arch->name);
-    INK_TRY(check_tokens(session, tokens, n_tokens, error));
-    INK_TRY(ink_session_wake(session, error));
+    size_t n_vocab = session->model->hparams.n_vocab, begin = session->position,
+           end = begin + n_tokens;
     size_t batch = logits ? logits_batch(session->model, session->n_batch) : session->n_batch;
-    for (size_t done = 0; done < n_tokens;) {
-        size_t n = ink_size_min(batch, n_tokens - done),
-               n_outputs = logits ? n : done + n == n_tokens;
+    memmove(session->tokens + begin, tokens, n_tokens * sizeof *tokens);
+    if (!logits)
+        session->position = ink_kv_cache_adopt(&session->cache, session->tokens, begin, end - 1);
+    session->n_reused = session->position - begin;
+    session->has_logits = session->has_logits && session->n_reused == 0;
+    while (session->position < end) {
+        size_t at = session->position;
+        size_t n = ink_kv_cache_stretch(&session->cache, at, ink_size_min(batch, end - at), end);
+        size_t n_outputs = logits ? n : at + n == end;
         const float *results = NULL;
-        INK_TRY(run_step(session, tokens + done, n, n_outputs, &results, error));
-        memcpy(session->tokens + session->position, tokens + done, n * sizeof *tokens);
+        INK_TRY(run_step(session, session->tokens + at, n, n_outputs, &results, error));
         session->position += n;
         session->has_logits = n_outputs > 0;
+        ink_kv_cache_publish(&session->cache, session->tokens, session->position,
+                             n_tokens > 1 ? end : 0);
         if (logits)
-            memcpy(logits + done * n_vocab, results, n * n_vocab * sizeof *logits);
+            memcpy(logits + (at - begin) * n_vocab, results, n * n_vocab * sizeof *logits);
         if (n_outputs > 0)
             memcpy(session->logits, results + (n_outputs - 1) * n_vocab, n_vocab * sizeof *results);
-        done += n;
+        size_t done = session->position - begin;
         if (!report(progress, done, n_tokens))
             return ink_fail(error, INK_CANCELLED, 0, "cancelled after %zu of %zu tokens", done,
                             n_tokens);
@@ -324,6 +357,21 @@ ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, siz
     return INK_OK;
 }
 
+ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                                float *logits, const ink_progress *progress, ink_error *error)
+{
+    if (session->model->arch->kind == INK_KIND_EMBEDDING)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s is a model for embeddings: it does not generate text",
+                        session->model->arch->name);
+    INK_TRY(check_tokens(session, tokens, n_tokens, error));
+    INK_TRY(ink_session_wake(session, error));
+    return advance(session, tokens, n_tokens, logits, progress, error);
+}
+
+/* ---- Going back ------------------------------------------------------------------------------ */
+
+/* Where what is seen from `position` is gone, its tokens are evaluated anew. */
 ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error)
 {
     if (position > session->position)
@@ -333,21 +381,58 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
     if (position == session->position)
         return INK_OK;
     INK_TRY(ink_session_wake(session, error));
-    if (position > 0 && session->cache.n_state > 0)
-        return ink_fail(
-            error, INK_BAD_ARGUMENT, 0,
-            "cannot rewind to position %zu: layers of %s carry a state that does not go "
-            "back; rewind to 0 and evaluate from the beginning",
-            position, session->model->arch->name);
-    if (!ink_kv_cache_reaches(&session->cache, position))
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "cannot rewind to position %zu: layers with a window have given back what "
-                        "it sees; evaluate from the beginning",
-                        position);
-    ink_kv_cache_truncate(&session->cache, position);
-    session->position = position;
+    bool kept = session->cache.n_state == 0 && ink_kv_cache_reaches(&session->cache, position);
+    size_t n_again = kept ? 0 : position;
+    ink_kv_cache_truncate(&session->cache, position - n_again);
+    session->position = position - n_again;
+    session->has_logits = false;
+    if (n_again)
+        INK_TRY(advance(session, session->tokens, n_again, NULL, NULL, error));
     session->has_logits = false;
     return INK_OK;
+}
+
+static ink_status check_fork(const ink_session *source, ink_error *error)
+{
+    if (source->model->arch->kind != INK_KIND_EMBEDDING)
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "a session for embeddings keeps nothing between texts: make a new one");
+}
+
+ink_status ink_session_fork(ink_session **out, ink_session *source, ink_error *error)
+{
+    ink_session *session = NULL;
+    INK_TRY(check_fork(source, error));
+    INK_TRY(ink_session_wake(source, error));
+    INK_TRY(ink_session_new(&session, source->model, &source->options, error));
+    ink_kv_cache_fork(&session->cache, &source->cache, source->position);
+    memcpy(session->tokens, source->tokens, source->position * sizeof *source->tokens);
+    memcpy(session->logits, source->logits,
+           source->model->hparams.n_vocab * sizeof *source->logits);
+    session->position = source->position;
+    session->has_logits = source->has_logits;
+    *out = session;
+    return INK_OK;
+}
+
+ink_status ink_session_keep_prefix(ink_session *session, size_t n_tokens, ink_error *error)
+{
+    if (n_tokens > session->position)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "cannot keep %zu tokens: the session has %zu",
+                        n_tokens, session->position);
+    INK_TRY(ink_session_wake(session, error));
+    if (!session->cache.pool->store || !session->cache.shares)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        session->cache.shares
+                            ? "there is no folder to keep prefixes in: ink_model_set_prefix_store"
+                            : "an isolated session keeps no prefixes");
+    return ink_kv_cache_keep(&session->cache, n_tokens, error);
+}
+
+size_t ink_session_n_reused(const ink_session *session)
+{
+    return session->n_reused;
 }
 
 static ink_status too_large(const settings *chosen, ink_error *error)
@@ -402,8 +487,8 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     settings chosen;
     size_t cache_bytes, work_bytes, step_bytes, n_vocab = model->hparams.n_vocab;
     INK_TRY(settle(model, options, &chosen, error));
-    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
-                              error));
+    ink_kv_shape shape = cache_shape(&chosen);
+    INK_TRY(ink_kv_cache_plan(model, &shape, &cache_bytes, error));
     INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
     plan->n_context = chosen.n_context;
     plan->cache_bytes = cache_bytes;
@@ -418,20 +503,32 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     return INK_OK;
 }
 
+ink_status ink_session_missing(const ink_model *model, const ink_session_options *options,
+                               uint64_t *cache_bytes, ink_error *error)
+{
+    settings chosen;
+    size_t bytes;
+    INK_TRY(settle(model, options, &chosen, error));
+    ink_kv_shape shape = cache_shape(&chosen);
+    INK_TRY(ink_kv_cache_missing(model, &shape, &bytes, error));
+    *cache_bytes = bytes;
+    return INK_OK;
+}
+
 ink_status ink_session_plan_memory(const ink_model *model, const ink_session_options *options,
                                    ink_session_plan *plan, ink_error *error)
 {
-    const ink_session_options defaults = {0};
+    ink_session_options wanted = options ? *options : (ink_session_options){0};
     settings chosen;
     size_t cache_bytes, work_bytes, step_bytes;
-    options = options ? options : &defaults;
     if (model->load == INK_LOAD_VOCABULARY)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: only its vocabulary was opened; a session needs a model",
                         ink_gguf_name(model->gguf));
-    INK_TRY(settle(model, options, &chosen, error));
-    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
-                              error));
+    INK_TRY(ink_session_fit_context(model, &wanted, ink_memory_room(model), error));
+    INK_TRY(settle(model, &wanted, &chosen, error));
+    ink_kv_shape shape = cache_shape(&chosen);
+    INK_TRY(ink_kv_cache_plan(model, &shape, &cache_bytes, error));
     INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
     if (!ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||
         !ink_size_add(work_bytes, model->hparams.n_vocab * sizeof(float), &work_bytes))

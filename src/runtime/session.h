@@ -11,6 +11,7 @@
 #include "device/device.h"
 #include "model/decoder.h"
 #include "runtime/kv_cache.h"
+#include "runtime/kv_share.h"
 
 #define INK_KEPT_STEPS 4
 #define INK_MAX_BATCH 4096
@@ -32,13 +33,17 @@ struct ink_session {
     size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
     ink_pressure pressure;                   /* that it has followed */
     char *spilled;                           /* the file it is in; NULL: in memory */
+    bool was_foreign;                        /* of the cache, meanwhile */
     ink_device *device;
+    ink_session_options options; /* with what they came to: for forks */
+    ink_kv_shape shape;
     ink_kv_cache cache;
     ink_recorded_step steps[INK_KEPT_STEPS];
     uint64_t n_runs;
     int32_t *tokens; /* [n_context], the first `position` in use */
     size_t position;
-    float *logits; /* [n_vocab] */
+    size_t n_reused; /* tokens of the last evaluation that others had evaluated */
+    float *logits;   /* [n_vocab] */
     bool has_logits;
 };
 
@@ -59,6 +64,22 @@ void ink_session_discard(ink_session *session);
 
 /* Bytes that generating takes beside the session, with room for prompts and answers as text. */
 size_t ink_generate_bytes(size_t n_vocab, size_t n_context);
+
+/* What the model's budget still has, or of what the system has the part that is taken unasked. */
+uint64_t ink_memory_room(const ink_model *model);
+
+/*
+ * Options that leave the context open get what the model was trained for, or as much of it as has
+ * room.
+ */
+INK_MUST_USE ink_status ink_session_fit_context(const ink_model *model,
+                                                ink_session_options *options, uint64_t room,
+                                                ink_error *error);
+
+/* Bytes that its cache would take beside what the model keeps already. */
+INK_MUST_USE ink_status ink_session_missing(const ink_model *model,
+                                            const ink_session_options *options,
+                                            uint64_t *cache_bytes, ink_error *error);
 
 /* Whether a new session fits into the model's budget, and into the pressure; LIMIT. */
 INK_MUST_USE ink_status ink_session_admit(const ink_model *model,

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/half.h"
 #include "base/size.h"
 #include "model/rope.h"
 #include "runtime/state.h"
@@ -26,6 +25,8 @@ typedef struct restoring {
     uint8_t digest[INK_SHA256_BYTES]; /* at the end of the file */
     ink_state_header header;
     size_t *first_pages, *n_skipped; /* [n_layers]: the session's; pages in the file before it */
+    bool has_window;                 /* some layer has one, */
+    size_t first_window;             /* and these keep their pages from here on */
     int32_t *tokens;                 /* [position] */
 } restoring;
 
@@ -93,32 +94,11 @@ static ink_status check_sum(restoring *r, ink_error *error)
 
 /* ---- The file and the session */
 
-static bool same_bits(const float *a, const float *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (ink_float_bits(a[i]) != ink_float_bits(b[i]))
-            return false;
-    return true;
-}
-
 /* Whether two lengths of context turn queries and keys alike; some models have two ways. */
 static ink_status check_rotation(const restoring *r, ink_error *error)
 {
-    const ink_model *model = r->session->model;
-    const ink_hparams *h = &model->hparams;
-    size_t n_context = r->session->n_context, n_most = h->rope_dims + (size_t)h->rope_dims_window;
-    bool same = true;
-    float *rotations = ink_new(r->allocator, n_most, sizeof *rotations), magnitudes[2];
-    if (!rotations)
-        return ink_fail_memory(error, "restoring a session");
-    for (int windowed = 0; windowed < 2 && same; windowed++) {
-        size_t n = ink_hparams_rope_dims(h, windowed && ink_rope_differs(h)) / 2;
-        ink_rope_frequencies(model, windowed, (size_t)r->header.n_context, rotations, magnitudes);
-        ink_rope_frequencies(model, windowed, n_context, rotations + n, magnitudes + 1);
-        same = same_bits(rotations, rotations + n, n) && same_bits(magnitudes, magnitudes + 1, 1);
-    }
-    ink_delete(r->allocator, rotations);
-    if (same)
+    size_t n_context = r->session->n_context;
+    if (ink_rope_same(r->session->model, (size_t)r->header.n_context, n_context))
         return INK_OK;
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
                     "%s: made with a context of %" PRIu64 " positions, for which this model turns "
@@ -164,14 +144,6 @@ static ink_status check_model(const restoring *r, ink_error *error)
     return check_rotation(r, error);
 }
 
-/* Whether a layer that keeps its pages from `first_page` on has all that the next token sees. */
-static bool is_enough(const ink_kv_layer *layer, size_t first_page, size_t position)
-{
-    ink_kv_layer kept = *layer;
-    kept.first_page = first_page;
-    return ink_kv_cache_reaches(&(ink_kv_cache){.n_layers = 1, .layers = &kept}, position);
-}
-
 /*
  * Pages that a session with smaller batches has no room for are left out: no token to come sees
  * them.
@@ -185,15 +157,24 @@ static ink_status get_layer(restoring *r, size_t index, ink_error *error)
     uint64_t first = ink_state_get_u64(bytes), page_bytes = ink_state_get_u64(bytes + 8);
     if (page_bytes != layer->layout.page_bytes || first > n_pages ||
         ink_state_get_u64(bytes + 16) != layer->n_state ||
-        !is_enough(layer, (size_t)first, position))
+        (layer->kind == INK_KV_WINDOW || page_bytes == 0
+             ? first > ink_kv_first_block(layer->window, position)
+             : first > 0))
         return ink_fail(error, INK_CORRUPT, r->at - sizeof bytes,
                         "%s: the pages or the state of layer %zu are not those of its model",
                         ink_file_name(r->file), index);
     if (page_bytes == 0)
         return INK_OK;
-    size_t n_stored = n_pages - (size_t)first;
-    r->n_skipped[index] = n_stored > layer->n_slots ? n_stored - layer->n_slots : 0;
+    size_t n_stored = n_pages - (size_t)first, n_most = r->session->cache.n_most[layer->kind];
+    r->n_skipped[index] = n_stored > n_most ? n_stored - n_most : 0;
     r->first_pages[index] = (size_t)first + r->n_skipped[index];
+    if (layer->kind == INK_KV_WINDOW && r->has_window && r->first_pages[index] != r->first_window)
+        return ink_fail(error, INK_CORRUPT, r->at - sizeof bytes,
+                        "%s: layers with one window keep different pages", ink_file_name(r->file));
+    if (layer->kind == INK_KV_WINDOW) {
+        r->has_window = true;
+        r->first_window = r->first_pages[index];
+    }
     return INK_OK;
 }
 
@@ -252,9 +233,8 @@ static ink_status get_pages(restoring *r, ink_error *error)
 {
     ink_kv_cache *cache = &r->session->cache;
     size_t position = (size_t)r->header.position, n_pages = ink_size_groups(position, INK_PAGE);
-    for (size_t i = 0; i < cache->n_layers; i++)
-        cache->layers[i].first_page = cache->layers[i].n_pages = r->first_pages[i];
-    ink_kv_cache_extend(cache, position, 0);
+    cache->is_foreign = true;
+    ink_kv_cache_begin_at(cache, r->first_window, position);
     for (size_t i = 0; i < cache->n_layers; i++) {
         size_t page_bytes = cache->layers[i].layout.page_bytes;
         INK_TRY(skip(r, (uint64_t)r->n_skipped[i] * page_bytes, error));

@@ -33,7 +33,7 @@ static ink_status put_table(saving *s, const ink_state_header *header, ink_error
     for (size_t i = 0; i < session->cache.n_layers; i++) {
         const ink_kv_layer *layer = &session->cache.layers[i];
         uint8_t bytes[INK_STATE_LAYER_BYTES];
-        ink_state_put_u64(bytes, layer->first_page);
+        ink_state_put_u64(bytes, session->cache.first[layer->kind]);
         ink_state_put_u64(bytes + 8, layer->layout.page_bytes);
         ink_state_put_u64(bytes + 16, layer->n_state);
         INK_TRY(put(s, bytes, sizeof bytes, error));
@@ -68,7 +68,7 @@ static ink_status put_pages(saving *s, size_t index, ink_error *error)
     size_t position = s->session->position, n_full = position / INK_PAGE;
     if (layout->page_bytes == 0)
         return INK_OK;
-    for (size_t i = cache->layers[index].first_page; i < n_full; i++)
+    for (size_t i = cache->first[cache->layers[index].kind]; i < n_full; i++)
         INK_TRY(put(s, cache->pages[index][i], layout->page_bytes, error));
     if (position % INK_PAGE == 0)
         return INK_OK;
@@ -96,7 +96,7 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
                          cache->n_state * sizeof(float) + INK_SHA256_BYTES;
     for (size_t i = 0; i < cache->n_layers; i++)
         header->file_bytes +=
-            (n_pages - cache->layers[i].first_page) * cache->layers[i].layout.page_bytes;
+            (n_pages - cache->first[cache->layers[i].kind]) * cache->layers[i].layout.page_bytes;
     const char *name = ink_formats[session->cache_format].name;
     memcpy(header->format, name, ink_size_min(strlen(name), sizeof header->format));
     return ink_state_identify(session->model, header->model, error);

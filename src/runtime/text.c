@@ -110,21 +110,63 @@ static ink_status role_text(const ink_model *model, ink_token_role role, ink_are
     return *out ? INK_OK : ink_fail_memory(error, "a special token's text");
 }
 
-static ink_status render_in(ink_arena *arena, const ink_model *model, ink_text variables,
+/* What is rendered: the conversation, without some of its oldest turns. */
+typedef struct conversation {
+    ink_text variables; /* JSON */
+    size_t n_turns;     /* to leave out */
+    size_t n_dropped;   /* messages that this came to */
+    bool last;          /* as many are left out as can be */
+} conversation;
+
+static bool begins_turn(ink_value message)
+{
+    const ink_value *role =
+        message.kind == INK_VALUE_DICT ? ink_value_find_name(message, "role") : NULL;
+    return role && ink_value_is_string(*role) && role->n_bytes == 4 &&
+           memcmp(role->as.text, "user", 4) == 0;
+}
+
+static size_t next_turn(const ink_value_list *messages, size_t at)
+{
+    while (at < messages->n_items && !begins_turn(messages->items[at]))
+        at++;
+    return at;
+}
+
+/* Messages [first, *n_dropped + first) go, in place. */
+static void drop_turns(conversation *of, ink_value values)
+{
+    const ink_value *found = ink_value_find_name(values, "messages");
+    if (of->n_turns == 0 || !found || found->kind != INK_VALUE_LIST)
+        return;
+    ink_value_list *list = found->as.list;
+    size_t first = next_turn(list, 0), at = first, next = first;
+    for (size_t i = 0; i < of->n_turns && (next = next_turn(list, at + 1)) < list->n_items; i++)
+        at = next;
+    of->last = next_turn(list, at + 1) >= list->n_items;
+    if (at >= list->n_items)
+        return;
+    memmove(list->items + first, list->items + at, (list->n_items - at) * sizeof *list->items);
+    of->n_dropped = at - first;
+    list->n_items -= of->n_dropped;
+}
+
+static ink_status render_in(ink_arena *arena, const ink_model *model, conversation *of,
                             const ink_template_options *how, ink_buffer *out, ink_error *error)
 {
     ink_value values;
     ink_chat_options options = {.add_generation_prompt = true};
     INK_TRY(role_text(model, INK_ROLE_BOS, arena, &options.bos_token, error));
     INK_TRY(role_text(model, INK_ROLE_EOS, arena, &options.eos_token, error));
-    INK_TRY(ink_chat_variables_from_json(arena, variables.data, variables.n_bytes, &options,
+    INK_TRY(ink_chat_variables_from_json(arena, of->variables.data, of->variables.n_bytes, &options,
                                          &values, error));
+    drop_turns(of, values);
     INK_TRY(ink_template_render(model->chat, values, how, out, error));
     return ink_buffer_append(out, "", 0) ? INK_OK : ink_fail_memory(error, "text");
 }
 
 /* `origins` may be NULL; both buffers are as far as they came when it fails. */
-static ink_status render(const ink_model *model, ink_text variables, int64_t now, ink_buffer *out,
+static ink_status render(const ink_model *model, conversation *of, int64_t now, ink_buffer *out,
                          ink_buffer *origins, ink_error *error)
 {
     ink_arena arena;
@@ -134,7 +176,7 @@ static ink_status render(const ink_model *model, ink_text variables, int64_t now
                         ink_gguf_name(model->gguf));
     ink_arena_init(&arena, model->allocator, MAX_VARIABLES_BYTES);
     ink_template_options how = {.unix_seconds = now, .origins = origins};
-    ink_status status = render_in(&arena, model, variables, &how, out, error);
+    ink_status status = render_in(&arena, model, of, &how, out, error);
     ink_arena_deinit(&arena);
     return status;
 }
@@ -144,7 +186,8 @@ ink_status ink_chat_render(const ink_model *model, const char *variables, size_t
 {
     ink_buffer text;
     ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
-    ink_status status = render(model, (ink_text){variables, n_bytes}, now, &text, NULL, error);
+    conversation whole = {.variables = {variables, n_bytes}};
+    ink_status status = render(model, &whole, now, &text, NULL, error);
     if (status == INK_OK)
         give_string(&text, out);
     else
@@ -152,13 +195,13 @@ ink_status ink_chat_render(const ink_model *model, const char *variables, size_t
     return status;
 }
 
-ink_status ink_chat_tokenize(const ink_model *model, const char *variables, size_t n_bytes,
-                             int64_t now, ink_tokens *out, ink_error *error)
+static ink_status tokenize_chat(const ink_model *model, conversation *of, int64_t now,
+                                ink_tokens *out, ink_error *error)
 {
     ink_buffer text, origins;
     ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
     ink_buffer_init(&origins, model->allocator, MAX_TEXT_BYTES);
-    ink_status status = render(model, (ink_text){variables, n_bytes}, now, &text, &origins, error);
+    ink_status status = render(model, of, now, &text, &origins, error);
     ink_encode_options options = {
         .open_prompt = true, .parse_special = true, .origins = origins.data};
     if (status == INK_OK)
@@ -166,6 +209,42 @@ ink_status ink_chat_tokenize(const ink_model *model, const char *variables, size
     ink_buffer_deinit(&origins);
     ink_buffer_deinit(&text);
     return status;
+}
+
+ink_status ink_chat_tokenize(const ink_model *model, const char *variables, size_t n_bytes,
+                             int64_t now, ink_tokens *out, ink_error *error)
+{
+    conversation whole = {.variables = {variables, n_bytes}};
+    return tokenize_chat(model, &whole, now, out, error);
+}
+
+ink_status ink_chat_tokenize_fitting(const ink_model *model, const char *variables, size_t n_bytes,
+                                     int64_t now, size_t n_most, ink_tokens *out, size_t *n_dropped,
+                                     ink_error *error)
+{
+    conversation of = {.variables = {variables, n_bytes}};
+    ink_tokens tokens = {0};
+    for (;; of.n_turns++) {
+        ink_status status = tokenize_chat(model, &of, now, &tokens, error);
+        if (status != INK_OK) {
+            ink_tokens_free(&tokens);
+            return status;
+        }
+        if (tokens.n_tokens <= n_most) {
+            ink_tokens_free(out);
+            *out = tokens;
+            *n_dropped = of.n_dropped;
+            return INK_OK;
+        }
+        if (of.last) {
+            size_t n = tokens.n_tokens;
+            ink_tokens_free(&tokens);
+            return ink_fail(error, INK_LIMIT, 0,
+                            "%zu tokens do not fit, where %zu have room: what stands before the "
+                            "first turn, and the last one, are not left out",
+                            n, n_most);
+        }
+    }
 }
 
 static bool ends_with(ink_text text, const char *end)
@@ -181,7 +260,8 @@ ink_status ink_chat_get_thinking(const ink_model *model, const char *variables, 
     ink_gguf_string chat = {NULL, 0};
     INK_TRY(ink_gguf_get_string(model->gguf, "tokenizer.chat_template", &chat, error));
     ink_buffer_init(&text, model->allocator, MAX_TEXT_BYTES);
-    ink_status status = render(model, (ink_text){variables, n_bytes}, 0, &text, NULL, error);
+    conversation whole = {.variables = {variables, n_bytes}};
+    ink_status status = render(model, &whole, 0, &text, NULL, error);
     ink_text prompt = {text.data, text.n_bytes};
     while (status == INK_OK && prompt.n_bytes && strchr(" \n", prompt.data[prompt.n_bytes - 1]))
         prompt.n_bytes--;

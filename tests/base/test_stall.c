@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "base/stall.h"
 
 static void averages(void **state)
@@ -38,11 +39,11 @@ static void counters(void **state)
 {
     const char *events = "low 1\nhigh 20\nmax 3\noom 0\nmaximum 9\n";
     (void)state;
-    assert_int_equal(ink_stall_count(events, "high"), 20);
-    assert_int_equal(ink_stall_count(events, "max"), 3);
-    assert_int_equal(ink_stall_count(events, "ma"), 0);
-    assert_int_equal(ink_stall_count("", "max"), 0);
-    assert_int_equal(ink_stall_count("max", "max"), 0);
+    assert_int_equal(ink_proc_count(events, "high"), 20);
+    assert_int_equal(ink_proc_count(events, "max"), 3);
+    assert_int_equal(ink_proc_count(events, "ma"), 0);
+    assert_int_equal(ink_proc_count("", "max"), 0);
+    assert_int_equal(ink_proc_count("max", "max"), 0);
 }
 
 static void put(const char *root, const char *path, const char *text)

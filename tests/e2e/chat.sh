@@ -64,6 +64,38 @@ d = json.load(open(sys.argv[1]))
 assert len(d) == 4 and d[2]["content"] == "One\nday", d' "$scratch/more.json"
 report "/load, and a message of two lines" $? "$(cat "$scratch/out")"
 
+printf '%s\n' '/undo' '/back' 'Once upon a time' '/fork' 'One day' "/save $scratch/fork.json" '/undo' \
+    "/save $scratch/undone.json" '/undo' '/undo' '/back' 'She saw' "/save $scratch/main.json" '/fork' '/exit' |
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 8 >"$scratch/out"
+"$python" -c 'import json, sys
+fork, undone, main = (json.load(open(f"{sys.argv[1]}/{name}.json")) for name in ("fork", "undone", "main"))
+said = lambda turns: [m["content"] for m in turns[::2]]
+assert said(fork) == ["Once upon a time", "One day"], fork
+assert undone == fork[:2], undone
+assert said(main) == ["Once upon a time", "She saw"] and main[:2] == undone, main' "$scratch"
+report "/fork, /back and /undo" $? "$(cat "$scratch/out")"
+equal "nothing to undo is said" 2 "$(grep -c 'there is no question to forget' "$scratch/out")"
+grep -q 'this is no copy' "$scratch/out"
+report "and nowhere to go back to" $? "$(cat "$scratch/out")"
+
+# Longer than the context: the system message and the newest stay, and what went is said.
+for overflow in slide drop-oldest-turns; do
+    printf '%s\n' 'Once upon a time there was' 'One day she saw a big red ball' 'The dog was very happy' \
+        'They went to the park and played' "/save $scratch/long.json" '/exit' |
+        talk "$scratch/chat.gguf" --system 'Tim is here.' --temperature 0 --max-tokens 24 --context 96 \
+            --overflow $overflow >"$scratch/out"
+    grep -q "to make room (--overflow $overflow)" "$scratch/out"
+    report "$overflow says what went" $? "$(cat "$scratch/out")"
+    "$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert len(d) == 9 and all(m["content"] for m in d), d' "$scratch/long.json"
+    report "$overflow answers each time" $? "$(cat "$scratch/out")"
+done
+printf '%s\n' 'Once upon a time there was' 'One day she saw a big red ball' 'The dog was very happy' '/exit' |
+    talk "$scratch/chat.gguf" --temperature 0 --max-tokens 40 --context 64 >"$scratch/out"
+grep -q 'tokens do not fit: .*/clear makes room' "$scratch/out"
+report "without --overflow nothing is dropped" $? "$(cat "$scratch/out")"
+
 echo '{}' >"$scratch/wrong.json"
 printf '%s\n' "/load $scratch/wrong.json" '/exit' | talk "$scratch/chat.gguf" >"$scratch/out"
 grep -q 'wrong.json: a saved conversation is an array' "$scratch/out"

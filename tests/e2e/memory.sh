@@ -50,9 +50,14 @@ ink run "$stories" x --raw "$@" --memory-limit $((total - 100000)) >"$scratch/ou
 fits=$(sed -n 's/.*what would fit: a context of \([0-9]*\) positions.*/\1/p' "$scratch/err")
 equal "what is said to fit does" "$text" "$(ink run "$stories" "Once upon a time" --raw --temperature 0 \
     --max-tokens 20 --context "${fits:-0}" --threads 2 --memory-limit $((total - 100000)) 2>&1)"
+ink run "$stories" "Once upon a time" --raw --temperature 0 --max-tokens 20 --threads 2 \
+    --memory-limit "$total" >"$scratch/out" 2>"$scratch/err"
+equal "a context that is not given fits the limit" "$text" "$(cat "$scratch/out")"
+grep -Eq '^inkling: .*: a context of [0-9]+ positions, not the 2048 that the model was trained for' "$scratch/err"
+report "and says that it is shorter" $? "$(cat "$scratch/err")"
 fails "a limit below the weights" 1 'loading it needs' run "$stories" x --raw --memory-limit 100k
 fails "a limit that is none" 2 'a number of bytes' run "$stories" x --raw --memory-limit much
-ink plan "$stories" --memory-limit 2M >"$scratch/out" 2>"$scratch/err"
+ink plan "$stories" --context 2048 --memory-limit 2M >"$scratch/out" 2>"$scratch/err"
 equal "a plan that does not fit says so" 1 "$?"
 grep -q 'what would fit: ' "$scratch/err"
 report "and what would" $? "$(cat "$scratch/err")"

@@ -54,6 +54,39 @@ equal "a full context is said" "0 inkling: the context of 8 positions is full; -
 greedy Once --context 3000 --max-tokens 2 >"$scratch/out" 2>"$scratch/err"
 grep -q 'a context of 3000 positions, but .*stories260K.gguf was trained for 2048' "$scratch/err"
 report "a context beyond the model's is said" $? "$(cat "$scratch/err")"
+
+# Texts longer than the context.
+greedy 'Once upon a time' --context 64 --max-tokens 100 --overflow slide --ignore-end >"$scratch/out" 2>"$scratch/err"
+equal "an endless text slides" 0 "$?"
+[ "$(wc -c <"$scratch/out")" -gt 200 ] && grep -q '^inkling: [0-9]* tokens of what came before were dropped' "$scratch/err"
+report "and says what it dropped" $? "$(cat "$scratch/out" "$scratch/err")"
+fails "turns of a text" 1 'no turns to drop: use --overflow slide' \
+    run "$stories" x --raw --overflow drop-oldest-turns
+fails "no such overflow" 2 "must be error\|slide\|drop-oldest-turns" run "$stories" x --overflow cut
+
+# Prefixes outlive the process.
+long=$(yes 'Once upon a time there was a little dog.' | head -20)
+greedy "$long" --max-tokens 20 >"$scratch/plain"
+for start in first second; do
+    greedy "$long" --max-tokens 20 --stats --prefix-store "$scratch/kept" >"$scratch/out" 2>"$scratch/err"
+    same "with a store, the $start start" "$scratch/plain" "$scratch/out"
+    n=$(sed -n 's/^prompt .*; \([0-9]*\) were there already$/\1/p' "$scratch/err")
+    case $start in
+    first) equal "nothing is there" 0 "$n" ;;
+    second) [ "${n:-0}" -ge 128 ] && report "most is there" 0 || report "most is there" 1 "$(cat "$scratch/err")" ;;
+    esac
+done
+for file in "$scratch"/kept/*; do
+    printf x | dd of="$file" bs=1 seek=600 conv=notrunc 2>/dev/null
+done
+greedy "$long" --max-tokens 20 --prefix-store "$scratch/kept" >"$scratch/out" 2>"$scratch/err"
+same "damaged files change nothing" "$scratch/plain" "$scratch/out"
+equal "and are told of" 1 "$(grep -c 'kept prefix is not used.*damaged' "$scratch/err")"
+greedy "$long" --max-tokens 2 --prefix-store "$scratch/kept" --prefix-store-size 1k >"$scratch/out" 2>"$scratch/err"
+grep -q 'is not kept for the next start: .*more than the 1000 that it may hold' "$scratch/err"
+report "a store that is too small says so" $? "$(cat "$scratch/err")"
+fails "a size of no store" 2 'no effect without --prefix-store' run "$stories" x --prefix-store-size 1G
+fails "a store that is a file" 1 'not a folder' run "$stories" x --raw --prefix-store "$scratch/plain"
 fails "a vocabulary does not run" 1 'has a vocabulary only, no weights' \
     run "$shared/vocab/ggml-vocab-llama-spm.gguf" x
 fails "an empty file is refused" 1 '/dev/null' run /dev/null x

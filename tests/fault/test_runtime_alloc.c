@@ -10,7 +10,7 @@
 #define MAX_CALLS 2000
 
 typedef struct files {
-    char model[1024], state[128];
+    char model[1024], state[128], folder[64];
 } files;
 
 static bool count_text(void *context, const char *text, size_t n_bytes)
@@ -50,16 +50,36 @@ static ink_status restore(ink_session *session, const char *path)
     return status;
 }
 
+/* Blocks that are full are kept on the disk, found there again, and shared by a fork. */
+static ink_status share(ink_session *session)
+{
+    int32_t tokens[200];
+    ink_session *forked = NULL;
+    for (int32_t i = 0; i < 200; i++)
+        tokens[i] = 3 + i;
+    INK_TRY(ink_session_rewind(session, 0, NULL));
+    INK_TRY(ink_session_evaluate(session, tokens, 200, NULL, NULL, NULL));
+    INK_TRY(ink_session_keep_prefix(session, 200, NULL));
+    INK_TRY(ink_session_fork(&forked, session, NULL));
+    ink_status status = ink_session_rewind(forked, 100, NULL);
+    if (status == INK_OK)
+        status = ink_session_evaluate(forked, tokens, 50, NULL, NULL, NULL);
+    ink_session_free(forked);
+    return status;
+}
+
 static ink_status run(const ink_model *model, const char *state)
 {
     ink_session *session = NULL;
-    const ink_session_options options = {.n_context = 64, .n_threads = 2};
+    const ink_session_options options = {.n_context = 256, .n_threads = 2};
     INK_TRY(ink_session_new(&session, model, &options, NULL));
     ink_status status = tell(session, model);
     if (status == INK_OK)
         status = ink_session_save(session, state, NULL);
     if (status == INK_OK)
         status = restore(session, state);
+    if (status == INK_OK)
+        status = share(session);
     ink_session_free(session);
     return status;
 }
@@ -73,6 +93,8 @@ static ink_status whole(const ink_allocator *allocator, void *context)
     ink_status status = ink_model_open(&model, f->model, &options, &error);
     assert_true(status == INK_OK ? model != NULL : model == NULL && error.status == status);
     if (status == INK_OK)
+        status = ink_model_set_prefix_store(model, f->folder, 0, NULL);
+    if (status == INK_OK)
         status = run(model, f->state);
     ink_model_free(model);
     return status;
@@ -83,13 +105,12 @@ static void from_file_to_text_to_state(void **state)
     (void)state;
     ink_require_shared();
     files f;
-    char folder[64];
-    ink_temporary_folder(folder);
+    ink_temporary_folder(f.folder);
     ink_shared_path("weights/stories260K.gguf", f.model, sizeof f.model);
-    (void)snprintf(f.state, sizeof f.state, "%s/story.state", folder);
+    (void)snprintf(f.state, sizeof f.state, "%s/story.state", f.folder);
     size_t n_calls = ink_fail_each_allocation(whole, &f, MAX_CALLS);
     assert_true(n_calls > 40);
-    ink_remove_folder(folder);
+    ink_remove_folder(f.folder);
 }
 
 int main(void)

@@ -200,7 +200,9 @@ ink_session *ink_golden_session(const ink_model *model, const ink_session_option
 {
     ink_session *session = NULL;
     ink_error error;
-    if (ink_session_new(&session, model, options, &error) != INK_OK)
+    ink_session_options isolated = *options;
+    isolated.isolated = true;
+    if (ink_session_new(&session, model, &isolated, &error) != INK_OK)
         fail_msg("%s", error.message);
     return session;
 }

@@ -60,7 +60,10 @@ const ink_golden_case *ink_golden_find(const ink_golden *golden, const char *id)
  */
 ink_model *ink_golden_open(const ink_golden_case *of);
 
-/* A new session; fails the test when there is none. */
+/*
+ * A new session, isolated, so that nothing is compared with itself; fails the test when there is
+ * none.
+ */
 ink_session *ink_golden_session(const ink_model *model, const ink_session_options *options);
 
 /* Logits [n_tokens][n_vocab] of the tokens in a new session. Ended by free(). */

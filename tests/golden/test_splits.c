@@ -87,31 +87,8 @@ static void check_rewinding(const ink_golden_run *run, const ink_model *model,
     free(got);
 }
 
-/* A state does not go back, which is said and changes nothing; the beginning is within reach. */
-static void check_starting_over(const ink_golden_run *run, const ink_model *model,
-                                const ink_session_options *options, const float *wanted)
-{
-    size_t n_vocab = run->n_vocab, n = run->n_prompt;
-    ink_error error = {.status = INK_OK};
-    float *got = calloc(n * n_vocab, sizeof *got);
-    assert_non_null(got);
-    ink_session *session = ink_golden_session(model, options);
-    evaluate(session, run->prompt + 1, n - 1, NULL);
-    assert_int_equal(ink_session_rewind(session, n - 2, &error), INK_BAD_ARGUMENT);
-    assert_non_null(strstr(error.message, "state"));
-    assert_int_equal(ink_session_position(session), n - 1);
-    assert_non_null(ink_session_logits(session));
-    assert_int_equal(ink_session_rewind(session, n - 1, &error), INK_OK);
-    assert_int_equal(ink_session_rewind(session, 0, &error), INK_OK);
-    evaluate(session, run->prompt, n, got);
-    ink_assert_same_bits(wanted, got, n * n_vocab, "from the beginning again");
-    ink_session_free(session);
-    free(got);
-}
-
 static void a_run(void **state)
 {
-    ink_model_info info;
     const ink_golden_run *run = *state;
     ink_model *model = ink_golden_open(run->of);
     for (size_t c = 0; model && c < 2; c++) {
@@ -120,8 +97,7 @@ static void a_run(void **state)
         float *wanted = ink_golden_logits(model, &options, run->prompt, run->n_prompt);
         for (size_t i = 0; i < N_SPLITTINGS; i++)
             check_splitting(run, model, options, &splittings[i], wanted);
-        ink_model_get_info(model, &info);
-        (info.recurrent ? check_starting_over : check_rewinding)(run, model, &options, wanted);
+        check_rewinding(run, model, &options, wanted);
         free(wanted);
     }
     ink_model_free(model);

@@ -19,8 +19,11 @@ ink_session *new_session(const ink_model *model, const char *cache, size_t n_con
 {
     ink_session *session = NULL;
     ink_error error;
-    const ink_session_options options = {
-        .n_context = n_context, .cache = cache, .n_batch = n_batch, .n_threads = 1};
+    const ink_session_options options = {.n_context = n_context,
+                                         .cache = cache,
+                                         .n_batch = n_batch,
+                                         .n_threads = 1,
+                                         .isolated = true};
     if (ink_session_new(&session, model, &options, &error) != INK_OK)
         fail_msg("%s", error.message);
     return session;

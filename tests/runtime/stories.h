@@ -14,7 +14,10 @@
 /* The model below the shared folder; fails the test when it does not open. */
 ink_model *open_model(const char *relative, const ink_allocator *allocator);
 
-/* A session with a cache in this format; n_context and n_batch 0: the defaults. */
+/*
+ * A session with a cache in this format, isolated, so that nothing is compared with itself;
+ * n_context and n_batch 0: the defaults.
+ */
 ink_session *new_session(const ink_model *model, const char *cache, size_t n_context,
                          size_t n_batch);
 

@@ -51,8 +51,11 @@ static void threads_change_no_bit(void **state)
     assert_true(wanted && got);
     random_tokens(model, tokens, N_TOKENS, 0xa0761d6478bd642f);
     for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) {
-        ink_session_options options = {
-            .n_context = N_CONTEXT, .cache = caches[c], .n_batch = 256, .n_threads = 1};
+        ink_session_options options = {.n_context = N_CONTEXT,
+                                       .cache = caches[c],
+                                       .n_batch = 256,
+                                       .n_threads = 1,
+                                       .isolated = true};
         run(model, &options, tokens, N_TOKENS, wanted);
         for (options.n_threads = 2; options.n_threads <= 3; options.n_threads++) {
             options.n_batch = options.n_threads == 2 ? 1 : 24;

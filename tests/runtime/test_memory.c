@@ -171,6 +171,70 @@ static void limits_hold(void **state)
     ink_model_free(model);
 }
 
+static void keep_message(void *context, ink_log_level level, const char *message)
+{
+    if (level == INK_LOG_WARNING)
+        (void)snprintf(context, 600, "%s", message);
+}
+
+/* What the model was trained for, or what has room, which is then said. */
+static void a_context_that_is_not_given(void **state)
+{
+    char said[600] = "";
+    ink_memory_options options = {.session = {.n_context = 2048, .n_threads = 1}};
+    ink_session *session = NULL;
+    ink_error error;
+    (void)state;
+    ink_memory_plan plan = plan_of(&options, 1);
+    const ink_log log = {.write = keep_message, .context = said};
+    ink_model *model = open_with(&(ink_model_options){.n_threads = 1, .log = log});
+    options.session.n_context = 0;
+    assert_int_equal(plan_of(&options, 1).n_context, 2048);
+    assert_int_equal(ink_session_new(&session, model, &options.session, &error), INK_OK);
+    assert_int_equal(ink_session_n_context(session), 2048);
+    assert_string_equal(said, "");
+    ink_session_free(session);
+    ink_model_free(model);
+
+    options.memory_limit = plan.total_bytes - plan.cache_bytes / 2;
+    plan = plan_of(&options, 1);
+    assert_true(plan.n_context < 2048 && plan.total_bytes <= options.memory_limit);
+    model = open_with(
+        &(ink_model_options){.n_threads = 1, .log = log, .memory_limit = options.memory_limit});
+    assert_int_equal(ink_session_new(&session, model, &options.session, &error), INK_OK);
+    size_t n = ink_session_n_context(session);
+    assert_true(n >= plan.n_context && n < 2048 && n % 64 == 0);
+    assert_non_null(strstr(said, "not the 2048 that the model was trained for"));
+    ink_session_free(session);
+    options.session.n_context = n + 64;
+    assert_int_equal(ink_session_new(&session, model, &options.session, &error), INK_LIMIT);
+    ink_model_free(model);
+}
+
+/* What is kept for sessions to come gives way to one that needs room. */
+static void prefixes_give_way_to_sessions(void **state)
+{
+    int32_t tokens[N_CONTEXT];
+    ink_memory_options options = {
+        .session = {.n_context = N_CONTEXT, .n_batch = 64, .n_threads = 1}};
+    ink_session *session = NULL;
+    ink_error error;
+    (void)state;
+    ink_memory_plan plan = plan_of(&options, 1);
+    ink_model *model =
+        open_with(&(ink_model_options){.n_threads = 1, .memory_limit = plan.total_bytes});
+    random_tokens(model, tokens, N_CONTEXT, 7);
+    for (int i = 0; i < 6; i++) { /* of two formats, which have room one after the other */
+        options.session.cache = i % 2 ? "f16" : "f32";
+        options.session.n_context = i % 2 ? N_CONTEXT : N_CONTEXT / 4;
+        if (ink_session_new(&session, model, &options.session, &error) != INK_OK)
+            fail_msg("%s", error.message);
+        evaluate(session, tokens, options.session.n_context);
+        ink_session_free(session);
+    }
+    ink_model_free(model);
+}
+
 /* ---- Pressure -------------------------------------------------------------------------------- */
 
 static void logits_of(ink_session *session, const ink_model *model, float *out)
@@ -392,6 +456,8 @@ int main(void)
         cmocka_unit_test(more_of_everything_needs_more),
         cmocka_unit_test(a_refusal_says_what_fits),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_context_that_is_not_given),
+        cmocka_unit_test(prefixes_give_way_to_sessions),
         cmocka_unit_test(sessions_make_room_and_go_on),
         cmocka_unit_test(spilled_sessions_come_back),
         cmocka_unit_test(weights_may_stay_in_their_file),

@@ -1,0 +1,224 @@
+/*
+ * How caches share: what is full is published, what others published is taken over, and a fork
+ * begins with all of it.
+ */
+#include <string.h>
+
+#include "base/size.h"
+#include "runtime/kv_cache.h"
+#include "runtime/prefix_store.h"
+
+#define CHECKPOINT_BLOCKS 8 /* between checkpoints of a long text */
+
+static void share_unit(ink_kv_cache *cache, int kind, size_t block, ink_kv_unit *unit)
+{
+    unit->n_refs++;
+    ink_kv_cache_set(cache, kind, block, unit);
+}
+
+static bool has_part(const ink_kv_cache *cache, size_t block, ink_kv_kind kind)
+{
+    ink_kv_node *node = cache->chain[block];
+    return node->parts[kind] || ink_kv_load_part_locked(cache->pool, node, kind);
+}
+
+/* Whether a session may go on behind `n` blocks, of which the first `start` are its own. */
+static bool may_go_on(const ink_kv_cache *cache, size_t start, size_t n)
+{
+    if (cache->n_state && !has_part(cache, n - 1, INK_KV_STATE))
+        return false;
+    for (size_t i = cache->window ? ink_kv_first_block(cache->window, n * INK_PAGE) : n; i < n; i++)
+        if (i < start ? !cache->units[INK_KV_WINDOW][i] : !has_part(cache, i, INK_KV_WINDOW))
+            return false;
+    return true;
+}
+
+/* Blocks [start, n) become those of the nodes; what stood there, and before the window, goes. */
+static void take_over(ink_kv_cache *cache, size_t start, size_t n)
+{
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        if (!cache->n_most[kind])
+            continue;
+        size_t first = kind == INK_KV_WINDOW ? ink_kv_first_block(cache->window, n * INK_PAGE) : 0;
+        first = ink_size_max(first, cache->first[kind]);
+        for (size_t i = cache->first[kind]; i < cache->end[kind]; i++)
+            if (i >= start || i < first)
+                ink_kv_cache_put_back(cache, kind, i);
+        for (size_t i = ink_size_max(start, first); i < n; i++)
+            share_unit(cache, kind, i, cache->chain[i]->parts[kind]);
+        cache->first[kind] = first;
+        cache->end[kind] = n;
+    }
+    if (cache->n_state)
+        memcpy(cache->memory, cache->chain[n - 1]->parts[INK_KV_STATE]->memory,
+               cache->n_state * sizeof(float));
+    cache->sequence.n_positions = n * INK_PAGE;
+}
+
+/* Holds the nodes of tokens as far as there are any, behind the first `start`. */
+static size_t match(ink_kv_cache *cache, const int32_t *tokens, size_t start, size_t most)
+{
+    size_t n = start;
+    for (; n < most; n++) {
+        ink_kv_node *parent = n ? cache->chain[n - 1] : NULL;
+        const int32_t *block = tokens + n * INK_PAGE;
+        cache->chain[n] = ink_kv_find_locked(cache->pool, parent, block)
+                              ? ink_kv_hold_locked(cache->pool, parent, block)
+                              : ink_kv_load_locked(cache->pool, parent, block);
+        if (!cache->chain[n])
+            break;
+    }
+    return n;
+}
+
+/* From the last to the first: what is needed most was then used last. */
+static void touch(ink_kv_cache *cache, size_t n)
+{
+    while (n-- > 0)
+        for (int kind = 0; kind < INK_KV_KINDS; kind++) {
+            const ink_prefix_key key = ink_kv_key(cache->pool, cache->chain[n]->parent,
+                                                  cache->chain[n]->tokens, (ink_kv_kind)kind);
+            (void)ink_prefix_touch(cache->pool->store, &key);
+        }
+}
+
+size_t ink_kv_cache_adopt(ink_kv_cache *cache, const int32_t *tokens, size_t position,
+                          size_t n_tokens)
+{
+    size_t start = position / INK_PAGE, most = n_tokens / INK_PAGE;
+    if (!cache->shares || cache->n_chain != start || most <= start)
+        return position;
+    ink_kv_pool_lock(cache->pool);
+    cache->n_matched = cache->n_chain = match(cache, tokens, start, most);
+    size_t n = cache->n_chain;
+    while (n > start && !may_go_on(cache, start, n))
+        n--;
+    if (n > start)
+        take_over(cache, start, n);
+    ink_kv_cache_leave(cache, n);
+    ink_kv_pool_unlock(cache->pool);
+    if (cache->pool->store && n > start)
+        touch(cache, n);
+    return n > start ? n * INK_PAGE : position;
+}
+
+/* Whether a checkpoint is wanted behind `n` blocks. */
+static bool is_checkpoint(const ink_kv_cache *cache, size_t n, size_t end)
+{
+    return n > 0 && (n % CHECKPOINT_BLOCKS == 0 || n == end / INK_PAGE || n == cache->n_matched);
+}
+
+size_t ink_kv_cache_stretch(const ink_kv_cache *cache, size_t position, size_t n, size_t end)
+{
+    if (!cache->shares || !cache->n_state)
+        return n;
+    for (size_t block = position / INK_PAGE + 1; block * INK_PAGE <= position + n; block++)
+        if (is_checkpoint(cache, block, end))
+            return block * INK_PAGE - position;
+    return n;
+}
+
+/* Where another session was first, its units take the place of those that say the same. */
+static void publish_block(ink_kv_cache *cache, const int32_t *tokens, size_t block)
+{
+    ink_kv_node *parent = block ? cache->chain[block - 1] : NULL;
+    ink_kv_node *node = ink_kv_hold_locked(cache->pool, parent, tokens + block * INK_PAGE);
+    cache->chain[block] = node;
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        ink_kv_unit *own = cache->units[kind][block];
+        ink_kv_give_locked(node, (ink_kv_kind)kind, own);
+        if (own && node->parts[kind] != own) {
+            share_unit(cache, kind, block, node->parts[kind]);
+            ink_kv_release_locked(cache->pool, (ink_kv_kind)kind, own);
+        }
+    }
+}
+
+void ink_kv_cache_publish(ink_kv_cache *cache, const int32_t *tokens, size_t position, size_t end)
+{
+    size_t n_full = position / INK_PAGE;
+    if (!cache->shares || cache->is_foreign || cache->n_chain >= n_full)
+        return;
+    ink_kv_pool_lock(cache->pool);
+    while (cache->n_chain < n_full) {
+        publish_block(cache, tokens, cache->n_chain++);
+        if ((cache->window || cache->n_state) && is_checkpoint(cache, cache->n_chain, end) &&
+            (!cache->n_state || cache->n_chain * INK_PAGE == position))
+            ink_kv_checkpoint_locked(cache->pool, cache->chain[cache->n_chain - 1], cache->memory);
+    }
+    ink_kv_pool_unlock(cache->pool);
+}
+
+void ink_kv_cache_fork(ink_kv_cache *to, const ink_kv_cache *from, size_t position)
+{
+    size_t n_full = position / INK_PAGE, n_blocks = ink_size_groups(position, INK_PAGE);
+    ink_kv_pool_lock(to->pool);
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        to->first[kind] = from->first[kind];
+        to->end[kind] = ink_size_min(from->end[kind], n_blocks);
+        for (size_t i = to->first[kind]; i < to->end[kind]; i++)
+            if (i < n_full)
+                share_unit(to, kind, i, from->units[kind][i]);
+            else
+                ink_kv_cache_set_copy(to, kind, i, from->units[kind][i]);
+    }
+    for (; to->n_chain < from->n_chain; to->n_chain++) {
+        to->chain[to->n_chain] = from->chain[to->n_chain];
+        to->chain[to->n_chain]->n_refs++;
+    }
+    ink_kv_pool_unlock(to->pool);
+    memcpy(to->memory, from->memory, from->n_state * sizeof(float));
+    to->is_foreign = from->is_foreign;
+    to->sequence.n_positions = position;
+}
+
+/* ---- Keeping --------------------------------------------------------------------------------- */
+
+/* The last of the first n blocks behind which sessions may go on; 0: there is none. */
+static size_t last_checkpoint(const ink_kv_cache *cache, size_t n)
+{
+    while (n > 0 && !(cache->chain[n - 1]->is_checkpoint &&
+                      (!cache->n_state || cache->chain[n - 1]->parts[INK_KV_STATE])))
+        n--;
+    return n;
+}
+
+/* Held while it is written, for which nobody waits. */
+static ink_status keep_part(ink_kv_cache *cache, size_t block, ink_kv_kind kind, ink_error *error)
+{
+    ink_kv_node *node = cache->chain[block];
+    const ink_prefix_key key = ink_kv_key(cache->pool, node->parent, node->tokens, kind);
+    ink_kv_pool_lock(cache->pool);
+    ink_kv_unit *unit = node->parts[kind];
+    if (unit)
+        unit->n_refs++;
+    ink_kv_pool_unlock(cache->pool);
+    if (!unit)
+        return INK_OK;
+    ink_status status = ink_prefix_touch(cache->pool->store, &key)
+                            ? INK_OK
+                            : ink_prefix_save(cache->pool->store, &key, unit->memory, error);
+    ink_kv_pool_lock(cache->pool);
+    ink_kv_release_locked(cache->pool, kind, unit);
+    ink_kv_pool_unlock(cache->pool);
+    return status;
+}
+
+ink_status ink_kv_cache_keep(ink_kv_cache *cache, size_t n_tokens, ink_error *error)
+{
+    size_t n = ink_size_min(n_tokens / INK_PAGE, cache->n_chain);
+    bool partial = cache->window || cache->n_state;
+    if (partial) {
+        ink_kv_pool_lock(cache->pool);
+        n = last_checkpoint(cache, n);
+        ink_kv_pool_unlock(cache->pool);
+    }
+    for (size_t i = 0; i < n; i++)
+        INK_TRY(keep_part(cache, i, INK_KV_FULL, error));
+    for (size_t i = cache->window ? ink_kv_first_block(cache->window, n * INK_PAGE) : n; i < n; i++)
+        INK_TRY(keep_part(cache, i, INK_KV_WINDOW, error));
+    if (n > 0 && cache->n_state)
+        INK_TRY(keep_part(cache, n - 1, INK_KV_STATE, error));
+    touch(cache, n);
+    return INK_OK;
+}
