@@ -214,6 +214,9 @@ static ink_status fill(ink_model *model, const source *from, const ink_model_opt
 {
     int n_threads;
     INK_TRY(open_source(model, from, error));
+    model->share = ink_arena_take(&model->arena, 1, sizeof *model->share);
+    if (!model->share)
+        return ink_fail_memory(error, "a model");
     INK_TRY(ink_pool_choose_threads(options->n_threads, &n_threads, error));
     if (options->load == INK_LOAD_METADATA && ink_gguf_n_tensors(model->gguf) == 0)
         model->load = INK_LOAD_VOCABULARY;
@@ -260,9 +263,7 @@ static ink_status open_model(ink_model **out, const source *from, const ink_mode
     model->load = options->load;
     model->log = options->log;
     ink_arena_init(&model->arena, allocator, SIZE_MAX);
-    model->share = ink_arena_take(&model->arena, 1, sizeof *model->share);
-    ink_status status =
-        model->share ? fill(model, from, options, error) : ink_fail_memory(error, "a model");
+    ink_status status = fill(model, from, options, error);
     if (status != INK_OK) {
         ink_model_free(model);
         return status;
