@@ -30,8 +30,8 @@ kl()
     --keep-statistics "$scratch/statistics" >/dev/null 2>&1
 printf 'type\tpeer bytes\tpeer KL\tpeer top-1\tpeer imatrix KL\ttop-1\tbytes\tplain KL\ttop-1\tcalibrated KL\ttop-1\tsame imatrix KL\ttop-1\tfeedback KL\ttop-1\n'
 for type; do
-    "$peers/llama-quantize" "$model" "$scratch/peer.gguf" "$type" 2 >"$scratch/log" 2>&1 || { tail -3 "$scratch/log" >&2; continue; }
-    "$peers/llama-quantize" --imatrix "$scratch/imatrix.gguf" "$model" "$scratch/peer-i.gguf" "$type" 2 >"$scratch/log" 2>&1 ||
+    "$peers/llama-quantize" "$model" "$scratch/peer.gguf" "$type" 1 >"$scratch/log" 2>&1 || { tail -3 "$scratch/log" >&2; continue; }
+    "$peers/llama-quantize" --imatrix "$scratch/imatrix.gguf" "$model" "$scratch/peer-i.gguf" "$type" 1 >"$scratch/log" 2>&1 ||
         { tail -3 "$scratch/log" >&2; continue; }
     "$bin" quantize "$model" "$scratch/plain.gguf" --type "$type" >/dev/null 2>&1
     "$bin" quantize "$model" "$scratch/seen.gguf" --type "$type" --calibrate "$scratch/statistics" >/dev/null 2>&1

@@ -1,4 +1,4 @@
-/* Codes for a scale: apart from fit_sums.c, so that there is one copy of each loop. */
+/* Codes for a scale: a file by itself, so that there is one copy of these loops. */
 #include "quant/fit.h"
 
 #include <math.h>
@@ -16,20 +16,23 @@ void ink_fit_levels(const ink_fit_group *g, float d, float m, float *restrict q)
     float inverse = ink_fit_invert(d);
     if (!r->levels) {
         const float round = 0x1.8p23f, low = r->low, high = r->high; /* adding it rounds */
-        for (size_t k = 0; k < g->n; k++) {
-            float v = (x[k] - m) * inverse;
-            v = v < low ? low : v;
-            v = v > high ? high : v;
-            q[k] = (v + round) - round;
+        for (size_t k = 0; k < g->n; k += INK_FIT_LANES) {
+            for (size_t i = k; i < k + INK_FIT_LANES; i++) {
+                float v = (x[i] - m) * inverse;
+                v = v < low ? low : v;
+                v = v > high ? high : v;
+                q[i] = (v + round) - round;
+            }
         }
         return;
     }
     for (size_t k = 0; k < g->n; k++)
         q[k] = r->levels->value[0];
-    for (int i = 0; i + 1 < r->levels->n; i++) {
-        float here = r->levels->value[i], step = r->levels->value[i + 1] - here;
+    for (int l = 0; l + 1 < r->levels->n; l++) {
+        float here = r->levels->value[l], step = r->levels->value[l + 1] - here;
         float middle = here + step / 2;
-        for (size_t k = 0; k < g->n; k++)
-            q[k] += (x[k] - m) * inverse > middle ? step : 0;
+        for (size_t k = 0; k < g->n; k += INK_FIT_LANES)
+            for (size_t i = k; i < k + INK_FIT_LANES; i++)
+                q[i] += (x[i] - m) * inverse > middle ? step : 0;
     }
 }

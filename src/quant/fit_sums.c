@@ -1,4 +1,4 @@
-/* The loops over a group's values, where the time of the search goes: apart, to become vectors. */
+/* What a scale loses of a group, and the sums for least squares: where the time goes. */
 #include "quant/fit.h"
 
 static float add_lanes(const float sums[INK_FIT_LANES])

@@ -312,10 +312,10 @@ double ink_choose(ink_format format, ink_choice *c, const float *x, const float 
 uint8_t ink_choice_round(ink_format format, const ink_choice *c, size_t k, float x, float *value)
 {
     const ink_recipe *r = &ink_recipes[format];
-    float values[INK_FIT_LANES] = {x}, q[INK_FIT_LANES];
+    float values[INK_FIT_LANES] = {x}, q[INK_FIT_LANES]; /* the others do not count */
     block b = {.format = format, .recipe = r};
     ink_fit f = fit_of(&b, c, k / r->group);
-    const ink_fit_group one = {.recipe = r, .x = values, .n = 1};
+    const ink_fit_group one = {.recipe = r, .x = values, .n = INK_FIT_LANES};
     ink_fit_levels(&one, f.d, f.m, q);
     *value = f.d * q[0] + f.m;
     return code_of(r, q[0]);

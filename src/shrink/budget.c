@@ -4,10 +4,10 @@
  *
  *     1/2 sum over rows i and columns j of E[gradient_i^2] E[input_j^2] error_ij^2,
  *
- * the Fisher information with both taken for independent (Martens & Grosse, arXiv:1503.05671); where
- * no gradient is known, by the part of the matrix's output that is lost. Costs and bytes then meet
- * in one multiplier (Everett, Operations Research 11, 1963), and what it leaves of the budget goes
- * to whoever gains most by it.
+ * the Fisher information with both taken for independent (Martens & Grosse, arXiv:1503.05671);
+ * where no gradient is known, by the part of the matrix's output that is lost. Costs and bytes then
+ * meet in one multiplier (Everett, Operations Research 11, 1963), and what it leaves of the budget
+ * goes to whoever gains most by it.
  */
 #include <math.h>
 #include <stdatomic.h>
