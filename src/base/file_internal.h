@@ -14,9 +14,9 @@ ink_status ink_file_fail_errno(ink_error *error, const char *name, const char *w
 const char *ink_file_name_of(const char *path);
 
 /*
- * Opens the file at `path`, makes it with `mode` if need be, and locks it, as long as *descriptor (-1: none) is
- * open. IO: another process holds it, in words that say what for: it is `use`. On failure, too, the
- * caller closes the descriptor.
+ * Opens the file at `path`, makes it with `mode` if need be, and locks it, as long as *descriptor
+ * (-1: none) is open. IO: another process holds it, in words that say what for: it is `use`. On
+ * failure, too, the caller closes the descriptor.
  */
 ink_status ink_file_take_lock(int *descriptor, const char *path, mode_t mode, const char *name,
                               const char *use, ink_error *error);
