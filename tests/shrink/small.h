@@ -1,4 +1,4 @@
-/* What the tests of shrinking share: models in a folder, quantizing them, and what they then say. */
+/* What the tests of shrinking share: models in a folder, quantizing them, and what they say. */
 #ifndef INK_TESTS_SHRINK_SMALL_H
 #define INK_TESTS_SHRINK_SMALL_H
 
