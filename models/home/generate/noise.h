@@ -1,4 +1,4 @@
-/* What happens to sentences between a mouth or a hand and the assistant; lists: models/home/noise. */
+/* What happens to sentences on the way to the assistant; the lists are in models/home/noise. */
 #ifndef INK_GENERATE_NOISE_H
 #define INK_GENERATE_NOISE_H
 
