@@ -154,10 +154,10 @@ static ink_status check_values(const rewrite *w, ink_error *error)
         return INK_OK;
     while (holds(s->format, s->values + row * s->k + k, 1))
         k++;
-    return ink_fail(error, INK_CORRUPT, 0, "%s: row %llu holds %g, which %s cannot",
-                    s->tensor->name,
-                    (unsigned long long)(s->expert * s->tensor->shape[1] + s->first + row),
-                    (double)s->values[row * s->k + k], ink_formats[s->format].name);
+    uint64_t at = s->expert * s->tensor->shape[1] + s->first + row;
+    return ink_fail(error, INK_CORRUPT, 0, "%s: row %" PRIu64 " holds %g, which %s cannot",
+                    s->tensor->name, at, (double)s->values[row * s->k + k],
+                    ink_formats[s->format].name);
 }
 
 static ink_status write_stripe(rewrite *w, size_t first, size_t n, ink_error *error)

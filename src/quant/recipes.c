@@ -23,12 +23,14 @@ static const ink_levels signs = {2, {-1, 1}, {0, 1}};
 
 static void put_scale_q2_k(uint8_t *block, size_t group, int scale, int min)
 {
-    ((ink_block_q2_k *)block)->scales[group] = (uint8_t)(scale | min << 4);
+    ink_block_q2_k *out = (void *)block;
+    out->scales[group] = (uint8_t)(scale | min << 4);
 }
 
 static void put_scale_q3_k(uint8_t *block, size_t group, int scale, int min)
 {
-    uint8_t *scales = ((ink_block_q3_k *)(void *)block)->scales;
+    ink_block_q3_k *out = (void *)block;
+    uint8_t *scales = out->scales;
     int bits = scale + 32;
     (void)min;
     scales[group % 8] |= (uint8_t)((bits & 15) << 4 * (group / 8));
@@ -38,7 +40,8 @@ static void put_scale_q3_k(uint8_t *block, size_t group, int scale, int min)
 /* Q4_K and Q5_K, whose scales stand at the same place. */
 static void put_scale_q4_k(uint8_t *block, size_t group, int scale, int min)
 {
-    uint8_t *scales = ((ink_block_q4_k *)(void *)block)->scales;
+    ink_block_q4_k *out = (void *)block;
+    uint8_t *scales = out->scales;
     if (group < 4) {
         scales[group] |= (uint8_t)scale;
         scales[group + 4] |= (uint8_t)min;
@@ -51,8 +54,9 @@ static void put_scale_q4_k(uint8_t *block, size_t group, int scale, int min)
 
 static void put_scale_q6_k(uint8_t *block, size_t group, int scale, int min)
 {
+    ink_block_q6_k *out = (void *)block;
     (void)min;
-    ((ink_block_q6_k *)(void *)block)->scales[group] = (int8_t)scale;
+    out->scales[group] = (int8_t)scale;
 }
 
 static void put_scale_iq4_xs(uint8_t *block, size_t group, int scale, int min)

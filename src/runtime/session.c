@@ -407,17 +407,16 @@ static ink_status check_fork(const ink_session *source, ink_error *error)
 
 ink_status ink_session_fork(ink_session **out, ink_session *source, ink_error *error)
 {
-    ink_session *session = NULL;
     INK_TRY(check_fork(source, error));
     INK_TRY(ink_session_wake(source, error));
-    INK_TRY(ink_session_new(&session, source->model, &source->options, error));
+    INK_TRY(ink_session_new(out, source->model, &source->options, error));
+    ink_session *session = *out;
     ink_kv_cache_fork(&session->cache, &source->cache, source->position);
     memcpy(session->tokens, source->tokens, source->position * sizeof *source->tokens);
     memcpy(session->logits, source->logits,
            source->model->hparams.n_vocab * sizeof *source->logits);
     session->position = source->position;
     session->has_logits = source->has_logits;
-    *out = session;
     return INK_OK;
 }
 

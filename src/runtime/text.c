@@ -140,9 +140,13 @@ static void drop_turns(conversation *of, ink_value values)
     if (of->n_turns == 0 || !found || found->kind != INK_VALUE_LIST)
         return;
     ink_value_list *list = found->as.list;
-    size_t first = next_turn(list, 0), at = first, next = first;
-    for (size_t i = 0; i < of->n_turns && (next = next_turn(list, at + 1)) < list->n_items; i++)
+    size_t first = next_turn(list, 0), at = first;
+    for (size_t i = 0; i < of->n_turns; i++) {
+        size_t next = next_turn(list, at + 1);
+        if (next >= list->n_items)
+            break;
         at = next;
+    }
     of->last = next_turn(list, at + 1) >= list->n_items;
     if (at >= list->n_items)
         return;
