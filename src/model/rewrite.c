@@ -1,5 +1,6 @@
 #include "model/rewrite.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include "base/pool.h"
 #include "base/size.h"
