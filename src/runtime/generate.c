@@ -295,7 +295,7 @@ static ink_status advance(generator *g, size_t most, progress *at, ink_generated
     if (at->ended)
         return INK_OK;
     if (g->session->position == g->session->n_context)
-        INK_TRY(slide(g, NULL, 0, error));
+        INK_TRY(slide(g, g->session->tokens, 0, error));
     return g->forced.n_tokens ? step_forced(g, most, at, result, error)
                               : step(g, at, result, error);
 }
