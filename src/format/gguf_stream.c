@@ -286,6 +286,15 @@ static ink_status go_on(ink_gguf_writer *writer, ink_error *error)
     return goes_on ? INK_OK : write_header(writer, file, 0, error);
 }
 
+void ink_gguf_writer_discard(ink_gguf_writer *writer)
+{
+    if (!writer->kept)
+        return;
+    ink_file_writer_discard(writer->files[0]);
+    ink_gguf_journal_remove(writer);
+    writer->kept = false;
+}
+
 ink_status ink_gguf_writer_begin_kept(ink_gguf_writer *writer, const char *path,
                                       const uint8_t digest[INK_SHA256_BYTES], size_t *n_done,
                                       ink_error *error)
@@ -297,19 +306,14 @@ ink_status ink_gguf_writer_begin_kept(ink_gguf_writer *writer, const char *path,
     INK_TRY(ink_file_writer_open_kept(&writer->files[0], path, writer->allocator, error));
     writer->n_opened = 1;
     writer->kept = true;
-    INK_TRY(go_on(writer, error));
+    ink_status status = go_on(writer, error);
+    if (status != INK_OK && writer->tensor == 0)
+        ink_gguf_writer_discard(writer); /* there is nothing to go on from */
+    if (status != INK_OK)
+        return status;
     writer->failed = false;
     *n_done = writer->tensor;
     return INK_OK;
-}
-
-void ink_gguf_writer_discard(ink_gguf_writer *writer)
-{
-    if (!writer->kept)
-        return;
-    ink_file_writer_discard(writer->files[0]);
-    ink_gguf_journal_remove(writer);
-    writer->kept = false;
 }
 
 /* Whole tensors are on the disk before the journal says so, which disks take their time for. */

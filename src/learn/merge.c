@@ -51,7 +51,7 @@ static void change(void *context, const ink_rewrite_rows *rows)
 static void encode(void *context, const ink_rewrite_rows *rows, int thread)
 {
     (void)context, (void)thread;
-    (void)ink_quantize(rows->format, rows->blocks, rows->values, NULL, rows->n * rows->k);
+    ink_quantize_straight(rows->format, rows->blocks, rows->values, NULL, rows->n * rows->k);
 }
 
 static ink_status choose_type(merge *m, ink_error *error)

@@ -4,10 +4,13 @@
 #include "kernel/kernel.h"
 #include "quant/search.h"
 
+#define MAX_HALF 65504.0f
+#define MOST_RAISED 1.5f /* beyond, a block is too small to tell */
+
 float ink_quantize_limit(ink_format format)
 {
     const ink_recipe *r = &ink_recipes[format];
-    float half = 65504, most = r->levels ? r->levels->value[r->levels->n - 1] : r->high;
+    float half = MAX_HALF, most = r->levels ? r->levels->value[r->levels->n - 1] : r->high;
     if (!r->levels && r->low < 0) /* which may be the nearer end */
         most = fminf(most, -(float)r->low);
     switch (r->kind) {
@@ -41,8 +44,31 @@ static double round_values(ink_format format, void *blocks, const float *x, cons
     return error;
 }
 
+/* Raises the scale of a block that was packed, so that sum of w x v is sum of w x^2. */
+static void straighten(ink_format format, ink_choice *choice, void *block, const float *x,
+                       const float *weights)
+{
+    float values[INK_MAX_BLOCK];
+    double xx = 0, xv = 0;
+    ink_decode(format, values, block, 1);
+    for (size_t k = 0; k < ink_formats[format].block_elements; k++) {
+        double wx = (double)weights[k] * (double)x[k];
+        xx += wx * (double)x[k];
+        xv += wx * (double)values[k];
+    }
+    float factor = xv > 0 ? (float)(xx / xv) : 0;
+    if (!(factor > 1 && factor < MOST_RAISED) || fabsf(choice->d) * factor > MAX_HALF ||
+        fabsf(choice->m) * factor > MAX_HALF)
+        return;
+    choice->d *= factor;
+    choice->m *= factor;
+    ink_choice_pack(format, choice, block);
+}
+
+typedef enum how { PLAIN, SEARCHED, STRAIGHT } how;
+
 static double quantize(ink_format format, void *blocks, const float *x, const float *weights,
-                       size_t n, bool search)
+                       size_t n, how wanted)
 {
     float ones[INK_MAX_BLOCK];
     const ink_format_info *info = &ink_formats[format];
@@ -54,19 +80,28 @@ static double quantize(ink_format format, void *blocks, const float *x, const fl
         ones[k] = 1;
     for (size_t k = 0; k < n; k += info->block_elements, block += info->block_bytes) {
         ink_choice choice;
-        error += ink_choose(format, &choice, x + k, weights ? weights + k : ones, search);
+        const float *w = weights ? weights + k : ones;
+        error += ink_choose(format, &choice, x + k, w, wanted != PLAIN);
         ink_choice_pack(format, &choice, block);
+        if (wanted == STRAIGHT && ink_recipes[format].kind != INK_SCALE_STEPS)
+            straighten(format, &choice, block, x + k, w);
     }
     return error;
 }
 
 double ink_quantize(ink_format format, void *blocks, const float *x, const float *weights, size_t n)
 {
-    return quantize(format, blocks, x, weights, n, true);
+    return quantize(format, blocks, x, weights, n, SEARCHED);
+}
+
+void ink_quantize_straight(ink_format format, void *blocks, const float *x, const float *weights,
+                           size_t n)
+{
+    (void)quantize(format, blocks, x, weights, n, STRAIGHT);
 }
 
 double ink_quantize_plain(ink_format format, void *blocks, const float *x, const float *weights,
                           size_t n)
 {
-    return quantize(format, blocks, x, weights, n, false);
+    return quantize(format, blocks, x, weights, n, PLAIN);
 }

@@ -374,7 +374,8 @@ static void encode(void *context, const ink_rewrite_rows *rows, int thread)
         if (q->feedback.k > 0)
             ink_feedback_quantize(rows->format, blocks, row, q->weights, &q->feedback, room);
         else
-            (void)ink_quantize(rows->format, blocks, row, q->weighted ? q->weights : NULL, rows->k);
+            ink_quantize_straight(rows->format, blocks, row, q->weighted ? q->weights : NULL,
+                                  rows->k);
     }
 }
 

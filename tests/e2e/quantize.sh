@@ -84,7 +84,7 @@ fi
     ulimit -f 300
     quantize "$stories" "$scratch/full.gguf" --type Q8_0
 ) >"$scratch/out" 2>"$scratch/err"
-[ $? -eq 1 ] && grep -q '^inkling: .*full.gguf: .*more than a file may have here' "$scratch/err" && [ ! -e "$scratch/full.gguf" ]
+[ $? -eq 1 ] && grep -q '^inkling: .*full.gguf: .*more than a file may have here' "$scratch/err" && [ -z "$(find "$scratch" -name 'full.gguf*')" ]
 report "a full disk is said" $? "$(cat "$scratch/err")"
 (quantize "$stories" "$scratch/full.gguf" --type Q8_0) >"$scratch/out" 2>"$scratch/err"
 same "once there is room it goes on" "$scratch/q8.gguf" "$scratch/full.gguf"

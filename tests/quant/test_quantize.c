@@ -195,6 +195,34 @@ static void never_worse_than_the_cache(void **state)
     }
 }
 
+/*
+ * Of a product with the values themselves all comes back, within what a half rounds (2^-11), and
+ * the sum of errors stays about what it was.
+ */
+static void straight_is_not_too_small(void **state)
+{
+    static float x[N], out[N];
+    static uint8_t blocks[MAX_BYTES];
+    (void)state;
+    fill_normal(x, N, 41);
+    for (ink_format f = 0; f < INK_N_FORMATS; f++) {
+        double xx = 0, xv = 0;
+        if (!is_blocked(f) || ink_recipes[f].kind == INK_SCALE_STEPS || f == INK_FORMAT_Q1_0)
+            continue;
+        double least = ink_quantize(f, blocks, x, NULL, N);
+        ink_quantize_straight(f, blocks, x, NULL, N);
+        ink_decode(f, out, blocks, N / ink_formats[f].block_elements);
+        for (size_t i = 0; i < N; i++) {
+            xx += (double)x[i] * (double)x[i];
+            xv += (double)x[i] * (double)out[i];
+        }
+        if (!(fabs(xv / xx - 1) < 0x1p-11))
+            fail_msg("%s: %.5f comes back", name_of(f), xv / xx);
+        if (!(error_of(f, blocks, x, NULL, N) < (1 + 1.3 * least / xx) * least * 1.01))
+            fail_msg("%s: the sum of errors is too large", name_of(f));
+    }
+}
+
 /* Where weights are, errors are not. */
 static void weights_count(void **state)
 {
@@ -233,6 +261,10 @@ static void expect_finite(ink_format f, const float *x, double most)
         assert_true(isfinite(out[k]));
         largest = fmax(largest, fabs((double)x[k] - (double)out[k]));
     }
+    ink_quantize_straight(f, blocks, x, NULL, n);
+    ink_decode(f, out, blocks, n / ink_formats[f].block_elements);
+    for (size_t k = 0; k < n; k++)
+        assert_true(isfinite(out[k]));
     if (!(largest <= most))
         fail_msg("%s: off by %g, more than %g", name_of(f), largest, most);
 }
@@ -368,6 +400,7 @@ int main(void)
         cmocka_unit_test(errors_are_as_small_as_measured),
         cmocka_unit_test(never_worse_than_plain),
         cmocka_unit_test(never_worse_than_the_cache),
+        cmocka_unit_test(straight_is_not_too_small),
         cmocka_unit_test(weights_count),
         cmocka_unit_test(hostile_blocks),
         cmocka_unit_test(weights_of_zero),
