@@ -31,19 +31,11 @@ static size_t slots_of(const ink_kv_layer *layer, size_t n_context, size_t n_bat
 }
 
 static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index,
-                             ink_format format, ink_error *error)
+                             const ink_cache_spec *spec, ink_error *error)
 {
-    *layer = (ink_kv_layer){.window = ink_model_window(model, index),
-                            .n_state = ink_model_state_floats(model, index)};
-    layer->layout.k_format = layer->layout.v_format = format;
-    ink_model_kv_layout(model, index, &layer->layout);
-    if (!has_pages(layer) || ink_kv_layout_init(&layer->layout))
-        return INK_OK;
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "a cache in %s needs heads whose width is a multiple of %u, but they are %zu "
-                    "and %zu wide; use f16 or f32",
-                    ink_formats[format].name, ink_formats[format].block_elements,
-                    layer->layout.k_dim, layer->layout.v_dim);
+    size_t n_state = index < model->hparams.n_layers ? ink_model_state_floats(model, index) : 0;
+    *layer = (ink_kv_layer){.n_state = n_state};
+    return ink_cache_spec_layout(spec, model, index, &layer->layout, &layer->window, error);
 }
 
 /* Adds what a layer needs: bytes of its pages, and of its state. */
@@ -58,14 +50,14 @@ static bool add_layer(const ink_kv_layer *layer, size_t n_slots, size_t *page_by
            ink_size_add(*state_bytes, state, state_bytes);
 }
 
-ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
+ink_status ink_kv_cache_plan(const ink_model *model, const ink_cache_spec *spec, size_t n_context,
                              size_t n_batch, size_t *n_bytes, ink_error *error)
 {
-    size_t page_bytes = 0, state_bytes = 0;
+    size_t page_bytes = 0, state_bytes = 0, n_layers = ink_cache_spec_n_layers(spec, model);
     bool fits = true;
-    for (size_t i = 0; fits && i < model->hparams.n_layers; i++) {
+    for (size_t i = 0; fits && i < n_layers; i++) {
         ink_kv_layer layer;
-        INK_TRY(plan_layer(&layer, model, i, format, error));
+        INK_TRY(plan_layer(&layer, model, i, spec, error));
         fits = add_layer(&layer, slots_of(&layer, n_context, n_batch), &page_bytes, &state_bytes);
     }
     if (!fits || !ink_size_align(state_bytes, ALIGNMENT, &state_bytes) ||
@@ -109,14 +101,15 @@ static char *init_states(ink_kv_cache *cache)
     return (char *)cache->memory + (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
-                             size_t n_context, size_t n_batch, ink_error *error)
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model,
+                             const ink_cache_spec *spec, size_t n_context, size_t n_batch,
+                             ink_error *error)
 {
-    size_t n_bytes, n_layers = model->hparams.n_layers;
+    size_t n_bytes, n_layers = ink_cache_spec_n_layers(spec, model);
     *cache =
         (ink_kv_cache){.allocator = model->allocator, .n_layers = n_layers, .n_context = n_context};
     ink_arena_init(&cache->arena, model->allocator, SIZE_MAX);
-    INK_TRY(ink_kv_cache_plan(model, format, n_context, n_batch, &n_bytes, error));
+    INK_TRY(ink_kv_cache_plan(model, spec, n_context, n_batch, &n_bytes, error));
     cache->memory = ink_new_aligned(model->allocator, n_bytes, 4096);
     cache->layers = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layers);
     cache->layouts = ink_arena_take(&cache->arena, n_layers, sizeof *cache->layouts);
@@ -124,16 +117,16 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_fo
     cache->states = ink_arena_take(&cache->arena, n_layers, sizeof *cache->states);
     bool ok = cache->memory && cache->layers && cache->layouts && cache->pages && cache->states;
     for (size_t i = 0; ok && i < n_layers; i++)
-        INK_TRY(plan_layer(&cache->layers[i], model, i, format, error));
+        INK_TRY(plan_layer(&cache->layers[i], model, i, spec, error));
     char *at = ok ? init_states(cache) : NULL;
     for (size_t i = 0; ok && i < n_layers; i++)
         ok = init_layer(cache, i, n_batch, &at);
     if (!ok)
         return ink_fail(error, INK_NO_MEMORY, 0,
-                        "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
-                        n_context, ink_formats[format].name);
+                        "out of memory for a cache of %zu bytes (%zu positions)", n_bytes,
+                        n_context);
     cache->sequence = (ink_kv_sequence){
-        .n_layers = n_layers,
+        .n_layers = model->hparams.n_layers,
         .layouts = cache->layouts,
         .pages = (void *const *const *)cache->pages,
         .states = cache->states,

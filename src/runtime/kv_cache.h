@@ -12,7 +12,7 @@
 
 #include "array/kv.h"
 #include "base/memory.h"
-#include "model/model.h"
+#include "runtime/cache_spec.h"
 
 typedef struct ink_kv_layer {
     ink_kv_layout layout;
@@ -27,19 +27,19 @@ typedef struct ink_kv_layer {
 
 typedef struct ink_kv_cache {
     const ink_allocator *allocator;
-    size_t n_layers, n_context;
-    ink_kv_layer *layers;     /* [n_layers] */
-    ink_kv_layout *layouts;   /* [n_layers], for the sequence */
-    void ***pages;            /* [n_layers][pages of the context] */
-    float **states;           /* [n_layers]; NULL where a layer has none */
-    size_t n_state;           /* floats of all states */
-    void *memory;             /* of all states, one after the other, then of all slots */
-    ink_arena arena;          /* of all tables */
-    ink_kv_sequence sequence; /* what the ops see */
+    size_t n_layers, n_context; /* layers: those of the specification */
+    ink_kv_layer *layers;       /* [n_layers] */
+    ink_kv_layout *layouts;     /* [n_layers], for the sequence */
+    void ***pages;              /* [n_layers][pages of the context] */
+    float **states;             /* [n_layers]; NULL where a layer has none */
+    size_t n_state;             /* floats of all states */
+    void *memory;               /* of all states, one after the other, then of all slots */
+    ink_arena arena;            /* of all tables */
+    ink_kv_sequence sequence;   /* what the ops see */
 } ink_kv_cache;
 
 /* Bytes when full. BAD_ARGUMENT when the model's heads are not a multiple of the format's block. */
-ink_status ink_kv_cache_plan(const ink_model *model, ink_format format, size_t n_context,
+ink_status ink_kv_cache_plan(const ink_model *model, const ink_cache_spec *spec, size_t n_context,
                              size_t n_batch, size_t *n_bytes, ink_error *error);
 
 /* Bytes of its tables and of what surrounds its memory, at most. */
@@ -50,8 +50,9 @@ size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context);
  */
 void ink_kv_cache_trim(ink_kv_cache *cache);
 
-ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, ink_format format,
-                             size_t n_context, size_t n_batch, ink_error *error);
+ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model,
+                             const ink_cache_spec *spec, size_t n_context, size_t n_batch,
+                             ink_error *error);
 void ink_kv_cache_deinit(ink_kv_cache *cache);
 
 /*

@@ -79,7 +79,7 @@ static ink_status read_back(ink_session *session, ink_error *error)
     bool has_logits = session->has_logits;
     char *path = session->spilled;
     session->spilled = NULL;
-    ink_status status = ink_kv_cache_init(&session->cache, session->model, session->cache_format,
+    ink_status status = ink_kv_cache_init(&session->cache, session->model, &session->cache_spec,
                                           session->n_context, session->n_kept_batch, error);
     if (status == INK_OK)
         status = ink_session_restore(session, path, error);

@@ -8,33 +8,14 @@
 #include "base/size.h"
 
 #define DEFAULT_BATCH 512
+#define DEFAULT_TWOFOLD_BATCH 128 /* of which all positions are held in the wider form, too */
 
 /* ---- Options --------------------------------------------------------------------------------- */
-
-ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error)
-{
-    static const ink_format formats[] = {INK_FORMAT_F16, INK_FORMAT_F32, INK_FORMAT_Q8_0,
-                                         INK_FORMAT_Q4_0};
-    ink_format found;
-    *format = formats[0];
-    if (!name)
-        return INK_OK;
-    if (ink_format_by_name(name, &found)) {
-        for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-            if (formats[i] == found) {
-                *format = found;
-                return INK_OK;
-            }
-        }
-    }
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "cache format \"%.20s\": use f32, f16, q8_0 or q4_0", name);
-}
 
 /* What the options come to. */
 typedef struct settings {
     size_t n_context, n_batch;
-    ink_format format;
+    ink_cache_spec cache;
     int n_threads;
     bool all_logits;
 } settings;
@@ -47,8 +28,12 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
     out->n_context =
         options->n_context ? options->n_context : ink_size_min(trained, INK_DEFAULT_CONTEXT);
-    out->n_batch =
-        ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
+    INK_TRY(ink_cache_spec_read(&out->cache, options->cache, model->hparams.n_layers, error));
+    bool twofold = ink_cache_spec_n_layers(&out->cache, model) > model->hparams.n_layers;
+    out->n_batch = options->n_batch ? options->n_batch
+                   : twofold        ? DEFAULT_TWOFOLD_BATCH
+                                    : DEFAULT_BATCH;
+    out->n_batch = ink_size_min(out->n_batch, out->n_context);
     if (out->n_context > INK_MAX_CONTEXT)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "a context of %zu positions; at most %u are possible", out->n_context,
@@ -63,7 +48,7 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                         trained);
     if (model->arch->kind == INK_KIND_EMBEDDING)
         out->n_batch = out->n_context; /* it looks both ways: a text is one batch */
-    return ink_cache_format(options->cache, &out->format, error);
+    return INK_OK;
 }
 
 /* ---- Recorded steps -------------------------------------------------------------------------- */
@@ -181,11 +166,11 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     INK_TRY(settle(session->model, options, &chosen, error));
     session->n_context = chosen.n_context;
     session->n_batch = session->n_kept_batch = chosen.n_batch;
-    session->cache_format = chosen.format;
+    session->cache_spec = chosen.cache;
     INK_TRY(ink_cpu_select(&features, error));
     INK_TRY(ink_device_cpu_new(&session->device, chosen.n_threads, features, session->allocator,
                                error));
-    INK_TRY(ink_kv_cache_init(&session->cache, session->model, chosen.format, chosen.n_context,
+    INK_TRY(ink_kv_cache_init(&session->cache, session->model, &chosen.cache, chosen.n_context,
                               chosen.n_batch, error));
     session->tokens = ink_new(session->allocator, chosen.n_context, sizeof *session->tokens);
     session->logits =
@@ -402,17 +387,17 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     settings chosen;
     size_t cache_bytes, work_bytes, step_bytes, n_vocab = model->hparams.n_vocab;
     INK_TRY(settle(model, options, &chosen, error));
-    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
+    INK_TRY(ink_kv_cache_plan(model, &chosen.cache, chosen.n_context, chosen.n_batch, &cache_bytes,
                               error));
     INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
     plan->n_context = chosen.n_context;
     plan->cache_bytes = cache_bytes;
     plan->work_bytes = work_bytes;
     plan->steps_bytes = (uint64_t)INK_KEPT_STEPS * step_bytes;
-    plan->session_bytes = (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
-                          ink_kv_cache_table_bytes(model->hparams.n_layers, chosen.n_context) +
-                          chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) +
-                          3 * INK_BUDGET_HEADER_BYTES;
+    plan->session_bytes =
+        (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
+        ink_kv_cache_table_bytes(ink_cache_spec_n_layers(&chosen.cache, model), chosen.n_context) +
+        chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) + 3 * INK_BUDGET_HEADER_BYTES;
     plan->sampling_bytes =
         model->arch->kind == INK_KIND_EMBEDDING ? 0 : ink_generate_bytes(n_vocab, chosen.n_context);
     return INK_OK;
@@ -430,7 +415,7 @@ ink_status ink_session_plan_memory(const ink_model *model, const ink_session_opt
                         "%s: only its vocabulary was opened; a session needs a model",
                         ink_gguf_name(model->gguf));
     INK_TRY(settle(model, options, &chosen, error));
-    INK_TRY(ink_kv_cache_plan(model, chosen.format, chosen.n_context, chosen.n_batch, &cache_bytes,
+    INK_TRY(ink_kv_cache_plan(model, &chosen.cache, chosen.n_context, chosen.n_batch, &cache_bytes,
                               error));
     INK_TRY(plan_steps(model, &chosen, &work_bytes, &step_bytes, error));
     if (!ink_size_add(work_bytes, chosen.n_context * sizeof(int32_t), &work_bytes) ||

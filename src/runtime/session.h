@@ -28,7 +28,7 @@ typedef struct ink_recorded_step {
 struct ink_session {
     const ink_model *model;
     const ink_allocator *allocator;
-    ink_format cache_format;
+    ink_cache_spec cache_spec;
     size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
     ink_pressure pressure;                   /* that it has followed */
     char *spilled;                           /* the file it is in; NULL: in memory */
@@ -41,9 +41,6 @@ struct ink_session {
     float *logits; /* [n_vocab] */
     bool has_logits;
 };
-
-/* The format that a cache name means; NULL is the default. */
-ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error);
 
 /* Forgets steps, and gives back work space and pages that are not in use. */
 void ink_session_trim(ink_session *session);

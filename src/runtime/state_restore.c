@@ -127,29 +127,34 @@ static ink_status check_rotation(const restoring *r, ink_error *error)
 }
 
 /* The name in the header may be any bytes. */
-static const char *format_of(const ink_state_header *header)
+static ink_status check_format(const restoring *r, ink_error *error)
 {
-    for (size_t i = 0; i < INK_N_FORMATS; i++)
-        if (strncmp(ink_formats[i].name, header->format, sizeof header->format) == 0)
-            return ink_formats[i].name;
-    return "a format that is not known";
+    const ink_session *session = r->session;
+    const char *stored = r->header.format;
+    char format[INK_CACHE_NAME_BYTES];
+    bool readable = stored[0] != '\0';
+    ink_cache_spec_name(&session->cache_spec, session->model->hparams.n_layers, format);
+    if (memcmp(format, stored, sizeof format) == 0)
+        return INK_OK;
+    for (size_t i = 0; i < sizeof format && stored[i]; i++)
+        readable = readable && stored[i] >= ' ' && stored[i] <= '~';
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "%s: made with a cache in %.*s, but this session has one in %.*s",
+                    ink_file_name(r->file), INK_CACHE_NAME_BYTES,
+                    readable ? stored : "another format", INK_CACHE_NAME_BYTES, format);
 }
 
 static ink_status check_model(const restoring *r, ink_error *error)
 {
     const ink_session *session = r->session;
     const ink_state_header *header = &r->header;
-    const char *name = ink_file_name(r->file), *stored = format_of(header);
-    const char *format = ink_formats[session->cache_format].name;
+    const char *name = ink_file_name(r->file);
     uint8_t model[INK_SHA256_BYTES];
     INK_TRY(ink_state_identify(session->model, model, error));
     if (memcmp(model, header->model, sizeof model) != 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: the state of another model than %s", name,
                         ink_gguf_name(session->model->gguf));
-    if (stored != format)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: made with a cache in %s, but this session has one in %s", name, stored,
-                        format);
+    INK_TRY(check_format(r, error));
     if (header->page_positions != INK_PAGE || header->n_layers != session->cache.n_layers ||
         (header->n_logits && header->n_logits != session->model->hparams.n_vocab))
         return ink_fail(error, INK_CORRUPT, 0, "%s: its counts are not those of its model", name);

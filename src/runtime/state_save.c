@@ -97,8 +97,7 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
     for (size_t i = 0; i < cache->n_layers; i++)
         header->file_bytes +=
             (n_pages - cache->layers[i].first_page) * cache->layers[i].layout.page_bytes;
-    const char *name = ink_formats[session->cache_format].name;
-    memcpy(header->format, name, ink_size_min(strlen(name), sizeof header->format));
+    ink_cache_spec_name(&session->cache_spec, session->model->hparams.n_layers, header->format);
     return ink_state_identify(session->model, header->model, error);
 }
 
