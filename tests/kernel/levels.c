@@ -16,9 +16,9 @@ typedef struct level_format {
     double allowed; /* mean square error of numbers of deviation 1 */
 } level_format;
 
-/* Max, "Quantizing for minimum distortion" (1960), table I: 16, 8 and 4 levels. */
+/* Max, "Quantizing for minimum distortion" (1960), table I: 16, 8 and 4 levels, one scale. */
 static const level_format level_formats[N_LEVEL_FORMATS] = {
-    {INK_FORMAT_IQ4_NL, 0.01054 /* its levels are given: a ninth more than 0.00950 */},
+    {INK_FORMAT_IQ4_NL, 0.009497},
     {INK_FORMAT_G3, 0.03454},
     {INK_FORMAT_G2, 0.1175},
 };

@@ -177,7 +177,7 @@ TEMPLATE void store_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], uin
     vst1q_s8(out + LANES, vqtbl1q_s8(vld1q_s8(table), second));
 }
 
-static void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     uint8x16_t both = vld1q_u8(block + offsetof(ink_block_iq4_nl, q));
     store_levels(out, ink_codes_iq4, vandq_u8(both, vdupq_n_u8(15)), vshrq_n_u8(both, 4));
@@ -202,14 +202,14 @@ TEMPLATE uint8x16_t triples(const uint8_t *q, const uint8_t *high, int half)
     return vorrq_u8(pairs(q, half), third);
 }
 
-static void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g3, q),
                   *high = block + offsetof(ink_block_g3, high);
     store_levels(out, ink_codes_g3, triples(q, high, 0), triples(q, high, 1));
 }
 
-static void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g2, q);
     store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));

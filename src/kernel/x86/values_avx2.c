@@ -174,7 +174,7 @@ TEMPLATE void store_levels(int8_t out[PIECE], const int8_t table[16], __m128i fi
     _mm_storeu_si128((__m128i *)(void *)(out + PIECE / 2), _mm_shuffle_epi8(levels, second));
 }
 
-static void levels_iq4_nl(int8_t out[PIECE], const uint8_t *block)
+TEMPLATE void levels_iq4_nl(int8_t out[PIECE], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_iq4_nl, q);
     __m128i both = _mm_loadu_si128((const __m128i *)(const void *)q), low = _mm_set1_epi8(15);
@@ -200,7 +200,7 @@ TEMPLATE __m128i third_bits(const uint8_t *high, int half)
     return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(bytes, bit), bit), _mm_set1_epi8(4));
 }
 
-static void levels_g3(int8_t out[PIECE], const uint8_t *block)
+TEMPLATE void levels_g3(int8_t out[PIECE], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g3, q),
                   *high = block + offsetof(ink_block_g3, high);
@@ -208,7 +208,7 @@ static void levels_g3(int8_t out[PIECE], const uint8_t *block)
                  _mm_or_si128(pairs(q, 1), third_bits(high, 1)));
 }
 
-static void levels_g2(int8_t out[PIECE], const uint8_t *block)
+TEMPLATE void levels_g2(int8_t out[PIECE], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g2, q);
     store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));

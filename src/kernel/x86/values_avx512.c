@@ -201,7 +201,7 @@ TEMPLATE void store_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], __m
     _mm256_storeu_si256((void *)out, _mm256_shuffle_epi8(levels, codes));
 }
 
-static void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     __m128i both = _mm_loadu_si128((const void *)(block + offsetof(ink_block_iq4_nl, q)));
     const __m128i low = _mm_set1_epi8(15);
@@ -227,14 +227,14 @@ TEMPLATE __m128i triples(const uint8_t *q, const uint8_t *high, int half)
     return _mm_mask_add_epi8(low, bits, low, _mm_set1_epi8(4));
 }
 
-static void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g3, q),
                   *high = block + offsetof(ink_block_g3, high);
     store_levels(out, ink_codes_g3, triples(q, high, 0), triples(q, high, 1));
 }
 
-static void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+TEMPLATE void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
 {
     const uint8_t *q = block + offsetof(ink_block_g2, q);
     store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));
