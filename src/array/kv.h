@@ -9,11 +9,10 @@
  * Keys and values may be kept rotated (kernel.h, ink_rotate): queries are then rotated before they
  * meet keys, and what attention makes of values is rotated back.
  *
- * A layer may hold its latest positions twice, in the format that stays and in a wider one. Both are
- * written when a position comes. A token at position p sees the pages from
- * ink_kv_first_recent(p) on in the wider form, and those before in the other, so what it sees
- * does not depend on what was stored together with it; and a page leaves the window by being given
- * back.
+ * A layer may hold its latest positions twice, in the format that stays and in a wider one. Both
+ * are written when a position comes. A token at position p sees the pages from
+ * ink_kv_first_recent(p) on in the wider form, and those before in the other, so what it sees does
+ * not depend on what was stored together with it; and a page leaves the window by being given back.
  *
  * A layer that carries something from token to token in place of, or beside, what it sees of all
  * of them has a state: a fixed number of floats, which ops lay out (array.h). It is zero before the

@@ -52,8 +52,8 @@ static void build_ladder(ladder *out, bool values)
 
 static bool build_sides(choosing *c)
 {
-    size_t n_layers = c->model->hparams.n_layers;
-    c->sides = ink_new(c->model->allocator, 2 * n_layers, sizeof *c->sides);
+    size_t n_layers = c->model->hparams.n_layers, n_most = 2 * n_layers;
+    c->sides = ink_new(c->model->allocator, n_most, sizeof *c->sides);
     for (size_t layer = 0; c->sides && layer < n_layers; layer++) {
         ink_kv_layout layout;
         ink_model_kv_layout(c->model, layer, &layout);

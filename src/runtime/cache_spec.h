@@ -3,8 +3,8 @@
  *
  *   part [/ part ...]       part: [layers =] format [, format of values]       layers: N or N-M
  *
- * "q8_0"; "q4r,q3r"; "q3r/0=q8_0/14-15=q4r,q3r". Formats are the rows of cache_formats.def. Of parts
- * that name the same layer the last one counts; one without layers is for all of them.
+ * "q8_0"; "q4r,q3r"; "q3r/0=q8_0/14-15=q4r,q3r". Formats are the rows of cache_formats.def. Of
+ * parts that name the same layer the last one counts; one without layers is for all of them.
  *
  * A layer with a format that keeps its latest positions wider has two layers in a cache: its own,
  * and one as many layers further on as the model has. The second is a window like others, so pages

@@ -40,6 +40,11 @@ for cache in q4r q3r q2r q8_0,q2r q3r/0=f16,q2r; do
     ink run "$llama" "once" --raw --temperature 0 --max-tokens 300 --ignore-end --cache "$cache" --threads 2 --batch 3 \
         >"$scratch/two" 2>"$scratch/err"
     same "the same text from two threads" "$scratch/one" "$scratch/two"
+    for isa in c avx2; do
+        INK_CPU=$isa ink run "$llama" "once" --raw --temperature 0 --max-tokens 300 --ignore-end --cache "$cache" \
+            >"$scratch/two" 2>"$scratch/err" || continue
+        same "the same text with $isa" "$scratch/one" "$scratch/two"
+    done
 done
 
 fails "too few bits" 1 'narrowest formats come to 3' cache "$llama" "$story" --bits 2

@@ -157,7 +157,7 @@ static void info_is_what_a_plan_says(void **state)
 
 /* ---- Choosing */
 
-/* A price for each layer and side: values of layer 0 must not be touched, keys of 1 cost nothing. */
+/* A price for each layer and side: values of layer 0 are dear, keys of layer 1 cost nothing. */
 typedef struct prices {
     size_t n_asked, fail_at;
 } prices;

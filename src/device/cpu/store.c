@@ -87,10 +87,11 @@ void ink_cpu_store(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     for (size_t row = first_row; row < first_row + n_rows; row++) {
         const ink_kv_sequence *sequence = sequences[row];
         size_t position = (size_t)positions[row];
-        slot slots[2] = {find_slot(sequence, layer, position)};
-        bool recent = slots[0].layout->n_recent > 0;
-        if (recent)
-            slots[1] = find_slot(sequence, layer + sequence->n_layers, position);
-        store_row(call, row, slots, recent ? 2 : 1);
+        size_t n_slots = 0;
+        slot slots[2];
+        slots[n_slots++] = find_slot(sequence, layer, position);
+        if (sequence->layouts[layer].n_recent > 0)
+            slots[n_slots++] = find_slot(sequence, layer + sequence->n_layers, position);
+        store_row(call, row, slots, n_slots);
     }
 }
