@@ -311,6 +311,12 @@ INK_MUST_USE INK_API ink_status ink_chat_tokenize_fitting(const ink_model *model
 
 typedef struct ink_session ink_session;
 
+/*
+ * What the keys and values of a cache may be kept in, widest first. Those that end in r are rotated
+ * before they are rounded; the last two keep the latest 128 positions in q8_0 as well.
+ */
+#define INK_CACHE_FORMATS "f32|f16|q8_0|q4r|q4_0|q3r|q2r"
+
 /* Zero means the default of every field. */
 typedef struct ink_session_options {
     /*
@@ -320,8 +326,15 @@ typedef struct ink_session_options {
      * warning.
      */
     size_t n_context;
-    const char *cache; /* format of keys and values: "f32", "f16" (default), "q8_0", "q4_0" */
-    /* tokens evaluated together; 0: 512. A model for embeddings takes a text as a whole. */
+    /*
+     * What keys and values are kept in: one of INK_CACHE_FORMATS (NULL: "f16"); "q4r,q3r": that of
+     * keys, that of values; "q3r/0-1=q8_0/5=q4r,q3r": some layers have their own. docs/cache.md
+     */
+    const char *cache;
+    /*
+     * tokens evaluated together; 0: 512, or 128 with a cache that keeps its latest positions wider.
+     * A model for embeddings takes a text as a whole.
+     */
     size_t n_batch;
     int n_threads; /* at most 256; 0: as many as there are processors */
     /*
@@ -344,6 +357,41 @@ INK_MUST_USE INK_API ink_status ink_session_new(ink_session **out, const ink_mod
                                                 const ink_session_options *options,
                                                 ink_error *error);
 INK_API void ink_session_free(ink_session *session);
+
+/*
+ * Whether ink_session_options.cache may be so, for a model that has the layers and heads of the
+ * right width; BAD_ARGUMENT says what is wrong, with the byte.
+ */
+INK_MUST_USE INK_API ink_status ink_cache_check(const char *cache, ink_error *error);
+
+/* What a cache comes to with a model. */
+typedef struct ink_cache_info {
+    double bits;             /* of a number that stays, scales included, over all layers */
+    uint64_t position_bytes; /* of a position that stays, in all layers */
+    size_t n_recent;         /* latest positions that are kept wider as well, at most; 0: none */
+} ink_cache_info;
+
+INK_MUST_USE INK_API ink_status ink_cache_get_info(const ink_model *model, const char *cache,
+                                                   ink_cache_info *info, ink_error *error);
+
+/*
+ * How far a model is from itself when its cache is kept so: any figure of which less is better and
+ * parts add up, such as a mean KL divergence on a text.
+ */
+typedef struct ink_cache_measure {
+    ink_status (*measure)(void *context, const char *cache, double *distance, ink_error *error);
+    void *context;
+} ink_cache_measure;
+
+/*
+ * Chooses formats for the keys and values of each layer, such that all have `bits` on average (see
+ * ink_cache_info), from q8_0 down: each format in each layer's keys, and values, is measured alone,
+ * the others being f16; then what costs least for each bit is narrowed, step by step. `out` is for
+ * ink_session_options.cache. BAD_ARGUMENT: with so few bits there is no format.
+ */
+INK_MUST_USE INK_API ink_status ink_cache_choose(const ink_model *model, double bits,
+                                                 const ink_cache_measure *measure, ink_string *out,
+                                                 ink_error *error);
 
 /*
  * Bytes that a session with these options needs at most: cache when full, and work space. Loads

@@ -1,5 +1,6 @@
 #include "array/kv.h"
 
+#include <string.h>
 #include "base/size.h"
 
 bool ink_kv_layout_init(ink_kv_layout *layout)
@@ -17,4 +18,12 @@ bool ink_kv_layout_init(ink_kv_layout *layout)
     layout->head_bytes = (size_t)head_bytes;
     layout->page_bytes = (size_t)page_bytes;
     return true;
+}
+
+void ink_kv_layout_get_fields(const ink_kv_layout *layout, uint64_t fields[INK_KV_LAYOUT_FIELDS])
+{
+    const uint64_t all[INK_KV_LAYOUT_FIELDS] = {
+        layout->k_format, layout->v_format, layout->k_rotated, layout->v_rotated,
+        layout->n_recent, layout->n_heads,  layout->k_dim,     layout->v_dim};
+    memcpy(fields, all, sizeof all);
 }

@@ -122,6 +122,15 @@ static bool parse_CHOICE(const parser *p, const ink_option *option, const char *
     return wrong(p, option, text, option->value);
 }
 
+static bool parse_CACHE(const parser *p, const ink_option *option, const char *text)
+{
+    if (ink_cache_check(text, NULL) != INK_OK)
+        return wrong(p, option, text,
+                     INK_CACHE_FORMATS ", KEYS,VALUES or [LAYERS=]KEYS,VALUES/...");
+    *(const char **)option->destination = text;
+    return true;
+}
+
 static bool parse_INT(const parser *p, const ink_option *option, const char *text)
 {
     int64_t value;

@@ -19,6 +19,7 @@
     X(TEXT, const char *)   /* borrowed from argv */                       \
     X(TEXTS, ink_texts)     /* may be given again and again */             \
     X(CHOICE, const char *) /* one of the words of `value`, as in "a|b" */ \
+    X(CACHE, const char *)  /* of ink_session_options */                   \
     X(INT, int32_t)                                                        \
     X(INT64, int64_t)                                                      \
     X(SIZE, size_t)                                                        \

@@ -35,7 +35,7 @@ static void format_default(const ink_option *option, char *out, size_t n_bytes)
     char number[INK_FLOAT_BYTES];
     double value = ink_option_number(option);
     const char *text = NULL;
-    if (option->kind == INK_OPTION_CHOICE)
+    if (option->kind == INK_OPTION_CHOICE || option->kind == INK_OPTION_CACHE)
         text = *(const char *const *)option->destination;
     else if (value != 0 && value >= option->low)
         text = ink_option_print_number(option, value, number);

@@ -12,7 +12,7 @@
 
 void ink_setup_session_defaults(ink_session_options *options)
 {
-    *options = (ink_session_options){.cache = "f16", .n_batch = 512};
+    *options = (ink_session_options){.cache = "f16"};
 }
 
 void ink_setup_model_defaults(ink_open *open)

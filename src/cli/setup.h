@@ -36,13 +36,16 @@
     INK_OPTION_COUNT(                          \
         "context", &(session)->n_context, "N", \
         "positions (what the model was trained for, as far as memory allows, unless given)")
-#define INK_OPTION_CACHE(session)                                                     \
-    {                                                                                 \
-        .name = "cache", .kind = INK_OPTION_CHOICE, .destination = &(session)->cache, \
-        .value = "f32|f16|q8_0|q4_0", .help = "format of cached keys and values"      \
+#define INK_OPTION_CACHE(session)                                                    \
+    {                                                                                \
+        .name = "cache", .kind = INK_OPTION_CACHE, .destination = &(session)->cache, \
+        .value = INK_CACHE_FORMATS,                                                  \
+        .help = "format of cached keys and values; KEYS,VALUES or parts of "         \
+                "[LAYERS=]KEYS,VALUES with / between them choose more closely"       \
     }
-#define INK_OPTION_BATCH(session) \
-    INK_OPTION_COUNT("batch", &(session)->n_batch, "N", "tokens evaluated together")
+#define INK_OPTION_BATCH(session)                       \
+    INK_OPTION_COUNT("batch", &(session)->n_batch, "N", \
+                     "tokens evaluated together (512, or 128 with q3r and q2r, unless given)")
 #define INK_OPTION_THREADS(session)                                                        \
     {                                                                                      \
         .name = "threads", .kind = INK_OPTION_INT, .destination = &(session)->n_threads,   \

@@ -24,6 +24,8 @@ static ink_status open_reader(const ink_windows *w, ink_reader *reader,
     ink_session_options options = *session;
     options.n_context = w->n_window;
     options.all_logits = options.isolated = true;
+    if (reader->cache)
+        options.cache = reader->cache;
     reader->logits = ink_setup_rows(w->n_piece, w->n_vocab);
     if (!reader->logits)
         return ink_fail_memory(error, "the logits");
@@ -120,7 +122,8 @@ static ink_status cut(const ink_windows *w, const char *name, size_t n_tokens,
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "%s: the text has %zu tokens; at least %d are needed", name, n_window,
                         INK_MIN_WINDOW);
-    *counts = (ink_window_counts){n_tokens, n_tokens / n_window, n_window};
+    size_t n = n_tokens / n_window;
+    *counts = (ink_window_counts){n_tokens, w->n_most ? ink_size_min(n, w->n_most) : n, n_window};
     return INK_OK;
 }
 

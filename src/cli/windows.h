@@ -17,6 +17,7 @@ enum { INK_MIN_WINDOW = 4, INK_DEFAULT_WINDOW = 512, INK_MAX_READERS = 2 };
 /* One who reads: a model in a session of its own. */
 typedef struct ink_reader {
     const ink_model *model;
+    const char *cache; /* of its session, in place of what the options say; NULL: that */
     ink_session *session;
     float *logits;   /* [n_piece][n_vocab] */
     double seconds;  /* that its evaluations took */
@@ -28,6 +29,7 @@ typedef struct ink_windows {
     ink_reader readers[INK_MAX_READERS];
     size_t n_readers;
     size_t n_window; /* tokens of a window */
+    size_t n_most;   /* windows of each text; 0: all of it */
     bool all;        /* all tokens but the first are scored, not the second half */
     /*
      * After each token that another follows which is to be scored: logits[r] is [n_vocab], of

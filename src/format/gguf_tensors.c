@@ -18,9 +18,11 @@ typedef struct known_type {
 static const known_type known_types[] = {
 #define FORMAT(name, id, elements, block, fields) \
     {id, elements, (uint32_t)sizeof(block), #name, INK_FORMAT_##name},
+#define PAGED(name, elements, block, fields)
 #define REFUSED(name, id, elements, bytes) {id, elements, bytes, #name, INK_N_FORMATS},
 #include "tensor/formats.def"
 #undef FORMAT
+#undef PAGED
 #undef REFUSED
 };
 

@@ -16,6 +16,14 @@ const int8_t ink_codes_iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
 
 const int8_t ink_codes_mxfp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+/*
+ * Levels for numbers that are spread as a Gaussian is: those of Lloyd (1982) and Max (1960) for 8
+ * and 4 of them, rounded to small integers (for G3 such that four products fit 16 bits). 16 long,
+ * as registers are.
+ */
+const int8_t ink_codes_g3[16] = {-16, -10, -6, -2, 2, 6, 10, 16};
+const int8_t ink_codes_g2[16] = {-10, -3, 3, 10};
+
 #define HALF_GROUP (INK_Q8_GROUP / 2)
 
 static void set_scale(ink_group *out, float d, int32_t first, int32_t second)
@@ -94,10 +102,10 @@ static void read_q4_1(ink_group *out, const void *data, size_t group)
     set_scale_min(out, ink_half_to_float(block->d), ink_half_to_float(block->m));
 }
 
-static void add_fifth_bits(int8_t q[INK_Q8_GROUP], const uint8_t high[4])
+static void add_high_bits(int8_t q[INK_Q8_GROUP], const uint8_t high[4], int weight)
 {
     for (int k = 0; k < INK_Q8_GROUP; k++)
-        q[k] = (int8_t)(q[k] + (high[k / 8] >> k % 8 & 1) * 16);
+        q[k] = (int8_t)(q[k] + (high[k / 8] >> k % 8 & 1) * weight);
 }
 
 static void read_q5_0(ink_group *out, const void *data, size_t group)
@@ -105,7 +113,7 @@ static void read_q5_0(ink_group *out, const void *data, size_t group)
     const ink_block_q5_0 *block = data;
     (void)group;
     read_nibbles(out->q, block->q);
-    add_fifth_bits(out->q, block->high);
+    add_high_bits(out->q, block->high, 16);
     subtract(out->q, 16);
     set_scale(out, ink_half_to_float(block->d), 1, 1);
 }
@@ -115,7 +123,7 @@ static void read_q5_1(ink_group *out, const void *data, size_t group)
     const ink_block_q5_1 *block = data;
     (void)group;
     read_nibbles(out->q, block->q);
-    add_fifth_bits(out->q, block->high);
+    add_high_bits(out->q, block->high, 16);
     set_scale_min(out, ink_half_to_float(block->d), ink_half_to_float(block->m));
 }
 
@@ -292,6 +300,32 @@ static void read_nvfp4(ink_group *out, const void *data, size_t group)
               scale_nvfp4(block->scales[2 * group + 1]));
 }
 
+/* Four fields of two bits in each byte; four bytes are half a group. */
+static void read_pairs(int8_t q[INK_Q8_GROUP], const uint8_t bytes[INK_Q8_GROUP / 4])
+{
+    for (int k = 0; k < INK_Q8_GROUP; k++)
+        q[k] = (int8_t)(bytes[k / 16 * 4 + k % 4] >> 2 * (k / 4 % 4) & 3);
+}
+
+static void read_g3(ink_group *out, const void *data, size_t group)
+{
+    const ink_block_g3 *block = data;
+    (void)group;
+    read_pairs(out->q, block->q);
+    add_high_bits(out->q, block->high, 4);
+    look_up(out->q, ink_codes_g3);
+    set_scale(out, ink_half_to_float(block->d), 1, 1);
+}
+
+static void read_g2(ink_group *out, const void *data, size_t group)
+{
+    const ink_block_g2 *block = data;
+    (void)group;
+    read_pairs(out->q, block->q);
+    look_up(out->q, ink_codes_g2);
+    set_scale(out, ink_half_to_float(block->d), 1, 1);
+}
+
 const ink_group_reader ink_group_readers[INK_N_FORMATS] = {
     [INK_FORMAT_Q8_0] = {read_q8_0, INK_GROUP_PLAIN},
     [INK_FORMAT_Q4_0] = {read_q4_0, INK_GROUP_PLAIN},
@@ -311,4 +345,6 @@ const ink_group_reader ink_group_readers[INK_N_FORMATS] = {
     [INK_FORMAT_NVFP4] = {read_nvfp4, INK_GROUP_DECODED},
     [INK_FORMAT_Q1_0] = {read_q1_0, INK_GROUP_DECODED},
     [INK_FORMAT_Q2_0] = {read_q2_0, INK_GROUP_DECODED},
+    [INK_FORMAT_G3] = {read_g3, INK_GROUP_PLAIN},
+    [INK_FORMAT_G2] = {read_g2, INK_GROUP_DECODED}, /* values alone, which need none */
 };

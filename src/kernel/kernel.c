@@ -13,9 +13,13 @@ void ink_kernels_init(ink_kernels *kernels, uint32_t features)
 #define MATMUL(op, FORMAT, isa, needs) \
     if (USABLE(needs))                 \
         kernels->matmul[INK_FORMAT_##FORMAT] = ink_matmul_##op##_##isa;
+#define VALUES(op, FORMAT, isa, needs) \
+    if (USABLE(needs))                 \
+        kernels->values[INK_FORMAT_##FORMAT] = ink_values_##op##_##isa;
 #include "kernel/kernels.def"
 #undef KERNEL
 #undef MATMUL
+#undef VALUES
 #undef USABLE
 }
 

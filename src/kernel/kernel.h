@@ -128,7 +128,18 @@ typedef struct ink_softmax_state {
     X(iq4_xs)             \
     X(tq1_0)              \
     X(tq2_0)              \
-    X(mxfp4)
+    X(mxfp4)              \
+    X(g3)
+
+/* The weighted sums of attention, by the format of the page. */
+#define INK_VALUES_OPS(X) \
+    X(f32)                \
+    X(f16)                \
+    X(q8_0)               \
+    X(q4_0)               \
+    X(iq4_nl)             \
+    X(g3)                 \
+    X(g2)
 /* clang-format on */
 
 #define INK_OPS(X)                                                                                 \
@@ -138,10 +149,6 @@ typedef struct ink_softmax_state {
       (float *y, const float *x, const float *weight, const float *bias, size_t n, float epsilon)) \
     X(softmax, void, (float *y, const float *x, size_t n))                                         \
     X(softmax_page, float, (float *p, const float *scores, size_t n, ink_softmax_state *state))    \
-    X(values_f32, void, (const ink_values *v))                                                     \
-    X(values_f16, void, (const ink_values *v))                                                     \
-    X(values_q8_0, void, (const ink_values *v))                                                    \
-    X(values_q4_0, void, (const ink_values *v))                                                    \
     X(gemm_f32, void, (const ink_gemm *g))                                                         \
     X(gemm_bf16, void, (const ink_gemm *g))                                                        \
     X(add, void, (float *y, const float *a, const float *b, size_t n))                             \
@@ -160,6 +167,7 @@ typedef struct ink_softmax_state {
     X(pack, void, (ink_format format, void *tile, const void *rows, size_t n_rows, size_t n_blocks))
 
 typedef void ink_matmul_fn(const ink_matmul *m);
+typedef void ink_values_fn(const ink_values *v);
 
 #define X(op, result, parameters) typedef result ink_##op##_fn parameters;
 INK_OPS(X)
@@ -167,10 +175,14 @@ INK_OPS(X)
 #define X(op) typedef ink_matmul_fn ink_matmul_##op##_fn;
 INK_MATMUL_OPS(X)
 #undef X
+#define X(op) typedef ink_values_fn ink_values_##op##_fn;
+INK_VALUES_OPS(X)
+#undef X
 
 typedef struct ink_kernels {
     uint32_t features;
     ink_matmul_fn *matmul[INK_N_FORMATS]; /* NULL: decode a tile and multiply it as F32 */
+    ink_values_fn *values[INK_N_FORMATS]; /* NULL: no page has it */
 #define X(op, result, parameters) ink_##op##_fn *op;
     INK_OPS(X)
 #undef X
@@ -179,9 +191,11 @@ typedef struct ink_kernels {
 /* Prototypes of every row. */
 #define KERNEL(op, isa, needs) ink_##op##_fn ink_##op##_##isa;
 #define MATMUL(op, FORMAT, isa, needs) ink_matmul_fn ink_matmul_##op##_##isa;
+#define VALUES(op, FORMAT, isa, needs) ink_values_fn ink_values_##op##_##isa;
 #include "kernel/kernels.def"
 #undef KERNEL
 #undef MATMUL
+#undef VALUES
 
 /* The last row of each op that needs nothing outside `features` wins. */
 void ink_kernels_init(ink_kernels *kernels, uint32_t features);
@@ -221,5 +235,23 @@ void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t 
  * of the block.
  */
 bool ink_encode(ink_format format, void *blocks, const float *x, size_t n);
+
+/*
+ * The same for formats whose codes stand for the levels of a Gaussian: IQ4_NL, G3 and G2. The scale
+ * is the best there is for the codes that the block's size leads to (least squares). The same bits
+ * everywhere; scaled by a power of two, x gets the same codes, where no scale leaves the range of
+ * a half.
+ */
+bool ink_encode_levels(ink_format format, void *blocks, const float *x, size_t n);
+
+/*
+ * Rotates x in place, by blocks of the largest power of two that divides n (at most
+ * INK_ROTATION_MOST): each times the orthonormal Hadamard matrix of Sylvester's order. It is its
+ * own inverse, products of vectors that are both rotated stay, and what was in a few elements is
+ * spread over all: Ashkboos et al., arXiv:2404.00456. By sums and differences in a fixed order, so
+ * the same bits everywhere.
+ */
+#define INK_ROTATION_MOST 512
+void ink_rotate(float *x, size_t n);
 
 #endif

@@ -10,9 +10,11 @@
 /* One block of any format: aligned for each, and legal to read as each. */
 typedef union any_block {
 #define FORMAT(name, id, elements, block, fields) block name;
+#define PAGED(name, elements, block, fields) block name;
 #define REFUSED(name, id, elements, bytes)
 #include "tensor/formats.def"
 #undef FORMAT
+#undef PAGED
 #undef REFUSED
 } any_block;
 
@@ -138,3 +140,4 @@ QUANTIZED(iq4_xs, IQ4_XS)
 QUANTIZED(tq1_0, TQ1_0)
 QUANTIZED(tq2_0, TQ2_0)
 QUANTIZED(mxfp4, MXFP4)
+QUANTIZED(g3, G3)

@@ -52,4 +52,7 @@ extern const ink_group_reader ink_group_readers[INK_N_FORMATS];
 extern const int8_t ink_codes_iq4[16];   /* IQ4_NL, IQ4_XS */
 extern const int8_t ink_codes_mxfp4[16]; /* twice the value of an OCP FP4 E2M1 number */
 
+/* Those of cache pages; the first 8 and 4 are in use. */
+extern const int8_t ink_codes_g3[16], ink_codes_g2[16];
+
 #endif

@@ -65,22 +65,16 @@ static void add_rows(const ink_values *v, ink_format format)
     }
 }
 
-void ink_values_f32_c(const ink_values *v)
-{
-    add_rows(v, INK_FORMAT_F32);
-}
+#define VALUES(op, FORMAT)                        \
+    void ink_values_##op##_c(const ink_values *v) \
+    {                                             \
+        add_rows(v, INK_FORMAT_##FORMAT);         \
+    }
 
-void ink_values_f16_c(const ink_values *v)
-{
-    add_rows(v, INK_FORMAT_F16);
-}
-
-void ink_values_q8_0_c(const ink_values *v)
-{
-    add_rows(v, INK_FORMAT_Q8_0);
-}
-
-void ink_values_q4_0_c(const ink_values *v)
-{
-    add_rows(v, INK_FORMAT_Q4_0);
-}
+VALUES(f32, F32)
+VALUES(f16, F16)
+VALUES(q8_0, Q8_0)
+VALUES(q4_0, Q4_0)
+VALUES(iq4_nl, IQ4_NL)
+VALUES(g3, G3)
+VALUES(g2, G2)

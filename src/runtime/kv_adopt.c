@@ -16,21 +16,41 @@ static void share_unit(ink_kv_cache *cache, int kind, size_t block, ink_kv_unit 
     ink_kv_cache_set(cache, kind, block, unit);
 }
 
-static bool has_part(const ink_kv_cache *cache, size_t block, ink_kv_kind kind)
+/* The first of n blocks of a kind without which no session goes on behind them; n: none. */
+static size_t first_needed(const ink_kv_cache *cache, int kind, size_t n)
 {
-    ink_kv_node *node = cache->chain[block];
-    return node->parts[kind] || ink_kv_load_part_locked(cache->pool, node, kind);
+    size_t window = cache->windows[kind];
+    return window ? ink_kv_first_block(window, n * INK_PAGE) : n;
 }
 
-/* Whether a session may go on behind `n` blocks, of which the first `start` are its own. */
+static bool has_part(const ink_kv_cache *cache, size_t block, int kind)
+{
+    return cache->chain[block]->parts[kind] != NULL;
+}
+
+static bool bring_part(const ink_kv_cache *cache, size_t block, int kind)
+{
+    return has_part(cache, block, kind) ||
+           ink_kv_load_part_locked(cache->pool, cache->chain[block], (ink_kv_kind)kind);
+}
+
+/* Whether all is there that a session needs behind `n` blocks, the first `start` its own. */
+static bool has_all(const ink_kv_cache *cache, size_t start, size_t n,
+                    bool (*has)(const ink_kv_cache *cache, size_t block, int kind))
+{
+    if (cache->n_state && !has(cache, n - 1, INK_KV_STATE))
+        return false;
+    for (int kind = 0; kind < INK_KV_PAGED; kind++)
+        for (size_t i = first_needed(cache, kind, n); i < n; i++)
+            if (i < start ? !cache->units[kind][i] : !has(cache, i, kind))
+                return false;
+    return true;
+}
+
+/* A part that comes from the store may have taken the room of another, so it is asked twice. */
 static bool may_go_on(const ink_kv_cache *cache, size_t start, size_t n)
 {
-    if (cache->n_state && !has_part(cache, n - 1, INK_KV_STATE))
-        return false;
-    for (size_t i = cache->window ? ink_kv_first_block(cache->window, n * INK_PAGE) : n; i < n; i++)
-        if (i < start ? !cache->units[INK_KV_WINDOW][i] : !has_part(cache, i, INK_KV_WINDOW))
-            return false;
-    return true;
+    return has_all(cache, start, n, bring_part) && has_all(cache, start, n, has_part);
 }
 
 /* Blocks [start, n) become those of the nodes; what stood there, and before the window, goes. */
@@ -39,8 +59,8 @@ static void take_over(ink_kv_cache *cache, size_t start, size_t n)
     for (int kind = 0; kind < INK_KV_PAGED; kind++) {
         if (!cache->n_most[kind])
             continue;
-        size_t first = kind == INK_KV_WINDOW ? ink_kv_first_block(cache->window, n * INK_PAGE) : 0;
-        first = ink_size_max(first, cache->first[kind]);
+        size_t first = ink_size_max(ink_kv_first_block(cache->windows[kind], n * INK_PAGE),
+                                    cache->first[kind]);
         for (size_t i = cache->first[kind]; i < cache->end[kind]; i++)
             if (i >= start || i < first)
                 ink_kv_cache_put_back(cache, kind, i);
@@ -142,7 +162,7 @@ void ink_kv_cache_publish(ink_kv_cache *cache, const int32_t *tokens, size_t pos
     ink_kv_pool_lock(cache->pool);
     while (cache->n_chain < n_full) {
         publish_block(cache, tokens, cache->n_chain++);
-        if ((cache->window || cache->n_state) && is_checkpoint(cache, cache->n_chain, end) &&
+        if (ink_kv_cache_is_partial(cache) && is_checkpoint(cache, cache->n_chain, end) &&
             (!cache->n_state || cache->n_chain * INK_PAGE == position))
             ink_kv_checkpoint_locked(cache->pool, cache->chain[cache->n_chain - 1], cache->memory);
     }
@@ -207,16 +227,16 @@ static ink_status keep_part(ink_kv_cache *cache, size_t block, ink_kv_kind kind,
 ink_status ink_kv_cache_keep(ink_kv_cache *cache, size_t n_tokens, ink_error *error)
 {
     size_t n = ink_size_min(n_tokens / INK_PAGE, cache->n_chain);
-    bool partial = cache->window || cache->n_state;
-    if (partial) {
+    if (ink_kv_cache_is_partial(cache)) {
         ink_kv_pool_lock(cache->pool);
         n = last_checkpoint(cache, n);
         ink_kv_pool_unlock(cache->pool);
     }
     for (size_t i = 0; i < n; i++)
         INK_TRY(keep_part(cache, i, INK_KV_FULL, error));
-    for (size_t i = cache->window ? ink_kv_first_block(cache->window, n * INK_PAGE) : n; i < n; i++)
-        INK_TRY(keep_part(cache, i, INK_KV_WINDOW, error));
+    for (int kind = 0; kind < INK_KV_PAGED; kind++)
+        for (size_t i = first_needed(cache, kind, n); i < n; i++)
+            INK_TRY(keep_part(cache, i, (ink_kv_kind)kind, error));
     if (n > 0 && cache->n_state)
         INK_TRY(keep_part(cache, n - 1, INK_KV_STATE, error));
     touch(cache, n);

@@ -18,27 +18,20 @@ static bool has_pages(const ink_kv_layer *layer)
 }
 
 static ink_status plan_layer(ink_kv_layer *layer, const ink_model *model, size_t index,
-                             ink_format format, ink_error *error)
+                             const ink_cache_spec *spec, ink_error *error)
 {
-    *layer = (ink_kv_layer){.window = ink_model_window(model, index),
-                            .n_state = ink_model_state_floats(model, index)};
-    layer->kind = layer->window ? INK_KV_WINDOW : INK_KV_FULL;
-    layer->layout.k_format = layer->layout.v_format = format;
-    ink_model_kv_layout(model, index, &layer->layout);
-    if (!has_pages(layer) || ink_kv_layout_init(&layer->layout))
-        return INK_OK;
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "a cache in %s needs heads whose width is a multiple of %u, but they are %zu "
-                    "and %zu wide; use f16 or f32",
-                    ink_formats[format].name, ink_formats[format].block_elements,
-                    layer->layout.k_dim, layer->layout.v_dim);
+    bool second = index >= model->hparams.n_layers;
+    *layer = (ink_kv_layer){.n_state = second ? 0 : ink_model_state_floats(model, index)};
+    INK_TRY(ink_cache_spec_layout(spec, model, index, &layer->layout, &layer->window, error));
+    layer->kind = second ? INK_KV_RECENT : layer->window ? INK_KV_WINDOW : INK_KV_FULL;
+    return INK_OK;
 }
 
 /* ---- Sizes ----------------------------------------------------------------------------------- */
 
 typedef struct plan {
     size_t unit_bytes[INK_KV_KINDS], n_most[INK_KV_PAGED], n_reserved[INK_KV_KINDS];
-    size_t window, n_state, n_window_blocks;
+    size_t windows[INK_KV_PAGED], n_window_blocks[INK_KV_PAGED], n_state;
 } plan;
 
 size_t ink_kv_first_block(size_t window, size_t position)
@@ -52,8 +45,8 @@ static bool place(plan *p, ink_kv_layer *layer)
     size_t bytes, *unit_bytes = &p->unit_bytes[layer->kind];
     layer->offset = *unit_bytes;
     p->n_state += layer->n_state;
-    if (has_pages(layer) && layer->window)
-        p->window = layer->window;
+    if (has_pages(layer))
+        p->windows[layer->kind] = ink_size_max(p->windows[layer->kind], layer->window);
     return ink_size_align(has_pages(layer) ? layer->layout.page_bytes : 0, ALIGNMENT, &bytes) &&
            ink_size_add(*unit_bytes, bytes, unit_bytes);
 }
@@ -68,13 +61,15 @@ static void count_units(plan *p, const ink_kv_shape *shape)
     size_t n_blocks = ink_size_groups(shape->n_context, INK_PAGE);
     p->n_most[INK_KV_FULL] = n_blocks;
     p->n_reserved[INK_KV_FULL] = n_blocks + 1;
-    if (p->window) {
-        size_t all = ink_size_groups(p->window + shape->n_batch, INK_PAGE) + 2;
-        p->n_window_blocks = ink_size_groups(p->window, INK_PAGE);
-        p->n_most[INK_KV_WINDOW] = ink_size_min(n_blocks, all);
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        if (p->windows[kind] == 0)
+            continue;
+        size_t all = ink_size_groups(p->windows[kind] + shape->n_batch, INK_PAGE) + 2;
+        p->n_window_blocks[kind] = ink_size_groups(p->windows[kind], INK_PAGE);
+        p->n_most[kind] = ink_size_min(n_blocks, all);
         if (shape->shares)
-            all += p->n_window_blocks;
-        p->n_reserved[INK_KV_WINDOW] = ink_size_min(n_blocks, all) + 1;
+            all += p->n_window_blocks[kind];
+        p->n_reserved[kind] = ink_size_min(n_blocks, all) + 1;
     }
     size_t bytes = p->unit_bytes[INK_KV_STATE];
     if (bytes && shape->shares)
@@ -87,10 +82,11 @@ static ink_status make_plan(plan *p, ink_kv_layer *layers, const ink_model *mode
                             const ink_kv_shape *shape, ink_error *error)
 {
     bool fits = true;
-    *p = (plan){.window = 0};
-    for (size_t i = 0; fits && i < model->hparams.n_layers; i++) {
+    size_t n_layers = ink_cache_spec_n_layers(&shape->spec, model);
+    *p = (plan){.n_state = 0};
+    for (size_t i = 0; fits && i < n_layers; i++) {
         ink_kv_layer layer;
-        INK_TRY(plan_layer(&layer, model, i, shape->format, error));
+        INK_TRY(plan_layer(&layer, model, i, &shape->spec, error));
         fits = place(p, &layer);
         if (layers)
             layers[i] = layer;
@@ -126,8 +122,8 @@ static ink_kv_pool_shape pool_shape(const plan *p, const ink_kv_shape *shape,
 {
     ink_kv_pool_shape of_pool = {.n_layers = n_layers,
                                  .n_context = shape->n_context,
-                                 .layouts = layouts,
-                                 .n_window_blocks = p->n_window_blocks};
+                                 .layouts = layouts};
+    memcpy(of_pool.n_window_blocks, p->n_window_blocks, sizeof of_pool.n_window_blocks);
     memcpy(of_pool.unit_bytes, p->unit_bytes, sizeof of_pool.unit_bytes);
     return of_pool;
 }
@@ -136,7 +132,7 @@ ink_status ink_kv_cache_missing(const ink_model *model, const ink_kv_shape *shap
                                 ink_error *error)
 {
     plan p;
-    size_t n_layers = model->hparams.n_layers;
+    size_t n_layers = ink_cache_spec_n_layers(&shape->spec, model);
     ink_kv_layer *layers = ink_new(model->allocator, n_layers, sizeof *layers);
     ink_kv_layout *layouts = ink_new(model->allocator, n_layers, sizeof *layouts);
     ink_status status = layers && layouts ? make_plan(&p, layers, model, shape, error)
@@ -219,7 +215,7 @@ static ink_status init(ink_kv_cache *cache, const ink_model *model, const ink_kv
     for (size_t i = 0; i < cache->n_layers; i++)
         cache->layouts[i] = cache->layers[i].layout;
     memcpy(cache->n_most, p.n_most, sizeof cache->n_most);
-    cache->window = p.window;
+    memcpy(cache->windows, p.windows, sizeof cache->windows);
     cache->n_state = p.n_state;
     return take_memory(cache, model, &p, shape, error);
 }
@@ -229,7 +225,7 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, const 
 {
     size_t n_bytes;
     *cache = (ink_kv_cache){.allocator = model->allocator,
-                            .n_layers = model->hparams.n_layers,
+                            .n_layers = ink_cache_spec_n_layers(&shape->spec, model),
                             .n_context = shape->n_context,
                             .n_blocks = ink_size_groups(shape->n_context, INK_PAGE),
                             .shares = shape->shares};
@@ -238,10 +234,10 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, const 
     ink_status status = init(cache, model, shape, error);
     if (status == INK_NO_MEMORY)
         return ink_fail(error, INK_NO_MEMORY, 0,
-                        "out of memory for a cache of %zu bytes (%zu positions in %s)", n_bytes,
-                        shape->n_context, ink_formats[shape->format].name);
+                        "out of memory for a cache of %zu bytes (%zu positions)", n_bytes,
+                        shape->n_context);
     cache->sequence = (ink_kv_sequence){
-        .n_layers = cache->n_layers,
+        .n_layers = model->hparams.n_layers,
         .layouts = cache->layouts,
         .pages = (void *const *const *)cache->pages,
         .states = cache->states,
@@ -302,7 +298,7 @@ static void extend_kind(ink_kv_cache *cache, int kind, size_t position, size_t n
 {
     size_t *first = &cache->first[kind], *end = &cache->end[kind],
            wanted = cache->n_most[kind] ? ink_size_groups(position + n, INK_PAGE) : 0,
-           keep = kind == INK_KV_WINDOW ? ink_kv_first_block(cache->window, position) : 0;
+           keep = ink_kv_first_block(cache->windows[kind], position);
     for (; *first < keep && *first < *end; ++*first)
         ink_kv_cache_put_back(cache, kind, *first);
     own_tail(cache, kind, position);
@@ -321,8 +317,10 @@ void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
 
 bool ink_kv_cache_reaches(const ink_kv_cache *cache, size_t position)
 {
-    return position == 0 ||
-           ink_kv_first_block(cache->window, position) >= cache->first[INK_KV_WINDOW];
+    for (int kind = 0; position > 0 && kind < INK_KV_PAGED; kind++)
+        if (ink_kv_first_block(cache->windows[kind], position) < cache->first[kind])
+            return false;
+    return true;
 }
 
 void ink_kv_cache_leave(ink_kv_cache *cache, size_t n_kept)
@@ -351,11 +349,20 @@ void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position)
     cache->sequence.n_positions = position;
 }
 
-void ink_kv_cache_begin_at(ink_kv_cache *cache, size_t first_window, size_t position)
+void ink_kv_cache_begin_at(ink_kv_cache *cache, const size_t first[INK_KV_PAGED], size_t position)
 {
-    if (cache->n_most[INK_KV_WINDOW])
-        cache->first[INK_KV_WINDOW] = cache->end[INK_KV_WINDOW] = first_window;
+    for (int kind = 0; kind < INK_KV_PAGED; kind++)
+        if (cache->n_most[kind])
+            cache->first[kind] = cache->end[kind] = first[kind];
     ink_kv_cache_extend(cache, position, 0);
+}
+
+bool ink_kv_cache_is_partial(const ink_kv_cache *cache)
+{
+    bool has_window = false;
+    for (int kind = 0; kind < INK_KV_PAGED; kind++)
+        has_window = has_window || cache->windows[kind] > 0;
+    return has_window || cache->n_state > 0;
 }
 
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache)

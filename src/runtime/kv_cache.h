@@ -3,7 +3,8 @@
  * the state that the layer carries from token to token (array/kv.h). Either may be absent.
  *
  * Pages lie in units of a pool (kv_pool.h): one unit holds a block of positions of all layers that
- * see everything, another those of all layers that see a window. What the session may come to need
+ * see everything, another those of all layers that see a window, a third the wider pages of latest
+ * positions, which are a window, too (cache_spec.h). What the session may come to need
  * is reserved at once, so that taking a unit allocates nothing; the system hands out memory only
  * for pages that are written. Units that have left the window are given back. A state is what it
  * was after the last token: it goes back to 0, or to where a checkpoint was made.
@@ -16,10 +17,8 @@
 
 #include "array/kv.h"
 #include "base/memory.h"
-#include "model/model.h"
+#include "runtime/cache_spec.h"
 #include "runtime/kv_pool.h"
-
-#define INK_KV_PAGED 2 /* kinds that hold pages */
 
 typedef struct ink_kv_layer {
     ink_kv_layout layout;
@@ -32,8 +31,8 @@ typedef struct ink_kv_layer {
 typedef struct ink_kv_cache {
     const ink_allocator *allocator;
     ink_kv_pool *pool; /* NULL: there is no cache */
-    size_t n_layers, n_context, n_blocks;
-    size_t window;                                 /* of the layers that have one; 0: none has */
+    size_t n_layers, n_context, n_blocks;          /* layers: those of the specification */
+    size_t windows[INK_KV_PAGED];                  /* of the layers of a kind; 0: not a window */
     size_t n_most[INK_KV_PAGED];                   /* units it may hold; 0: no such layers */
     size_t n_reserved[INK_KV_KINDS];               /* one more of each, and what checkpoints need */
     ink_kv_layer *layers;                          /* [n_layers] */
@@ -55,7 +54,7 @@ typedef struct ink_kv_cache {
 
 /* What a cache is to be. */
 typedef struct ink_kv_shape {
-    ink_format format;
+    ink_cache_spec spec;
     size_t n_context, n_batch;
     bool shares;
 } ink_kv_shape;
@@ -94,10 +93,13 @@ size_t ink_kv_first_block(size_t window, size_t position);
 void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position);
 
 /*
- * An empty cache for `position` positions that are about to be written, windows from block
- * first_window on.
+ * An empty cache for `position` positions that are about to be written, pages of each kind from
+ * block first[kind] on.
  */
-void ink_kv_cache_begin_at(ink_kv_cache *cache, size_t first_window, size_t position);
+void ink_kv_cache_begin_at(ink_kv_cache *cache, const size_t first[INK_KV_PAGED], size_t position);
+
+/* Whether there is more to go on behind a block than the pages that hold it: windows, states. */
+bool ink_kv_cache_is_partial(const ink_kv_cache *cache);
 
 /* Bytes of the pages that it holds, shared or not, and the states. */
 size_t ink_kv_cache_bytes(const ink_kv_cache *cache);

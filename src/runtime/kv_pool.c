@@ -64,15 +64,18 @@ static void part_with(ink_kv_pool *pool, ink_kv_node *node, ink_kv_kind kind)
     node->parts[kind] = NULL;
 }
 
-static void keep_window(const ink_kv_pool *pool, ink_kv_node *node, uint32_t step)
+static void keep_windows(const ink_kv_pool *pool, ink_kv_node *node, uint32_t step)
 {
-    for (size_t i = 0; node && i < pool->n_window_blocks; i++, node = node->parent)
-        node->n_kept += step;
+    for (int kind = 0; kind < INK_KV_PAGED; kind++) {
+        ink_kv_node *kept = node;
+        for (size_t i = 0; kept && i < pool->n_window_blocks[kind]; i++, kept = kept->parent)
+            kept->n_kept[kind] += step;
+    }
 }
 
 static void forget_checkpoint(ink_kv_pool *pool, ink_kv_node *node)
 {
-    keep_window(pool, node, (uint32_t)-1);
+    keep_windows(pool, node, (uint32_t)-1);
     node->is_checkpoint = false;
     part_with(pool, node, INK_KV_STATE);
 }
@@ -101,11 +104,20 @@ static bool is_unused(const ink_kv_node *node)
     return node->n_refs == 0 && node->n_children == 0;
 }
 
-/* Its window's pages are held by it alone, and no checkpoint needs them. */
+/* Its pages of a window are held by it alone, and no checkpoint needs them. */
+static bool has_spare(const ink_kv_node *node, ink_kv_kind kind)
+{
+    return node->parts[kind] && node->parts[kind]->n_refs == 1 && node->n_kept[kind] == 0;
+}
+
 static bool has_spare_window(const ink_kv_node *node)
 {
-    return node->parts[INK_KV_WINDOW] && node->parts[INK_KV_WINDOW]->n_refs == 1 &&
-           node->n_kept == 0;
+    return has_spare(node, INK_KV_WINDOW);
+}
+
+static bool has_spare_recent(const ink_kv_node *node)
+{
+    return has_spare(node, INK_KV_RECENT);
 }
 
 static bool is_checkpoint(const ink_kv_node *node)
@@ -137,10 +149,10 @@ static bool give_way(ink_kv_pool *pool, ink_kv_kind kind)
             forget(pool, node);
         return node != NULL;
     }
-    if (kind == INK_KV_WINDOW)
-        node = oldest(pool, has_spare_window);
+    if (kind != INK_KV_STATE)
+        node = oldest(pool, kind == INK_KV_WINDOW ? has_spare_window : has_spare_recent);
     if (node) {
-        part_with(pool, node, INK_KV_WINDOW);
+        part_with(pool, node, kind);
         return true;
     }
     node = oldest(pool, is_checkpoint);
@@ -255,7 +267,7 @@ void ink_kv_give_locked(ink_kv_node *node, ink_kv_kind kind, ink_kv_unit *unit)
 static void mark_checkpoint(const ink_kv_pool *pool, ink_kv_node *node)
 {
     if (!node->is_checkpoint)
-        keep_window(pool, node, 1);
+        keep_windows(pool, node, 1);
     node->is_checkpoint = true;
 }
 
@@ -348,7 +360,9 @@ static void free_extent(const ink_kv_pool *pool, ink_kv_extent *extent)
 
 static ink_kv_extent *new_extent(ink_kv_pool *pool, const size_t n[INK_KV_KINDS])
 {
-    size_t n_all = n[INK_KV_FULL] + n[INK_KV_WINDOW] + n[INK_KV_STATE];
+    size_t n_all = 0;
+    for (int kind = 0; kind < INK_KV_KINDS; kind++)
+        n_all += n[kind];
     size_t bytes =
         sizeof(ink_kv_extent) + n_all * sizeof(ink_kv_unit) + n[INK_KV_FULL] * sizeof(ink_kv_node);
     ink_kv_extent *extent = ink_new(pool->allocator, bytes, 1);

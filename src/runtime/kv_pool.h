@@ -2,15 +2,15 @@
  * What the caches of a model's sessions are made of, and what they have in common.
  *
  * A unit is room for one block of INK_PAGE positions: the pages of all layers that see everything,
- * or of all that see a window; or room for all states. Units are counted: those who hold one share
- * it, and write to it only alone.
+ * or of all that see a window, or the wider pages of latest positions (array/kv.h); or room for all
+ * states. Units are counted: those who hold one share it, and write to it only alone.
  *
  * A node is a full block that may be shared: its tokens, the node of the block before it, and the
  * units that hold what they came to. Nodes are found by a chain of SHA-256 over tokens, and
  * compared token by token. What no session holds stays until its room is needed: sessions reserve
  * what they may come to need, so kept nodes live in room that is not used.
  *
- * A checkpoint is a node behind which a session may go on: its states, and the window before it.
+ * A checkpoint is a node behind which a session may go on: its states, and the windows before it.
  *
  * Any number of sessions, each on its own thread: functions named _locked are called between
  * ink_kv_pool_lock and _unlock, others lock themselves. What a held unit holds may be read at any
@@ -30,8 +30,10 @@ struct ink_prefix_store;
 typedef enum ink_kv_kind {
     INK_KV_FULL,   /* pages of layers that see everything; of no bytes where there are none */
     INK_KV_WINDOW, /* pages of layers that see a window */
+    INK_KV_RECENT, /* the wider pages of latest positions, which are a window of their own */
     INK_KV_STATE,  /* states of all layers at the end of a block */
-    INK_KV_KINDS
+    INK_KV_KINDS,
+    INK_KV_PAGED = INK_KV_STATE /* kinds before it hold pages */
 } ink_kv_kind;
 
 typedef struct ink_kv_unit {
@@ -48,7 +50,7 @@ typedef struct ink_kv_node {
     struct ink_kv_extent *extent;
     ink_kv_unit *parts[INK_KV_KINDS]; /* NULL: not there, or no longer */
     uint32_t n_refs, n_children;      /* n_refs: sessions that hold it */
-    uint32_t n_kept;                  /* checkpoints whose window it is in */
+    uint32_t n_kept[INK_KV_PAGED];    /* checkpoints whose window of this kind it is in */
     bool is_found, is_checkpoint;
     uint64_t last_used;
 } ink_kv_node;
@@ -60,7 +62,8 @@ typedef struct ink_kv_pool {
     size_t n_layers, n_context;
     ink_kv_layout *layouts; /* [n_layers]: what units hold */
     size_t unit_bytes[INK_KV_KINDS];
-    size_t n_window_blocks; /* blocks that a token at the begin of a block sees in windows */
+    /* blocks that a token at the begin of a block sees in windows; 0: not a window */
+    size_t n_window_blocks[INK_KV_PAGED];
     size_t n_units[INK_KV_KINDS], n_reserved[INK_KV_KINDS];
     ink_kv_unit *free[INK_KV_KINDS];
     ink_kv_node *free_nodes, **buckets; /* [n_buckets], a power of two */

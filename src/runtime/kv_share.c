@@ -66,10 +66,22 @@ static share *get_share(const ink_model *model)
     return find_share(model);
 }
 
+static bool same_layouts(const ink_kv_layout *a, const ink_kv_layout *b, size_t n_layers)
+{
+    uint64_t of_a[INK_KV_LAYOUT_FIELDS], of_b[INK_KV_LAYOUT_FIELDS];
+    for (size_t i = 0; i < n_layers; i++) {
+        ink_kv_layout_get_fields(&a[i], of_a);
+        ink_kv_layout_get_fields(&b[i], of_b);
+        if (memcmp(of_a, of_b, sizeof of_a) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool fits(const ink_model *model, const ink_kv_pool *pool, const ink_kv_pool_shape *shape)
 {
     return pool->n_layers == shape->n_layers &&
-           memcmp(pool->layouts, shape->layouts, shape->n_layers * sizeof *shape->layouts) == 0 &&
+           same_layouts(pool->layouts, shape->layouts, shape->n_layers) &&
            ink_rope_same(model, pool->n_context, shape->n_context);
 }
 
@@ -89,8 +101,8 @@ static ink_kv_pool *new_pool(const ink_allocator *allocator, const ink_kv_pool_s
         *pool = (ink_kv_pool){.allocator = allocator,
                               .n_layers = shape->n_layers,
                               .n_context = shape->n_context,
-                              .layouts = layouts,
-                              .n_window_blocks = shape->n_window_blocks};
+                              .layouts = layouts};
+        memcpy(pool->n_window_blocks, shape->n_window_blocks, sizeof pool->n_window_blocks);
         memcpy(pool->unit_bytes, shape->unit_bytes, sizeof pool->unit_bytes);
         memcpy(layouts, shape->layouts, shape->n_layers * sizeof *layouts);
         if (ink_kv_pool_init(pool, NULL) == INK_OK)

@@ -13,7 +13,7 @@ typedef struct ink_kv_pool_shape {
     size_t n_layers, n_context; /* of the session that asks */
     const ink_kv_layout *layouts;
     size_t unit_bytes[INK_KV_KINDS];
-    size_t n_window_blocks;
+    size_t n_window_blocks[INK_KV_PAGED];
 } ink_kv_pool_shape;
 
 /* Bytes that a model with sessions takes for this, beside its pools. */

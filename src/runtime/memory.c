@@ -210,31 +210,24 @@ ink_status ink_memory_plan_all(const ink_model *model, const ink_memory_options 
 }
 
 /*
- * "a context of 512 positions, or 1024 with a cache in q8_0": for each format that needs less than
- * the one before, as far as it gives more.
+ * "a context of 512 positions, or 1024 with a cache in q8_0": with the cache that was asked for,
+ * then with each format that gives more than those before.
  */
 static ink_status say_fitting(ink_buffer *out, const ink_model *model, ink_session_options options,
                               size_t n_context, uint64_t room, ink_error *error)
 {
-    static const char *const formats[] = {"f32", "f16", "q8_0", "q4_0"};
-    const char *given = options.cache ? options.cache : "f16";
-    size_t best = 0;
-    bool smaller = false;
-    for (size_t i = 0; i < sizeof formats / sizeof *formats && best < n_context; i++) {
-        bool same = strcmp(formats[i], given) == 0;
-        size_t fits;
-        smaller = smaller || same;
-        if (!smaller)
-            continue;
-        options.cache = formats[i];
+    size_t best, fits;
+    INK_TRY(longest_context(model, options, n_context, room, &best, error));
+    if (best)
+        (void)ink_buffer_format(out, "a context of %zu positions", best);
+    for (size_t i = 0; best < n_context && (options.cache = ink_cache_format_name(i)); i++) {
         INK_TRY(longest_context(model, options, n_context, room, &fits, error));
         if (fits <= best)
             continue;
-        (void)ink_buffer_format(out, best ? ", or %zu" : "a context of %zu", fits);
-        if (!best)
-            (void)ink_buffer_text(out, " positions");
-        if (!same)
-            (void)ink_buffer_format(out, " with a cache in %s", formats[i]);
+        (void)ink_buffer_format(out,
+                                best ? ", or %zu with a cache in %s"
+                                     : "a context of %zu positions with a cache in %s",
+                                fits, options.cache);
         best = fits;
     }
     if (!best)

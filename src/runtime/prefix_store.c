@@ -325,7 +325,11 @@ void ink_prefix_store_root(const ink_prefix_store *store, const ink_model *model
     const uint8_t more[] = {INK_PREFIX_VERSION, ink_rope_same(model, pool->n_context, 1)};
     ink_sha256_init(&sum);
     ink_sha256_add(&sum, store->identity, sizeof store->identity);
-    ink_sha256_add(&sum, pool->layouts, pool->n_layers * sizeof *pool->layouts);
+    for (size_t i = 0; i < pool->n_layers; i++) {
+        uint64_t fields[INK_KV_LAYOUT_FIELDS];
+        ink_kv_layout_get_fields(&pool->layouts[i], fields);
+        ink_sha256_add(&sum, fields, sizeof fields);
+    }
     ink_sha256_add(&sum, more, sizeof more);
     ink_sha256_finish(&sum, root);
 }

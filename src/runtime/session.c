@@ -8,40 +8,21 @@
 #include "base/size.h"
 
 #define DEFAULT_BATCH 512
+#define DEFAULT_TWOFOLD_BATCH 128 /* of which all positions are held in the wider form, too */
 
 /* ---- Options --------------------------------------------------------------------------------- */
-
-ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error)
-{
-    static const ink_format formats[] = {INK_FORMAT_F16, INK_FORMAT_F32, INK_FORMAT_Q8_0,
-                                         INK_FORMAT_Q4_0};
-    ink_format found;
-    *format = formats[0];
-    if (!name)
-        return INK_OK;
-    if (ink_format_by_name(name, &found)) {
-        for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-            if (formats[i] == found) {
-                *format = found;
-                return INK_OK;
-            }
-        }
-    }
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "cache format \"%.20s\": use f32, f16, q8_0 or q4_0", name);
-}
 
 /* What the options come to. */
 typedef struct settings {
     size_t n_context, n_batch;
-    ink_format format;
+    ink_cache_spec cache;
     int n_threads;
     bool all_logits, shares;
 } settings;
 
 static ink_kv_shape cache_shape(const settings *chosen)
 {
-    return (ink_kv_shape){.format = chosen->format,
+    return (ink_kv_shape){.spec = chosen->cache,
                           .n_context = chosen->n_context,
                           .n_batch = chosen->n_batch,
                           .shares = chosen->shares};
@@ -57,8 +38,12 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                   model->arch->kind != INK_KIND_EMBEDDING && model->hparams.causal;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
     out->n_context = options->n_context ? options->n_context : trained;
-    out->n_batch =
-        ink_size_min(options->n_batch ? options->n_batch : DEFAULT_BATCH, out->n_context);
+    INK_TRY(ink_cache_spec_read(&out->cache, options->cache, model->hparams.n_layers, error));
+    bool twofold = ink_cache_spec_n_layers(&out->cache, model) > model->hparams.n_layers;
+    out->n_batch = options->n_batch ? options->n_batch
+                   : twofold        ? DEFAULT_TWOFOLD_BATCH
+                                    : DEFAULT_BATCH;
+    out->n_batch = ink_size_min(out->n_batch, out->n_context);
     if (out->n_context > INK_MAX_CONTEXT)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "a context of %zu positions; at most %u are possible", out->n_context,
@@ -73,7 +58,7 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                         trained);
     if (model->arch->kind == INK_KIND_EMBEDDING)
         out->n_batch = out->n_context; /* it looks both ways: a text is one batch */
-    return ink_cache_format(options->cache, &out->format, error);
+    return INK_OK;
 }
 
 /* ---- Recorded steps -------------------------------------------------------------------------- */
@@ -193,12 +178,14 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     settings chosen;
     uint32_t features;
     INK_TRY(settle(session->model, options, &chosen, error));
+    if (options->cache && !(session->cache_text = ink_copy_string(
+                                session->allocator, options->cache, strlen(options->cache))))
+        return ink_fail_memory(error, "a session");
     session->n_context = chosen.n_context;
     session->n_batch = session->n_kept_batch = chosen.n_batch;
-    session->cache_format = chosen.format;
     session->shape = cache_shape(&chosen);
     session->options = *options;
-    session->options.cache = ink_formats[chosen.format].name;
+    session->options.cache = session->cache_text;
     session->options.n_context = chosen.n_context;
     session->options.n_threads = chosen.n_threads;
     INK_TRY(ink_cpu_select(&features, error));
@@ -268,6 +255,7 @@ void ink_session_free(ink_session *session)
     ink_kv_cache_deinit(&session->cache);
     ink_delete(session->allocator, session->tokens);
     ink_delete(session->allocator, session->logits);
+    ink_delete(session->allocator, session->cache_text);
     ink_session_discard(session);
     ink_delete(session->allocator, session);
 }
@@ -498,10 +486,11 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     plan->cache_bytes = cache_bytes;
     plan->work_bytes = work_bytes;
     plan->steps_bytes = (uint64_t)INK_KEPT_STEPS * step_bytes;
-    plan->session_bytes = (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
-                          ink_kv_cache_table_bytes(model->hparams.n_layers, chosen.n_context) +
-                          chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) +
-                          3 * INK_BUDGET_HEADER_BYTES;
+    plan->session_bytes =
+        (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
+        ink_kv_cache_table_bytes(ink_cache_spec_n_layers(&chosen.cache, model), chosen.n_context) +
+        chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) +
+        (options->cache ? strlen(options->cache) + 1 : 0) + 4 * INK_BUDGET_HEADER_BYTES;
     plan->sampling_bytes =
         model->arch->kind == INK_KIND_EMBEDDING ? 0 : ink_generate_bytes(n_vocab, chosen.n_context);
     return INK_OK;

@@ -37,13 +37,13 @@ typedef struct ink_observer {
 struct ink_session {
     const ink_model *model;
     const ink_allocator *allocator;
-    ink_format cache_format;
     size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
     ink_pressure pressure;                   /* that it has followed */
     char *spilled;                           /* the file it is in; NULL: in memory */
     bool was_foreign;                        /* of the cache, meanwhile */
     ink_device *device;
     ink_session_options options; /* with what they came to: for forks */
+    char *cache_text;            /* theirs; NULL: the default */
     ink_kv_shape shape;
     ink_kv_cache cache;
     ink_recorded_step steps[INK_KEPT_STEPS];
@@ -55,9 +55,6 @@ struct ink_session {
     bool has_logits;
     const ink_observer *observer; /* of a session without recorded steps; NULL: none */
 };
-
-/* The format that a cache name means; NULL is the default. */
-ink_status ink_cache_format(const char *name, ink_format *format, ink_error *error);
 
 /* Forgets steps, and gives back work space and pages that are not in use. */
 void ink_session_trim(ink_session *session);

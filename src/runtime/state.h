@@ -3,7 +3,7 @@
  *
  *   "INKSTATE"             8 bytes
  *   INK_STATE_FIELDS       uint64 each
- *   cache format           its name in 16 bytes, zeros behind it
+ *   cache format           16 bytes: ink_cache_spec_name
  *   model                  SHA-256 of ink_state_identify
  *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes, uint64 n_state}
  *   tokens                 [position] int32
@@ -21,7 +21,7 @@
 #define INK_STATE_MAGIC "INKSTATE"
 #define INK_STATE_MAGIC_BYTES 8
 #define INK_STATE_VERSION 2 /* also counts changes of the layout of pages and states */
-#define INK_STATE_FORMAT_BYTES 16
+#define INK_STATE_FORMAT_BYTES INK_CACHE_NAME_BYTES
 #define INK_STATE_LAYER_BYTES 24
 
 #define INK_STATE_FIELDS(X)                               \

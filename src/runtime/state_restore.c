@@ -25,8 +25,8 @@ typedef struct restoring {
     uint8_t digest[INK_SHA256_BYTES]; /* at the end of the file */
     ink_state_header header;
     size_t *first_pages, *n_skipped; /* [n_layers]: the session's; pages in the file before it */
-    bool has_window;                 /* some layer has one, */
-    size_t first_window;             /* and these keep their pages from here on */
+    bool is_known[INK_KV_PAGED];     /* from which block on layers of a kind keep their pages: */
+    size_t first[INK_KV_PAGED];
     int32_t *tokens;                 /* [position] */
 } restoring;
 
@@ -107,29 +107,34 @@ static ink_status check_rotation(const restoring *r, ink_error *error)
 }
 
 /* The name in the header may be any bytes. */
-static const char *format_of(const ink_state_header *header)
+static ink_status check_format(const restoring *r, ink_error *error)
 {
-    for (size_t i = 0; i < INK_N_FORMATS; i++)
-        if (strncmp(ink_formats[i].name, header->format, sizeof header->format) == 0)
-            return ink_formats[i].name;
-    return "a format that is not known";
+    const ink_session *session = r->session;
+    const char *stored = r->header.format;
+    char format[INK_CACHE_NAME_BYTES];
+    bool readable = stored[0] != '\0';
+    ink_cache_spec_name(&session->shape.spec, session->model->hparams.n_layers, format);
+    if (memcmp(format, stored, sizeof format) == 0)
+        return INK_OK;
+    for (size_t i = 0; i < sizeof format && stored[i]; i++)
+        readable = readable && stored[i] >= ' ' && stored[i] <= '~';
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "%s: made with a cache in %.*s, but this session has one in %.*s",
+                    ink_file_name(r->file), INK_CACHE_NAME_BYTES,
+                    readable ? stored : "another format", INK_CACHE_NAME_BYTES, format);
 }
 
 static ink_status check_model(const restoring *r, ink_error *error)
 {
     const ink_session *session = r->session;
     const ink_state_header *header = &r->header;
-    const char *name = ink_file_name(r->file), *stored = format_of(header);
-    const char *format = ink_formats[session->cache_format].name;
+    const char *name = ink_file_name(r->file);
     uint8_t model[INK_SHA256_BYTES];
     INK_TRY(ink_state_identify(session->model, model, error));
     if (memcmp(model, header->model, sizeof model) != 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: the state of another model than %s", name,
                         ink_gguf_name(session->model->gguf));
-    if (stored != format)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: made with a cache in %s, but this session has one in %s", name, stored,
-                        format);
+    INK_TRY(check_format(r, error));
     if (header->page_positions != INK_PAGE || header->n_layers != session->cache.n_layers ||
         (header->n_logits && header->n_logits != session->model->hparams.n_vocab))
         return ink_fail(error, INK_CORRUPT, 0, "%s: its counts are not those of its model", name);
@@ -157,9 +162,7 @@ static ink_status get_layer(restoring *r, size_t index, ink_error *error)
     uint64_t first = ink_state_get_u64(bytes), page_bytes = ink_state_get_u64(bytes + 8);
     if (page_bytes != layer->layout.page_bytes || first > n_pages ||
         ink_state_get_u64(bytes + 16) != layer->n_state ||
-        (layer->kind == INK_KV_WINDOW || page_bytes == 0
-             ? first > ink_kv_first_block(layer->window, position)
-             : first > 0))
+        first > ink_kv_first_block(layer->window, position))
         return ink_fail(error, INK_CORRUPT, r->at - sizeof bytes,
                         "%s: the pages or the state of layer %zu are not those of its model",
                         ink_file_name(r->file), index);
@@ -168,13 +171,11 @@ static ink_status get_layer(restoring *r, size_t index, ink_error *error)
     size_t n_stored = n_pages - (size_t)first, n_most = r->session->cache.n_most[layer->kind];
     r->n_skipped[index] = n_stored > n_most ? n_stored - n_most : 0;
     r->first_pages[index] = (size_t)first + r->n_skipped[index];
-    if (layer->kind == INK_KV_WINDOW && r->has_window && r->first_pages[index] != r->first_window)
+    if (r->is_known[layer->kind] && r->first_pages[index] != r->first[layer->kind])
         return ink_fail(error, INK_CORRUPT, r->at - sizeof bytes,
                         "%s: layers with one window keep different pages", ink_file_name(r->file));
-    if (layer->kind == INK_KV_WINDOW) {
-        r->has_window = true;
-        r->first_window = r->first_pages[index];
-    }
+    r->is_known[layer->kind] = true;
+    r->first[layer->kind] = r->first_pages[index];
     return INK_OK;
 }
 
@@ -234,7 +235,7 @@ static ink_status get_pages(restoring *r, ink_error *error)
     ink_kv_cache *cache = &r->session->cache;
     size_t position = (size_t)r->header.position, n_pages = ink_size_groups(position, INK_PAGE);
     cache->is_foreign = true;
-    ink_kv_cache_begin_at(cache, r->first_window, position);
+    ink_kv_cache_begin_at(cache, r->first, position);
     for (size_t i = 0; i < cache->n_layers; i++) {
         size_t page_bytes = cache->layers[i].layout.page_bytes;
         INK_TRY(skip(r, (uint64_t)r->n_skipped[i] * page_bytes, error));

@@ -33,7 +33,8 @@ static ink_status put_table(saving *s, const ink_state_header *header, ink_error
     for (size_t i = 0; i < session->cache.n_layers; i++) {
         const ink_kv_layer *layer = &session->cache.layers[i];
         uint8_t bytes[INK_STATE_LAYER_BYTES];
-        ink_state_put_u64(bytes, session->cache.first[layer->kind]);
+        bool has_pages = layer->layout.page_bytes > 0;
+        ink_state_put_u64(bytes, has_pages ? session->cache.first[layer->kind] : 0);
         ink_state_put_u64(bytes + 8, layer->layout.page_bytes);
         ink_state_put_u64(bytes + 16, layer->n_state);
         INK_TRY(put(s, bytes, sizeof bytes, error));
@@ -97,8 +98,7 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
     for (size_t i = 0; i < cache->n_layers; i++)
         header->file_bytes +=
             (n_pages - cache->first[cache->layers[i].kind]) * cache->layers[i].layout.page_bytes;
-    const char *name = ink_formats[session->cache_format].name;
-    memcpy(header->format, name, ink_size_min(strlen(name), sizeof header->format));
+    ink_cache_spec_name(&session->shape.spec, session->model->hparams.n_layers, header->format);
     return ink_state_identify(session->model, header->model, error);
 }
 

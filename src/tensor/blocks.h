@@ -53,6 +53,14 @@ typedef struct { ink_half d; uint8_t q[16]; } ink_block_q2_0; /* 64 values */
 /* 64 values, every 16 with a scale in unsigned E4M3: scale / 2 code[q]; nibbles as above. */
 typedef struct { uint8_t scales[4], q[32]; } ink_block_nvfp4;
 
+/*
+ * 32 values in pages of a cache: a code stands for a number of ink_codes_g3, ink_codes_g2. Field f
+ * of byte 4h + j is k = 16h + 4f + j, so that four bytes hold half a block; bit k of `high` is the
+ * third bit of k.
+ */
+typedef struct { ink_half d; uint8_t high[4], q[8]; } ink_block_g3; /* d code[q] */
+typedef struct { ink_half d; uint8_t q[8]; } ink_block_g2; /* d code[q] */
+
 /* clang-format on */
 
 #endif

@@ -6,11 +6,14 @@
 #define SPREAD {4, 1, true},
 #define FORMAT(name, id, elements, block, fields) \
     [INK_FORMAT_##name] = {#name, id, elements, sizeof(block), {fields}},
+#define PAGED(name, elements, block, fields) \
+    [INK_FORMAT_##name] = {#name, INK_NO_GGUF_ID, elements, sizeof(block), {fields}},
 #define REFUSED(name, id, elements, bytes)
 const ink_format_info ink_formats[INK_N_FORMATS] = {
 #include "tensor/formats.def"
 };
 #undef FORMAT
+#undef PAGED
 #undef REFUSED
 
 /* Sizes fixed by the file format; sizeof must agree on every compiler. */
@@ -32,6 +35,8 @@ _Static_assert(sizeof(ink_block_mxfp4) == 17, "MXFP4");
 _Static_assert(sizeof(ink_block_nvfp4) == 36, "NVFP4");
 _Static_assert(sizeof(ink_block_q1_0) == 18, "Q1_0");
 _Static_assert(sizeof(ink_block_q2_0) == 18, "Q2_0");
+_Static_assert(sizeof(ink_block_g3) == 14, "G3");
+_Static_assert(sizeof(ink_block_g2) == 10, "G2");
 
 /* Of ASCII alone: what toupper does depends on the application's locale. */
 static char upper(char c)

@@ -20,11 +20,15 @@
  */
 #define INK_TILE_VERSION 1
 
+#define INK_NO_GGUF_ID UINT32_MAX /* of formats that no file has */
+
 typedef enum ink_format {
 #define FORMAT(name, id, elements, block, fields) INK_FORMAT_##name,
+#define PAGED(name, elements, block, fields) INK_FORMAT_##name,
 #define REFUSED(name, id, elements, bytes)
 #include "tensor/formats.def"
 #undef FORMAT
+#undef PAGED
 #undef REFUSED
     INK_N_FORMATS
 } ink_format;

@@ -16,42 +16,87 @@
 #define TOLERANCE 1e-5
 
 static const variant variants[] = {
-    {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false},
-    {"groups", INK_FORMAT_F32, 8, 2, 32, 32, 70, 70, 0, 0, false, false},
-    {"narrow_values", INK_FORMAT_F32, 4, 4, 24, 7, 70, 70, 0, 0, false, false},
-    {"odd_heads", INK_FORMAT_F16, 6, 3, 5, 11, 70, 70, 0, 0, false, false},
-    {"f16", INK_FORMAT_F16, 4, 2, 32, 32, 130, 130, 0, 0, false, false},
-    {"q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 32, 130, 130, 0, 0, false, false},
-    {"q4_0", INK_FORMAT_Q4_0, 4, 2, 32, 64, 130, 130, 0, 0, false, false},
-    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 2.5f, 0, false, false},
-    {"window_of_one", INK_FORMAT_F32, 2, 1, 16, 16, 70, 70, 0, 1, false, false},
-    {"window", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 16, false, false},
-    {"window_of_a_page", INK_FORMAT_F16, 4, 2, 16, 16, 200, 200, 0, 64, false, false},
-    {"window_and_sinks", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 65, false, true},
-    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 0, 0, false, true},
-    {"both_ways", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 0, true, false},
-    {"both_ways_in_a_window", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 16, true, false},
-    {"chunks", INK_FORMAT_F32, 2, 1, 16, 16, 1100, 90, 0, 0, false, false},
-    {"chunks_in_a_window", INK_FORMAT_F16, 2, 1, 16, 16, 1200, 90, 0, 1050, false, true},
-    {"three_chunks_q8_0", INK_FORMAT_Q8_0, 2, 1, 32, 32, 2100, 40, 0, 0, false, false},
+    {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false, false, false, 0},
+    {"groups", INK_FORMAT_F32, 8, 2, 32, 32, 70, 70, 0, 0, false, false, false, false, 0},
+    {"narrow_values", INK_FORMAT_F32, 4, 4, 24, 7, 70, 70, 0, 0, false, false, false, false, 0},
+    {"odd_heads", INK_FORMAT_F16, 6, 3, 5, 11, 70, 70, 0, 0, false, false, false, false, 0},
+    {"f16", INK_FORMAT_F16, 4, 2, 32, 32, 130, 130, 0, 0, false, false, false, false, 0},
+    {"q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 32, 130, 130, 0, 0, false, false, false, false, 0},
+    {"q4_0", INK_FORMAT_Q4_0, 4, 2, 32, 64, 130, 130, 0, 0, false, false, false, false, 0},
+    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 2.5f, 0, false, false, false, false, 0},
+    {"window_of_one", INK_FORMAT_F32, 2, 1, 16, 16, 70, 70, 0, 1, false, false, false, false, 0},
+    {"window", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 16, false, false, false, false, 0},
+    {"window_of_a_page", INK_FORMAT_F16, 4, 2, 16, 16, 200, 200, 0, 64, false, false, false, false,
+     0},
+    {"window_and_sinks", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 65, false, true, false, false,
+     0},
+    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 0, 0, false, true, false, false, 0},
+    {"both_ways", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 0, true, false, false, false, 0},
+    {"both_ways_in_a_window", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 16, true, false, false,
+     false, 0},
+    {"chunks", INK_FORMAT_F32, 2, 1, 16, 16, 1100, 90, 0, 0, false, false, false, false, 0},
+    {"chunks_in_a_window", INK_FORMAT_F16, 2, 1, 16, 16, 1200, 90, 0, 1050, false, true, false,
+     false, 0},
+    {"three_chunks_q8_0", INK_FORMAT_Q8_0, 2, 1, 32, 32, 2100, 40, 0, 0, false, false, false, false,
+     0},
+    {"rotated_q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 96, 130, 130, 0, 0, false, false, true, false, 0},
+    {"rotated_q4", INK_FORMAT_IQ4_NL, 4, 2, 64, 32, 130, 130, 0, 0, false, false, true, false, 0},
+    {"rotated_q3", INK_FORMAT_G3, 6, 2, 96, 64, 130, 130, 0, 0, false, false, true, false, 0},
+    {"recent_q3", INK_FORMAT_G3, 4, 2, 32, 64, 300, 300, 0, 0, false, false, true, false, 100},
+    {"recent_q2", INK_FORMAT_G3, 8, 1, 64, 64, 300, 300, 5, 0, false, true, true, true, 128},
+    {"recent_one", INK_FORMAT_G3, 4, 2, 32, 32, 200, 200, 0, 0, false, false, true, true, 1},
+    {"recent_window", INK_FORMAT_G3, 4, 2, 32, 32, 400, 90, 0, 200, false, true, true, false, 70},
+    {"recent_chunks", INK_FORMAT_G3, 2, 1, 32, 32, 1200, 90, 0, 0, false, false, true, true, 128},
 };
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)
 
 /* ---- The definition. */
 
-static void as_stored(ink_format format, double *y, const float *x, size_t n)
+static void as_stored(ink_format format, bool rotated, double *y, const float *x, size_t n)
 {
     float blocks[256], floats[256];
-    assert_true(n <= 256 && ink_encode(format, blocks, x, n));
+    assert_true(n <= 256);
+    memcpy(floats, x, n * sizeof *x);
+    if (rotated)
+        ink_rotate(floats, n);
+    assert_true(ink_encode(format, blocks, floats, n) ||
+                ink_encode_levels(format, blocks, floats, n));
     ink_decode(format, floats, blocks, n / ink_formats[format].block_elements);
     for (size_t i = 0; i < n; i++)
         y[i] = floats[i];
 }
 
-/* Queries meet quantized keys quantized. */
-static void as_asked(ink_format format, double *y, const float *x, size_t n)
+/* Times the orthonormal Hadamard matrix, whose signs are parities, in blocks of a power of two. */
+static void rotate_exactly(double *x, size_t n)
 {
+    size_t block = n & (~n + 1);
+    for (size_t first = 0; first < n; first += block) {
+        double y[256] = {0};
+        for (size_t i = 0; i < block; i++)
+            for (size_t j = 0; j < block; j++)
+                y[i] += __builtin_parityll(i & j) ? -x[first + j] : x[first + j];
+        for (size_t i = 0; i < block; i++)
+            x[first + i] = y[i] / sqrt((double)block);
+    }
+}
+
+/* What a token sees of a position: its latest in Q8_0. */
+static ink_format format_seen(const variant *v, bool values, size_t token, size_t position)
+{
+    const ink_kv_layout layout = {.n_recent = v->n_recent};
+    if (v->n_recent > 0 && position / INK_PAGE >= ink_kv_first_recent(&layout, token))
+        return INK_FORMAT_Q8_0;
+    return values && v->narrow_values ? INK_FORMAT_G2 : v->format;
+}
+
+/* Queries meet quantized keys quantized. */
+static void as_asked(ink_format format, bool rotated, double *y, const float *given, size_t n)
+{
+    float x[256];
+    memcpy(x, given, n * sizeof *x);
+    if (rotated)
+        ink_rotate(x, n);
     for (size_t i = 0; i < n; i++)
         y[i] = x[i];
     for (size_t group = 0; ink_format_takes_q8(format) && group < n / INK_Q8_GROUP; group++) {
@@ -70,12 +115,14 @@ static bool sees(const variant *v, size_t from, size_t to)
     return to <= from && (!v->window || distance < v->window);
 }
 
-static double score_of(const timeline *t, size_t head, const double *query, size_t position)
+static double score_of(const timeline *t, size_t token, size_t head, const double *query,
+                       size_t position)
 {
     const variant *v = t->v;
     size_t kv_head = head / (v->n_heads / v->n_kv_heads);
     double key[256], score = 0;
-    as_stored(v->format, key, t->k + (position * v->n_kv_heads + kv_head) * v->k_dim, v->k_dim);
+    as_stored(format_seen(v, false, token, position), v->rotated, key,
+              t->k + (position * v->n_kv_heads + kv_head) * v->k_dim, v->k_dim);
     for (size_t i = 0; i < v->k_dim; i++)
         score += query[i] * key[i];
     score /= sqrt((double)v->k_dim);
@@ -88,20 +135,22 @@ static void define(const timeline *t, size_t token, size_t head, double *y)
     size_t kv_head = head / (v->n_heads / v->n_kv_heads);
     double query[256], value[256],
         sum = v->sinks ? exp(t->sinks[head]) : 0; /* scores are small: no maximum needed */
-    as_asked(v->format, query, t->q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
+    as_asked(v->format, v->rotated, query, t->q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
     memset(y, 0, v->v_dim * sizeof *y);
     for (size_t position = 0; position < v->n_tokens; position++) {
         if (!sees(v, token, position))
             continue;
-        double p = exp(score_of(t, head, query, position));
-        as_stored(v->format, value, t->val + (position * v->n_kv_heads + kv_head) * v->v_dim,
-                  v->v_dim);
+        double p = exp(score_of(t, token, head, query, position));
+        as_stored(format_seen(v, true, token, position), v->rotated, value,
+                  t->val + (position * v->n_kv_heads + kv_head) * v->v_dim, v->v_dim);
         for (size_t i = 0; i < v->v_dim; i++)
             y[i] += p * value[i];
         sum += p;
     }
     for (size_t i = 0; i < v->v_dim; i++)
         y[i] /= sum;
+    if (v->rotated)
+        rotate_exactly(y, v->v_dim);
 }
 
 static void a_variant(void **state)
@@ -194,7 +243,8 @@ static void sequences_in_one_batch_do_not_see_each_other(void **state)
 static void windows_do_not_read_what_was_given_back(void **state)
 {
     (void)state;
-    const variant v = {"given back", INK_FORMAT_F16, 4, 2, 16, 16, 300, 0, 0, 40, false, false};
+    const variant v = {"given back", INK_FORMAT_F16, 4,     2,     16,    16, 300, 0, 0,
+                       40,           false,          false, false, false, 0};
     timeline t;
     timeline_init(&t, &v, 0xda3e39cb94b95bdb);
     size_t y_size = v.n_heads * v.v_dim, n_last = 20;
@@ -202,13 +252,41 @@ static void windows_do_not_read_what_was_given_back(void **state)
     place places[20];
     for (size_t i = 0; i < n_last; i++)
         places[i] = (place){&t, v.n_tokens - n_last + i};
-    void *kept[3] = {t.pages[0], t.pages[1], t.pages[2]};
-    t.pages[0] = t.pages[1] = t.pages[2] =
-        NULL; /* token 280 sees 241 to 280; page 3 begins at 192 */
+    void **pages = t.pages[0], *kept[3] = {pages[0], pages[1], pages[2]};
+    pages[0] = pages[1] = pages[2] = NULL; /* token 280 sees 241 to 280; page 3 begins at 192 */
     float *got = attend(places, n_last, 2);
     assert_memory_equal(got, wanted + (v.n_tokens - n_last) * y_size,
                         n_last * y_size * sizeof *got);
-    memcpy(t.pages, kept, sizeof kept);
+    memcpy(pages, kept, sizeof kept);
+    free(got);
+    free(wanted);
+    timeline_deinit(&t);
+}
+
+/*
+ * A position is seen in one form at a time: what the other form holds then does not matter, and its
+ * page may be gone.
+ */
+static void each_form_is_read_where_it_counts(void **state)
+{
+    (void)state;
+    const variant v = {"forms", INK_FORMAT_G3, 4,     2,    32,   32, 300, 0, 0,
+                       0,       false,         false, true, true, 100};
+    timeline t;
+    timeline_init(&t, &v, 0x94d049bb133111eb);
+    size_t y_size = v.n_heads * v.v_dim, n_last = 20; /* token 280 sees 181 on as they came */
+    float *wanted = attend_all(&t, 512, 1);
+    place places[20];
+    for (size_t i = 0; i < n_last; i++)
+        places[i] = (place){&t, v.n_tokens - n_last + i};
+    void *kept[2] = {t.pages[1][0], t.pages[1][1]};
+    t.pages[1][0] = t.pages[1][1] = NULL;
+    for (size_t page = 3; page * INK_PAGE < v.n_tokens; page++)
+        memset(t.pages[0][page], 0x7f, t.layouts[0].page_bytes);
+    float *got = attend(places, n_last, 2);
+    assert_memory_equal(got, wanted + (v.n_tokens - n_last) * y_size,
+                        n_last * y_size * sizeof *got);
+    memcpy(t.pages[1], kept, sizeof kept);
     free(got);
     free(wanted);
     timeline_deinit(&t);
@@ -216,13 +294,14 @@ static void windows_do_not_read_what_was_given_back(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_VARIANTS + 3] = {
+    struct CMUnitTest tests[N_VARIANTS + 4] = {
         cmocka_unit_test(batches_and_threads_change_no_bit),
         cmocka_unit_test(sequences_in_one_batch_do_not_see_each_other),
         cmocka_unit_test(windows_do_not_read_what_was_given_back),
+        cmocka_unit_test(each_form_is_read_where_it_counts),
     };
     for (size_t i = 0; i < N_VARIANTS; i++)
-        tests[3 + i] = (struct CMUnitTest){.name = variants[i].name,
+        tests[4 + i] = (struct CMUnitTest){.name = variants[i].name,
                                            .test_func = a_variant,
                                            .initial_state = (void *)(uintptr_t)&variants[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);

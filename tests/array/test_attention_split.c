@@ -12,17 +12,25 @@
 #define MAX_BATCH 8
 
 static const variant variants[] = {
-    {"one_head", INK_FORMAT_F16, 1, 1, 16, 16, N_TOKENS, 0, 0, 0, false, false},
-    {"one_head_for_all", INK_FORMAT_F32, 8, 1, 16, 24, N_TOKENS, 0, 0, 0, false, false},
-    {"eight_heads", INK_FORMAT_Q8_0, 8, 8, 32, 32, N_TOKENS, 0, 0, 0, false, false},
-    {"odd_values", INK_FORMAT_F32, 6, 2, 8, 7, N_TOKENS, 0, 0, 0, false, false},
-    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 0, 0, false, true},
-    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 2.5f, 0, false, false},
-    {"window", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 0, 100, false, false},
-    {"window_of_a_chunk", INK_FORMAT_F16, 4, 1, 16, 16, N_TOKENS, 0, 0, 1024, false, true},
-    {"wide_window", INK_FORMAT_F32, 4, 1, 16, 16, N_TOKENS, 0, 4, 1500, false, true},
-    {"both_ways", INK_FORMAT_F32, 2, 1, 16, 16, N_TOKENS, 0, 0, 0, true, false},
-    {"both_ways_in_a_window", INK_FORMAT_F32, 2, 1, 16, 16, N_TOKENS, 0, 0, 2200, true, false},
+    {"one_head", INK_FORMAT_F16, 1, 1, 16, 16, N_TOKENS, 0, 0, 0, false, false, false, false, 0},
+    {"one_head_for_all", INK_FORMAT_F32, 8, 1, 16, 24, N_TOKENS, 0, 0, 0, false, false, false,
+     false, 0},
+    {"eight_heads", INK_FORMAT_Q8_0, 8, 8, 32, 32, N_TOKENS, 0, 0, 0, false, false, false, false,
+     0},
+    {"odd_values", INK_FORMAT_F32, 6, 2, 8, 7, N_TOKENS, 0, 0, 0, false, false, false, false, 0},
+    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 0, 0, false, true, false, false, 0},
+    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 2.5f, 0, false, false, false, false, 0},
+    {"window", INK_FORMAT_F32, 4, 2, 16, 16, N_TOKENS, 0, 0, 100, false, false, false, false, 0},
+    {"window_of_a_chunk", INK_FORMAT_F16, 4, 1, 16, 16, N_TOKENS, 0, 0, 1024, false, true, false,
+     false, 0},
+    {"wide_window", INK_FORMAT_F32, 4, 1, 16, 16, N_TOKENS, 0, 4, 1500, false, true, false, false,
+     0},
+    {"recent", INK_FORMAT_G3, 4, 1, 32, 32, N_TOKENS, 0, 0, 0, false, false, true, true, 128},
+    {"recent_chunks", INK_FORMAT_G3, 2, 1, 32, 32, N_TOKENS, 0, 0, 0, false, true, true, false,
+     1500},
+    {"both_ways", INK_FORMAT_F32, 2, 1, 16, 16, N_TOKENS, 0, 0, 0, true, false, false, false, 0},
+    {"both_ways_in_a_window", INK_FORMAT_F32, 2, 1, 16, 16, N_TOKENS, 0, 0, 2200, true, false,
+     false, false, 0},
 };
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)

@@ -14,29 +14,42 @@ static float *random_floats(size_t n, uint64_t *seed)
 
 static void clear_pages(timeline *t)
 {
-    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
-        memset(t->pages[i], 0xff, t->layout.page_bytes); /* not a number where nothing was stored */
+    for (size_t form = 0; form < 2; form++) /* not a number where nothing was stored */
+        for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
+            memset(t->pages[form][i], 0xff, t->layouts[form].page_bytes);
+}
+
+static void make_pages(timeline *t, size_t form)
+{
+    const variant *v = t->v;
+    size_t n_pages = (v->n_tokens + INK_PAGE - 1) / INK_PAGE;
+    t->layouts[form] = (ink_kv_layout){.k_format = form ? INK_FORMAT_Q8_0 : v->format,
+                                       .v_format = form               ? INK_FORMAT_Q8_0
+                                                   : v->narrow_values ? INK_FORMAT_G2
+                                                                      : v->format,
+                                       .k_rotated = v->rotated,
+                                       .v_rotated = v->rotated,
+                                       .n_recent = v->n_recent,
+                                       .n_heads = form && v->n_recent == 0 ? 0 : v->n_kv_heads,
+                                       .k_dim = v->k_dim,
+                                       .v_dim = v->v_dim};
+    assert_true(t->layouts[form].n_heads == 0 || ink_kv_layout_init(&t->layouts[form]));
+    t->pages[form] = calloc(n_pages, sizeof *t->pages[form]);
+    assert_non_null(t->pages[form]);
+    for (size_t i = 0; i < n_pages; i++) {
+        t->pages[form][i] = malloc(t->layouts[form].page_bytes + 1);
+        assert_non_null(t->pages[form][i]);
+    }
+    t->layers[form] = t->pages[form];
 }
 
 void timeline_init(timeline *t, const variant *v, uint64_t seed)
 {
-    size_t n_pages = (v->n_tokens + INK_PAGE - 1) / INK_PAGE;
     *t = (timeline){.v = v};
-    t->layout = (ink_kv_layout){.k_format = v->format,
-                                .v_format = v->format,
-                                .n_heads = v->n_kv_heads,
-                                .k_dim = v->k_dim,
-                                .v_dim = v->v_dim};
-    assert_true(ink_kv_layout_init(&t->layout));
-    t->pages = calloc(n_pages, sizeof *t->pages);
-    assert_non_null(t->pages);
-    for (size_t i = 0; i < n_pages; i++) {
-        t->pages[i] = malloc(t->layout.page_bytes);
-        assert_non_null(t->pages[i]);
-    }
+    make_pages(t, 0);
+    make_pages(t, 1);
     clear_pages(t);
-    t->layers[0] = t->pages;
-    t->sequence = (ink_kv_sequence){.n_layers = 1, .layouts = &t->layout, .pages = t->layers};
+    t->sequence = (ink_kv_sequence){.n_layers = 1, .layouts = t->layouts, .pages = t->layers};
     t->q = random_floats(v->n_tokens * v->n_heads * v->k_dim, &seed);
     t->k = random_floats(v->n_tokens * v->n_kv_heads * v->k_dim, &seed);
     t->val = random_floats(v->n_tokens * v->n_kv_heads * v->v_dim, &seed);
@@ -47,9 +60,11 @@ void timeline_init(timeline *t, const variant *v, uint64_t seed)
 
 void timeline_deinit(timeline *t)
 {
-    for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
-        free(t->pages[i]);
-    free(t->pages);
+    for (size_t form = 0; form < 2; form++) {
+        for (size_t i = 0; i * INK_PAGE < t->v->n_tokens; i++)
+            free(t->pages[form][i]);
+        free(t->pages[form]);
+    }
     free(t->q);
     free(t->k);
     free(t->val);

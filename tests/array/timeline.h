@@ -17,13 +17,15 @@ typedef struct variant {
     float soft_cap;
     size_t window;
     bool looks_ahead, sinks;
+    bool rotated, narrow_values; /* narrow: values are in G2 */
+    size_t n_recent;             /* latest positions that are kept in Q8_0 as well */
 } variant;
 
 typedef struct timeline {
     const variant *v;
-    ink_kv_layout layout;
+    ink_kv_layout layouts[2]; /* the second: of latest positions */
     ink_kv_sequence sequence;
-    void **pages, *const *layers[1];
+    void **pages[2], *const *layers[2];
     float *q, *k, *val; /* [n_tokens][heads][dim] */
     float sinks[MAX_HEADS];
 } timeline;

@@ -41,7 +41,9 @@ fails "infinite" 2 "--temperature is 'inf'" run m --temperature inf
 fails "negative count" 2 "--max-tokens is '-1'" run m --max-tokens -1
 fails "beyond 64 bits" 2 "--seed is '99999999999999999999'" run m --seed 99999999999999999999
 fails "no threads" 2 "--threads is '0', but must be a whole number from 1 to 256" run m --threads 0
-fails "no such cache" 2 "--cache is 'q9', but must be f32\|f16\|q8_0\|q4_0" run m --cache q9
+fails "no such cache" 2 "--cache is 'q9', but must be f32\|f16\|q8_0\|q4r\|q4_0\|q3r\|q2r" run m --cache q9
+fails "cache of three" 2 "--cache is 'f16,f16,f16'" run m --cache f16,f16,f16
+fails "cache of layers in no order" 2 "--cache is '5-4=f16'" run m --cache 5-4=f16
 fails "cache of another's prefix" 2 "--cache is 'f3'" run m --cache f3
 fails "empty stop string" 2 "--stop is ''" run m --stop ''
 fails "no effect with" 2 '--system has no effect with --raw' run m --raw --system x

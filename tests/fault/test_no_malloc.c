@@ -16,6 +16,7 @@ typedef struct decoding {
 static const decoding decodings[] = {
     {"gemma3-k-Q4_K_M", "f32", 1},  {"gemma3-k-Q4_K_M", "q8_0", 3},
     {"llama-types-Q4_0", "f16", 2}, {"llama-types-Q4_0", "q4_0", 1},
+    {"llama-types-Q4_0", "q3r", 2}, {"llama-types-Q4_0", "q4r,q2r/0=q8_0", 1},
     {"llama-moe-Q4_K_M", "f16", 2}, {"phi3-longrope-Q4_K_M", "f16", 1},
 };
 

@@ -113,10 +113,57 @@ static void from_file_to_text_to_state(void **state)
     ink_remove_folder(f.folder);
 }
 
+/* ---- A cache in formats that are chosen for each layer, and in two forms. */
+
+static ink_status tell_length(void *context, const char *cache, double *distance, ink_error *error)
+{
+    (void)context, (void)error;
+    *distance = (double)strlen(cache);
+    return INK_OK;
+}
+
+static ink_status use_cache(const ink_model *model, const char *cache)
+{
+    ink_session *session = NULL;
+    const ink_session_options options = {.n_context = 256, .cache = cache, .n_threads = 1};
+    INK_TRY(ink_session_new(&session, model, &options, NULL));
+    ink_status status =
+        ink_session_evaluate(session, (const int32_t[]){1, 2, 3}, 3, NULL, NULL, NULL);
+    ink_session_free(session);
+    return status;
+}
+
+static ink_status choose_and_use(const ink_allocator *allocator, void *context)
+{
+    ink_model *model = NULL;
+    ink_string chosen = {0};
+    const ink_model_options options = {.allocator = allocator, .n_threads = 1};
+    INK_TRY(ink_model_open(&model, context, &options, NULL));
+    ink_status status =
+        ink_cache_choose(model, 4, &(ink_cache_measure){tell_length, NULL}, &chosen, NULL);
+    if (status == INK_OK)
+        status = use_cache(model, chosen.data);
+    if (status == INK_OK)
+        status = use_cache(model, "q2r");
+    ink_string_free(&chosen);
+    ink_model_free(model);
+    return status;
+}
+
+static void formats_of_a_cache(void **state)
+{
+    char path[1024];
+    (void)state;
+    ink_require_shared();
+    ink_shared_path("golden/models/llama-gqa-Q8_0.gguf", path, sizeof path);
+    assert_true(ink_fail_each_allocation(choose_and_use, path, MAX_CALLS) > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_file_to_text_to_state),
+        cmocka_unit_test(formats_of_a_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ typedef struct kernel_row {
     uint32_t needs;
     any_fn *fn;
     const family *signature; /* the family of its type, unless its name says another */
-    ink_format format;       /* of a matmul's weights */
+    ink_format format;       /* of a matmul's weights, or of a page's values */
 } kernel_row;
 
 /* In the order of kernels.def, an op's rows together; row one of each op is C. */

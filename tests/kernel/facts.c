@@ -20,6 +20,8 @@ const fact facts[] = {
     {"bfloat", 1, no_name, check_bfloat},
     {"decode", INK_N_FORMATS, format_name, check_decode},
     {"encode", INK_N_FORMATS, format_name, check_encode},
+    {"levels", N_LEVEL_FORMATS, level_format_name, check_levels},
+    {"rotation", 1, no_name, check_rotation},
     {"tile", INK_N_FORMATS, format_name, check_tile},
     {"quantize", 1, no_name, check_quantize},
     {"product", INK_N_FORMATS, format_name, check_product},

@@ -45,8 +45,13 @@ enum { N_REDUCTIONS = 8 };
 void check_reduction(size_t i, rng *r, finding *f);
 const char *reduction_name(size_t i);
 
+enum { N_LEVEL_FORMATS = 3 };
+void check_levels(size_t i, rng *r, finding *f);
+const char *level_format_name(size_t i);
+
 void check_half(size_t i, rng *r, finding *f);
 void check_bfloat(size_t i, rng *r, finding *f);
 void check_quantize(size_t i, rng *r, finding *f);
+void check_rotation(size_t i, rng *r, finding *f);
 
 #endif

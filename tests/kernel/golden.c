@@ -111,6 +111,10 @@ void check_decode(size_t i, rng *r, finding *f)
         check_identity(r, f);
         return;
     }
+    if (ink_formats[i].gguf_id == INK_NO_GGUF_ID) {
+        finding_note(f, "no file has it; see levels");
+        return;
+    }
     const json_t *entry = find_entry("dequant", i, f);
     if (!entry) {
         if (golden_index())

@@ -243,10 +243,11 @@ static double check_page(const page *of, rng *r, finding *f)
 
 static double check_pages(vectors *v, rng *r, finding *f)
 {
-    static const page pages[] = {{INK_FORMAT_F32, ink_values_f32_c},
-                                 {INK_FORMAT_F16, ink_values_f16_c},
-                                 {INK_FORMAT_Q8_0, ink_values_q8_0_c},
-                                 {INK_FORMAT_Q4_0, ink_values_q4_0_c}};
+    static const page pages[] = {
+        {INK_FORMAT_F32, ink_values_f32_c},       {INK_FORMAT_F16, ink_values_f16_c},
+        {INK_FORMAT_Q8_0, ink_values_q8_0_c},     {INK_FORMAT_Q4_0, ink_values_q4_0_c},
+        {INK_FORMAT_IQ4_NL, ink_values_iq4_nl_c}, {INK_FORMAT_G3, ink_values_g3_c},
+        {INK_FORMAT_G2, ink_values_g2_c}};
     (void)v;
     double worst = 0;
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)

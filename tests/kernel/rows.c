@@ -20,6 +20,8 @@
 
 #define ROW(op, isa, needs, fn, format) {op, #isa, needs, (any_fn *)(fn), FAMILY(&(fn)), format},
 #define KERNEL(op, isa, needs) ROW(#op, isa, needs, ink_##op##_##isa, INK_N_FORMATS)
+#define VALUES(op, FORMAT, isa, needs) \
+    ROW("values_" #op, isa, needs, ink_values_##op##_##isa, INK_FORMAT_##FORMAT)
 #define MATMUL(op, FORMAT, isa, needs) \
     ROW("matmul_" #op, isa, needs, ink_matmul_##op##_##isa, INK_FORMAT_##FORMAT)
 
@@ -50,9 +52,5 @@ const family *row_family(const kernel_row *row)
 
 ink_format row_format(const kernel_row *row)
 {
-    ink_format format = row->format;
-    if (row->signature == &family_values &&
-        !ink_format_by_name(row->op + strlen("values_"), &format))
-        return INK_FORMAT_F32;
-    return format;
+    return row->format;
 }

@@ -121,6 +121,10 @@ static void restored_sessions_continue_with_the_same_bits(void **state)
         {"golden/models/llama-gqa-Q8_0.gguf", "q8_0", 0, 0},
         {"golden/models/llama-gqa-Q8_0.gguf", "q4_0", 0, 0},
         {"golden/models/llama-gqa-Q8_0.gguf", "f16", 7, 300},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q4r", 0, 0},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q3r", 7, 300},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q2r", 300, 1},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q3r,f16/0=q8_0,q2r", 64, 64},
     };
     for (size_t i = 0; i < sizeof journeys / sizeof *journeys; i++)
         take_journey(&journeys[i]);
@@ -418,6 +422,13 @@ static void another_cache_format(void **state)
     ink_session *other = new_session(b.model, "f32", 128, 0);
     assert_int_equal(ink_session_restore(other, path, &error), INK_BAD_ARGUMENT);
     assert_true(strstr(error.message, "F16") && strstr(error.message, "F32"));
+    ink_session_free(other);
+    other = new_session(b.model, "f32/0=f16,f32", 128, 0);
+    assert_int_equal(ink_session_restore(other, path, &error), INK_BAD_ARGUMENT);
+    assert_true(strstr(error.message, "F16") && strstr(error.message, "MIXED "));
+    ink_session_free(other);
+    other = new_session(b.model, "f16,f16/0-1=f32/0-1=f16", 128, 0); /* comes to the same */
+    restore(other, path);
     ink_session_free(other);
     close_bench(&b);
 }

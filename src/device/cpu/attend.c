@@ -57,11 +57,14 @@ static void begin_sums(const ink_attend_work *w)
 
 static void end_sums(const ink_attend_work *w)
 {
-    for (size_t i = 0; i < w->n_columns; i++)
-        w->call->cpu->kernels.scale(ink_line(w->call->node, w->run.first_token + i / w->group,
-                                             w->kv_head * w->group + i % w->group),
-                                    w->sums + i * w->layout->v_dim, 1.0f / w->states[i].sum,
-                                    w->layout->v_dim);
+    size_t n = w->layout->v_dim;
+    for (size_t i = 0; i < w->n_columns; i++) {
+        float *y = ink_line(w->call->node, w->run.first_token + i / w->group,
+                            w->kv_head * w->group + i % w->group);
+        w->call->cpu->kernels.scale(y, w->sums + i * n, 1.0f / w->states[i].sum, n);
+        if (w->layout->v_rotated)
+            ink_rotate(y, n);
+    }
 }
 
 /* ---- Runs ------------------------------------------------------------------------------------ */
@@ -71,13 +74,13 @@ static ink_attend_range range_of(const ink_attention *attention, size_t position
 {
     size_t window = attention->window;
     if (attention->causal)
-        return (ink_attend_range){window && position + 1 > window ? position + 1 - window : 0,
-                                  position};
+        return (ink_attend_range){
+            .first = window && position + 1 > window ? position + 1 - window : 0, .last = position};
     if (!window)
-        return (ink_attend_range){0, n_positions - 1};
+        return (ink_attend_range){.last = n_positions - 1};
     size_t side = window / 2;
-    return (ink_attend_range){position > side ? position - side : 0,
-                              ink_size_min(position + side, n_positions - 1)};
+    return (ink_attend_range){.first = position > side ? position - side : 0,
+                              .last = ink_size_min(position + side, n_positions - 1)};
 }
 
 static const ink_kv_sequence *sequence_of(const ink_array *node, size_t token)
@@ -115,14 +118,23 @@ static ink_attend_work begin_work(const ink_cpu_call *call, size_t kv_head)
     return w;
 }
 
+static size_t position_of(const ink_attend_work *w, size_t token)
+{
+    return (size_t)((const int32_t *)w->call->node->inputs[2]->data)[token];
+}
+
 static void begin_run(ink_attend_work *w, ink_attend_run run)
 {
     w->run = run;
     w->n_columns = run.n_tokens * w->group;
     w->sequence = sequence_of(w->call->node, run.first_token);
     w->layout = &w->sequence->layouts[w->attention->layer];
-    for (size_t t = 0; t < run.n_tokens; t++)
-        w->ranges[t] = range_of_token(w->call->node, run.first_token + t);
+    for (size_t t = 0; t < run.n_tokens; t++) {
+        size_t token = run.first_token + t;
+        w->ranges[t] = range_of_token(w->call->node, token);
+        w->ranges[t].first_recent =
+            w->layout->n_recent ? ink_kv_first_recent(w->layout, position_of(w, token)) : SIZE_MAX;
+    }
 }
 
 /* ---- A task without a split: a block -------------------------------------------------------- */

@@ -14,6 +14,7 @@
 /* Positions that a token sees, both included. */
 typedef struct ink_attend_range {
     size_t first, last;
+    size_t first_recent; /* the page from which on it sees the wider form; of single tokens alone */
 } ink_attend_range;
 
 typedef struct ink_attend_run {
@@ -32,6 +33,7 @@ typedef struct ink_attend_work {
     ink_attend_range *ranges;                 /* [run.n_tokens] */
     void *queries;                            /* [n_columns][k_dim], as the key format wants them */
     size_t query_stride;                      /* in ink_q8 or float */
+    float *query;                             /* [k_dim], one that is being rotated */
     float *scores, *rescale;                  /* [n_columns][INK_PAGE], [n_columns] */
     float *sums, *chunk_sums;                 /* [n_columns][v_dim] */
     ink_softmax_state *states, *chunk_states; /* [n_columns] */
@@ -51,7 +53,8 @@ void ink_attend_use_scratch(ink_attend_work *w, const ink_attention *attention, 
 
 static inline ink_attend_range ink_attend_join(ink_attend_range a, ink_attend_range b)
 {
-    return (ink_attend_range){ink_size_min(a.first, b.first), ink_size_max(a.last, b.last)};
+    return (ink_attend_range){.first = ink_size_min(a.first, b.first),
+                              .last = ink_size_max(a.last, b.last)};
 }
 
 /* The run's queries, as the key format wants them. */

@@ -37,6 +37,7 @@ static size_t carve_work(ink_attend_work *w, const ink_attention *attention, voi
     size_t query_bytes = attention->k_dim * sizeof(float); /* more than its ink_q8 would take */
     w->ranges = carve(&from, n_tokens * sizeof(ink_attend_range));
     w->queries = carve(&from, n * ink_size_max(query_bytes, sizeof(ink_q8)));
+    w->query = carve(&from, query_bytes);
     w->scores = carve(&from, n * INK_PAGE * sizeof(float));
     w->rescale = carve(&from, n * sizeof(float));
     w->sums = carve(&from, n * attention->v_dim * sizeof(float));
@@ -69,6 +70,10 @@ void ink_attend_load_queries(ink_attend_work *w)
     for (size_t i = 0; i < w->n_columns; i++) {
         const float *query =
             ink_line(q, w->run.first_token + i / w->group, w->kv_head * w->group + i % w->group);
+        if (w->layout->k_rotated) {
+            query = memcpy(w->query, query, k_dim * sizeof *query);
+            ink_rotate(w->query, k_dim);
+        }
         if (quantized)
             w->call->cpu->kernels.quantize_q8((ink_q8 *)w->queries + i * w->query_stride, query,
                                               w->query_stride);
@@ -79,10 +84,11 @@ void ink_attend_load_queries(ink_attend_work *w)
 
 /* ---- What is seen ---------------------------------------------------------------------------- */
 
-static ink_attend_range range_of_all(const ink_attend_work *w)
+/* Of tokens [first, end) of the run. */
+static ink_attend_range range_of_all(const ink_attend_work *w, size_t first, size_t end)
 {
-    ink_attend_range all = w->ranges[0];
-    for (size_t t = 1; t < w->run.n_tokens; t++)
+    ink_attend_range all = w->ranges[first];
+    for (size_t t = first + 1; t < end; t++)
         all = ink_attend_join(all, w->ranges[t]);
     return all;
 }
@@ -97,17 +103,28 @@ static void rows_seen(ink_attend_range seen, size_t page, size_t *begin, size_t 
 
 /* ---- One page -------------------------------------------------------------------------------- */
 
-static void score_page(const ink_attend_work *w, const char *page, size_t n_rows)
+/* A page in one of its forms, and the tokens of the run, neighbors, that see it so. */
+typedef struct sight {
+    size_t index;
+    const char *page;
+    const ink_kv_layout *layout;
+    size_t first_token, end_token;
+} sight;
+
+static void score_page(const ink_attend_work *w, const sight *s, size_t n_rows)
 {
     const ink_kernels *kernels = &w->call->cpu->kernels;
-    kernels->matmul[w->layout->k_format](&(ink_matmul){
-        .tiles = page + w->kv_head * w->layout->head_bytes,
-        .k = w->layout->k_dim,
+    size_t first = s->first_token * w->group, n = (s->end_token - s->first_token) * w->group;
+    bool quantized = ink_format_takes_q8(s->layout->k_format);
+    size_t query_bytes = w->query_stride * (quantized ? sizeof(ink_q8) : sizeof(float));
+    kernels->matmul[s->layout->k_format](&(ink_matmul){
+        .tiles = s->page + w->kv_head * s->layout->head_bytes,
+        .k = s->layout->k_dim,
         .n_rows = n_rows,
-        .x = w->queries,
+        .x = (const char *)w->queries + first * query_bytes,
         .x_stride = w->query_stride,
-        .n_cols = w->n_columns,
-        .y = w->scores,
+        .n_cols = n,
+        .y = w->scores + first * INK_PAGE,
         .y_stride = INK_PAGE,
         .scratch = w->matmul_scratch,
     });
@@ -131,18 +148,14 @@ static void soften(const ink_attend_work *w, size_t column, size_t begin, size_t
     w->rescale[column] = kernels->softmax_page(scores, scores, INK_PAGE, &w->chunk_states[column]);
 }
 
-/* Adds the values of rows [begin, end) for n columns from `column` on. */
-static void add_values(const ink_attend_work *w, const char *page, size_t column, size_t n,
+/* Adds the values of rows [begin, end) for tokens [first, first + n). */
+static void add_values(const ink_attend_work *w, const sight *s, size_t first, size_t n,
                        size_t begin, size_t end)
 {
-    const ink_kernels *kernels = &w->call->cpu->kernels;
-    const ink_kv_layout *layout = w->layout;
-    const char *values = page + w->kv_head * layout->head_bytes + layout->k_bytes;
-    ink_values_f32_fn *function = layout->v_format == INK_FORMAT_F32    ? kernels->values_f32
-                                  : layout->v_format == INK_FORMAT_F16  ? kernels->values_f16
-                                  : layout->v_format == INK_FORMAT_Q8_0 ? kernels->values_q8_0
-                                                                        : kernels->values_q4_0;
-    function(&(ink_values){
+    const ink_kv_layout *layout = s->layout;
+    const char *values = s->page + w->kv_head * layout->head_bytes + layout->k_bytes;
+    size_t column = first * w->group;
+    w->call->cpu->kernels.values[layout->v_format](&(ink_values){
         .rows = values + begin * layout->v_row_bytes,
         .row_bytes = layout->v_row_bytes,
         .n_rows = end - begin,
@@ -150,32 +163,50 @@ static void add_values(const ink_attend_work *w, const char *page, size_t column
         .p = w->scores + column * INK_PAGE + begin,
         .p_stride = INK_PAGE,
         .rescale = w->rescale + column,
-        .n_cols = n,
+        .n_cols = n * w->group,
         .acc = w->chunk_sums + column * layout->v_dim,
         .acc_stride = layout->v_dim,
     });
 }
 
-static void attend_page(const ink_attend_work *w, size_t page_index)
+static void attend_sight(const ink_attend_work *w, const sight *s)
 {
-    const char *page = w->sequence->pages[w->attention->layer][page_index];
-    size_t begin, end, first_begin, first_end;
+    size_t begin, end, first_begin, first_end, page = s->index;
     bool alike = true;
-    rows_seen(range_of_all(w), page_index, &begin, &end);
-    score_page(w, page, end);
-    rows_seen(w->ranges[0], page_index, &first_begin, &first_end);
-    for (size_t t = 0; t < w->run.n_tokens; t++) {
-        rows_seen(w->ranges[t], page_index, &begin, &end);
+    rows_seen(range_of_all(w, s->first_token, s->end_token), page, &begin, &end);
+    if (begin >= end)
+        return; /* the page may be gone already in this form */
+    score_page(w, s, end);
+    rows_seen(w->ranges[s->first_token], page, &first_begin, &first_end);
+    for (size_t t = s->first_token; t < s->end_token; t++) {
+        rows_seen(w->ranges[t], page, &begin, &end);
         alike = alike && begin == first_begin && end == first_end;
         for (size_t g = 0; begin < end && g < w->group; g++)
             soften(w, t * w->group + g, begin, end);
     }
     if (alike && first_begin < first_end)
-        add_values(w, page, 0, w->n_columns, first_begin, first_end);
-    for (size_t t = 0; !alike && t < w->run.n_tokens; t++) {
-        rows_seen(w->ranges[t], page_index, &begin, &end);
+        add_values(w, s, s->first_token, s->end_token - s->first_token, first_begin, first_end);
+    for (size_t t = s->first_token; !alike && t < s->end_token; t++) {
+        rows_seen(w->ranges[t], page, &begin, &end);
         if (begin < end)
-            add_values(w, page, t * w->group, w->group, begin, end);
+            add_values(w, s, t, 1, begin, end);
+    }
+}
+
+/* Neighbors that see a page in the same form see it together. */
+static void attend_page(const ink_attend_work *w, size_t page)
+{
+    sight s = {.index = page};
+    for (; s.first_token < w->run.n_tokens; s.first_token = s.end_token) {
+        bool recent = page >= w->ranges[s.first_token].first_recent, same = true;
+        for (s.end_token = s.first_token + 1; same && s.end_token < w->run.n_tokens;) {
+            same = recent == (page >= w->ranges[s.end_token].first_recent);
+            s.end_token += same;
+        }
+        size_t layer = w->attention->layer + (recent ? w->sequence->n_layers : 0);
+        s.layout = &w->sequence->layouts[layer];
+        s.page = w->sequence->pages[layer][page];
+        attend_sight(w, &s);
     }
 }
 
@@ -183,7 +214,7 @@ static void attend_page(const ink_attend_work *w, size_t page_index)
 
 void ink_attend_chunk(const ink_attend_work *w, size_t chunk)
 {
-    ink_attend_range all = range_of_all(w);
+    ink_attend_range all = range_of_all(w, 0, w->run.n_tokens);
     size_t page = ink_size_max(all.first / INK_PAGE, chunk * INK_CHUNK_PAGES);
     size_t last_page = ink_size_min(all.last / INK_PAGE, (chunk + 1) * INK_CHUNK_PAGES - 1);
     for (size_t i = 0; i < w->n_columns; i++)

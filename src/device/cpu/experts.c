@@ -52,7 +52,7 @@ void ink_cpu_combine(const ink_cpu_call *call, size_t first_row, size_t n_rows)
     for (size_t row = first_row; row < first_row + n_rows; row++) {
         float *y = ink_line(node, row, 0);
         memset(y, 0, ink_line_length(node) * sizeof *y);
-        call->cpu->kernels.values_f32(&(ink_values){
+        call->cpu->kernels.values[INK_FORMAT_F32](&(ink_values){
             .rows = ink_line(x, row, 0),
             .row_bytes = x->stride[1] * sizeof(float),
             .n_rows = x->shape[1],

@@ -36,7 +36,7 @@ static void read_state(const work *w, const float *state, const float *by, float
 {
     const float zero = 0;
     memset(y, 0, w->dim * sizeof *y);
-    w->call->cpu->kernels.values_f32(&(ink_values){
+    w->call->cpu->kernels.values[INK_FORMAT_F32](&(ink_values){
         .rows = state,
         .row_bytes = w->dim * sizeof(float),
         .n_rows = w->width,
@@ -54,7 +54,7 @@ static void write_state(const work *w, float *state, const float *key, const flo
 {
     for (size_t i = 0; i < w->width; i++)
         w->decays[i] = decay;
-    w->call->cpu->kernels.values_f32(&(ink_values){
+    w->call->cpu->kernels.values[INK_FORMAT_F32](&(ink_values){
         .rows = value,
         .row_bytes = w->dim * sizeof(float),
         .n_rows = 1,

@@ -277,6 +277,7 @@ TEMPLATE void code_tq2_0(int8x16_t out[QUARTERS], place *at, int unit)
     X(q5_1, 1, 31, 0, false, true, M32, heads_d_m, scales_d_m, no_shift, small_m)       \
     X(iq4_nl, 1, 127, 0, false, true, PLAIN, heads_d, scales_d, no_shift, bytes)        \
     X(mxfp4, 1, 12, 0, false, true, PLAIN, heads_mxfp4, scales_d, no_shift, small)      \
+    X(g3, 1, 16, 0, false, false, PLAIN, heads_d, scales_d, no_shift, small)            \
     X(q2_k, 8, 48, 0, true, false, M16, heads_q2_k, scales_q2_k, shift_pairs, folded_m) \
     X(q3_k, 8, 7, 4, true, false, PLAIN, heads_q3_k, scales_q3_k, no_shift, scaled)     \
     X(q4_k, 8, 15, 0, false, false, M32, heads_k, scales_k, no_shift, small_m)          \

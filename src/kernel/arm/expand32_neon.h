@@ -203,6 +203,19 @@ TEMPLATE void code_iq4_nl(int8x16_t out[QUARTERS], place *at, int unit)
     look_up(out, ink_codes_iq4);
 }
 
+/* The fields of four bytes are four units, and bit `unit` of each spread byte the third bit. */
+TEMPLATE void code_g3(int8x16_t out[QUARTERS], place *at, int unit)
+{
+    if (unit == 0)
+        at->held_high = next_unit(&at->high, 0, FIELD(at, ink_block_g3, high));
+    if (unit % 4 == 0)
+        at->held_low = next_unit(&at->low, unit / 4, FIELD(at, ink_block_g3, q));
+    foreach (q, QUARTERS)
+        out[q] = as_codes(
+            join_bits(at->held_low.val[q], 2 * (unit % 4), 2, at->held_high.val[q], unit, 1));
+    look_up(out, ink_codes_g3);
+}
+
 TEMPLATE void code_mxfp4(int8x16_t out[QUARTERS], place *at, int unit)
 {
     nibbles_of_32(out, at, unit, FIELD(at, ink_block_mxfp4, q));

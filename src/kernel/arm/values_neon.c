@@ -5,7 +5,7 @@
  * increasing row.
  */
 #include "kernel/arm/template_neon.h"
-#include "kernel/kernel.h"
+#include "kernel/values_levels.h"
 
 #include <string.h>
 
@@ -167,3 +167,54 @@ VALUES(f32, INK_Q8_GROUP * sizeof(ink_block_f32), no_scale)
 VALUES(f16, INK_Q8_GROUP * sizeof(ink_block_f16), no_scale)
 VALUES(q8_0, sizeof(ink_block_q8_0), half_scale)
 VALUES(q4_0, sizeof(ink_block_q4_0), half_scale)
+
+/* ---- Formats of levels: 16 of them from 16 codes, each a byte. */
+
+TEMPLATE void store_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], uint8x16_t first,
+                           uint8x16_t second)
+{
+    vst1q_s8(out, vqtbl1q_s8(vld1q_s8(table), first));
+    vst1q_s8(out + LANES, vqtbl1q_s8(vld1q_s8(table), second));
+}
+
+TEMPLATE void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+{
+    uint8x16_t both = vld1q_u8(block + offsetof(ink_block_iq4_nl, q));
+    store_levels(out, ink_codes_iq4, vandq_u8(both, vdupq_n_u8(15)), vshrq_n_u8(both, 4));
+}
+
+/* The four fields of four bytes, that is 16 codes of two bits. */
+TEMPLATE uint8x16_t pairs(const uint8_t *q, int half)
+{
+    static const int32_t right[QUARTER] = {0, -2, -4, -6};
+    uint32_t four;
+    memcpy(&four, q + 4 * half, sizeof four);
+    uint8x16_t fields = vreinterpretq_u8_u32(vshlq_u32(vdupq_n_u32(four), vld1q_s32(right)));
+    return vandq_u8(fields, vdupq_n_u8(3));
+}
+
+/* With the third bits of 16 codes. */
+TEMPLATE uint8x16_t triples(const uint8_t *q, const uint8_t *high, int half)
+{
+    static const uint8_t bits[LANES] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t both = vcombine_u8(vdup_n_u8(high[2 * half]), vdup_n_u8(high[2 * half + 1]));
+    uint8x16_t third = vandq_u8(vtstq_u8(both, vld1q_u8(bits)), vdupq_n_u8(4));
+    return vorrq_u8(pairs(q, half), third);
+}
+
+TEMPLATE void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+{
+    const uint8_t *q = block + offsetof(ink_block_g3, q),
+                  *high = block + offsetof(ink_block_g3, high);
+    store_levels(out, ink_codes_g3, triples(q, high, 0), triples(q, high, 1));
+}
+
+TEMPLATE void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+{
+    const uint8_t *q = block + offsetof(ink_block_g2, q);
+    store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));
+}
+
+INK_VALUES_LEVELS(iq4_nl, neon)
+INK_VALUES_LEVELS(g3, neon)
+INK_VALUES_LEVELS(g2, neon)

@@ -111,6 +111,16 @@ TEMPLATE __m256i code_mxfp4(place at, int unit, int half)
     return look_up(ink_codes_mxfp4, 16, nibbles_of_32(FIELD(at, ink_block_mxfp4, q), unit, half));
 }
 
+/* Two bits of a unit's four bytes and a third of the spread ones, as levels; offset 16. */
+TEMPLATE __m256i code_g3(place at, int unit, int half)
+{
+    __m256i low = unit4(FIELD(at, ink_block_g3, q), unit / 4, half);
+    __m256i high = unit4(FIELD(at, ink_block_g3, high), 0, half);
+    return look_up(
+        ink_codes_g3, 16,
+        _mm256_or_si256(take_bits(low, 2 * (unit % 4), 0, 3), take_bits(high, unit, 2, 4)));
+}
+
 /* 2^(e - 128) by its bits: normal from e = 2 on, below that one bit of a subnormal's fraction. */
 TEMPLATE row_scales scales_mxfp4(place at, int half)
 {

@@ -125,6 +125,7 @@ TEMPLATE void unpack_blocks(expander f, panel_group *panel, const uint8_t *block
     X(q5_1, 1, five_bits_m, scales_d_m)    \
     X(iq4_nl, 1, bytes, scales_d)          \
     X(mxfp4, 1, five_bits, scales_mxfp4)   \
+    X(g3, 1, five_bits, scales_d)          \
     X(q2_k, 8, two_bits_m16, scales_q2_k)  \
     X(q3_k, 8, three_bits_16, scales_q3_k) \
     X(q4_k, 8, nibbles_m, scales_k)        \

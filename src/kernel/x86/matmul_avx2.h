@@ -12,7 +12,7 @@
 #define TRAITS_trits 8, 1, false, false, INK_GROUP_PLAIN
 #define TRAITS_nibbles 8, 8, false, false, INK_GROUP_PLAIN
 #define TRAITS_nibbles_m 8, 0, false, false, INK_GROUP_M32
-#define TRAITS_five_bits 4, 16, false, false, INK_GROUP_PLAIN
+#define TRAITS_five_bits 4, 16, false, false, INK_GROUP_PLAIN /* G3 has 0 .. 32 */
 #define TRAITS_five_bits_m 4, 0, false, false, INK_GROUP_M32
 #define TRAITS_two_bits_m16 4, 0, false, true, INK_GROUP_M16
 #define TRAITS_three_bits_16 4, 4, false, true, INK_GROUP_PLAIN

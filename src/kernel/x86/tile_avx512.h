@@ -196,6 +196,16 @@ static inline void mxfp4_scales(tile_scales *out, const uint8_t *block)
     out->d = _mm512_castsi512_ps(_mm512_mask_mov_epi32(normal, small, subnormal));
 }
 
+static inline __m512i g3_codes(const uint8_t *block, int group, int unit)
+{
+    __m512i low = UNIT(block, ink_block_g3, q, unit / HALF_UNITS);
+    __m512i high = UNIT(block, ink_block_g3, high, 0);
+    (void)group;
+    return look_up(ink_codes_g3, join_bits(low, 2 * (unit % HALF_UNITS), 2, high, unit, 1, 0),
+                   false);
+}
+SCALES_D(g3)
+
 /* ---- Blocks of 256. */
 
 #define ROW_BYTES(block, type, unit) \
@@ -415,7 +425,8 @@ SCALES_D(tq1_0)
     X(iq4_xs, 8, PLAIN, SUB_32, 128, no_shift)   \
     X(tq1_0, 8, PLAIN, SUB_NONE, 2, tq1_0_shift) \
     X(tq2_0, 8, PLAIN, SUB_NONE, 1, fields_of_2) \
-    X(mxfp4, 1, PLAIN, SUB_NONE, 128, no_shift)
+    X(mxfp4, 1, PLAIN, SUB_NONE, 128, no_shift)  \
+    X(g3, 1, PLAIN, SUB_NONE, 128, no_shift)
 
 #define TILE_FORMAT(name, groups, kind, sub, bias, shift)                      \
     static const tile_format name = {INK_TILE_ROWS * sizeof(ink_block_##name), \
