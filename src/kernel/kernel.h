@@ -222,4 +222,8 @@ void ink_tile_put_row(ink_format format, void *tile, const void *blocks, size_t 
  */
 bool ink_encode(ink_format format, void *blocks, const float *x, size_t n);
 
+/* Whether there is a way to do that; the format of a name, where there is one. */
+bool ink_can_encode(ink_format format);
+ink_status ink_encode_format(const char *name, ink_format *out, ink_error *error);
+
 #endif

@@ -27,28 +27,6 @@ static const ink_lora_pair *adapters_of(const merge *m, const ink_gguf_tensor *t
 
 /* ---- Planning -------------------------------------------------------------------------------- */
 
-static bool can_encode(ink_format format)
-{
-    static const float zeros[256]; /* as many as the longest block */
-    uint8_t block[sizeof zeros];
-    return ink_encode(format, block, zeros, ink_formats[format].block_elements);
-}
-
-static ink_status choose_type(merge *m, ink_error *error)
-{
-    const char *type = m->options->type;
-    m->type = INK_N_FORMATS;
-    if (!type)
-        return INK_OK;
-    if (!ink_format_by_name(type, &m->type))
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no format \"%.40s\"", type);
-    if (!can_encode(m->type))
-        return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "%s cannot be written yet; F32, F16, BF16, Q8_0 and Q4_0 can",
-                        ink_formats[m->type].name);
-    return INK_OK;
-}
-
 static ink_format format_of(const merge *m, const ink_gguf_tensor *tensor)
 {
     return m->type == INK_N_FORMATS ? tensor->format : m->type;
@@ -60,7 +38,7 @@ static ink_status add_changed(merge *m, const ink_gguf_tensor *tensor, ink_error
     const char *file = ink_gguf_name(m->model->gguf);
     ink_format format = format_of(m, tensor);
     uint64_t row_bytes;
-    if (!can_encode(format))
+    if (!ink_can_encode(format))
         return ink_fail(error, INK_UNSUPPORTED, 0,
                         "%s: %s is %s, which cannot be written yet: name the format of what "
                         "changes (--type F32, F16, BF16, Q8_0 or Q4_0)",
@@ -186,7 +164,9 @@ static ink_status write_all(merge *m, const char *out, ink_error *error)
 static ink_status open_all(merge *m, const char *in, ink_error *error)
 {
     const ink_merging *o = m->options;
-    INK_TRY(choose_type(m, error));
+    m->type = INK_N_FORMATS;
+    if (o->type)
+        INK_TRY(ink_encode_format(o->type, &m->type, error));
     INK_TRY(ink_model_open(
         &m->model, in,
         &(ink_model_options){
