@@ -37,12 +37,16 @@ endif()
 # Floors whose time is spent elsewhere (in kernels, or waiting for a person or a disk) are compiled for size.
 set(ink_small_floors format model shrink convert home cli)
 
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-Oz INK_HAS_OZ)
+set(ink_size_flag $<IF:$<BOOL:${INK_HAS_OZ}>,-Oz,-Os>) # the second where compilers are older
+
 # ink_compile_for_size(SOURCES): those of the floors above.
 function(ink_compile_for_size sources)
     list(JOIN ink_small_floors "|" floors)
     foreach(source ${${sources}})
         if(source MATCHES "/src/(${floors})/")
-            set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+            set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:${ink_size_flag}>)
         endif()
     endforeach()
 endfunction()

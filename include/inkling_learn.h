@@ -213,6 +213,37 @@ INK_MUST_USE INK_API ink_status ink_quantize_model(const char *in, const char *o
                                                    const ink_quantizing *quantizing,
                                                    ink_error *error);
 
+/* Models as others publish them, to GGUF and back (docs/convert.md). Zero means the default. */
+typedef struct ink_conversion {
+    /*
+     * Format of the matrices that are written: "F32", "F16", "BF16"; of GGUF also "Q8_0" and
+     * "Q4_0". NULL: what each is published in; of an export F16. All else is F32.
+     */
+    const char *type;
+    const char *tokenizer; /* of a llama2.c file; NULL: tokenizer.bin beside it */
+    const ink_allocator *allocator;
+    ink_log log; /* is told of what is left out, or not as it was asked for */
+    ink_progress progress;
+} ink_conversion;
+
+/*
+ * Writes the GGUF file `out` of a folder of safetensors with config.json and a tokenizer
+ * (tokenizer.model or tokenizer.json), or of a file of llama2.c. Stripes of a tensor are in memory,
+ * or one tensor where it is transposed; what stood at `out` stays until the new file is whole and
+ * has been opened as a model. UNSUPPORTED names the model_type, key, step of a tokenizer or tensor
+ * that cannot be converted; CORRUPT, the file and what is wrong with it.
+ */
+INK_MUST_USE INK_API ink_status ink_convert(const char *in, const char *out,
+                                            const ink_conversion *conversion, ink_error *error);
+
+/*
+ * Writes the GGUF model `in`, in any format, to `folder`, which must be new or empty:
+ * model.safetensors, config.json and what its tokenizer is made of. The folder has its name once it
+ * is whole. UNSUPPORTED: an architecture or a vocabulary that has no such form.
+ */
+INK_MUST_USE INK_API ink_status ink_export(const char *in, const char *folder,
+                                           const ink_conversion *conversion, ink_error *error);
+
 /* How a student learns from a teacher, in rows like those of INK_TRAINING_TABLE. */
 #define INK_DISTILLATION_TABLE(X)                                                               \
     X(float, share, 1, 0, 1, "part of the loss that is the teacher's; the rest is the text's")  \

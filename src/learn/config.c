@@ -262,24 +262,6 @@ static ink_status read_all(reader *r)
     return INK_OK;
 }
 
-/* The metadata is read as that of every model is: what is possible is known in one place. */
-static ink_status read_back(reader *r, ink_arena *arena)
-{
-    ink_buffer bytes;
-    ink_gguf *gguf = NULL;
-    ink_config *config = r->config;
-    ink_buffer_init(&bytes, arena->allocator, INK_GGUF_MAX_HEADER_BYTES);
-    ink_status status = ink_gguf_writer_metadata(r->writer, &bytes)
-                            ? ink_gguf_open_memory(&gguf, bytes.data, bytes.n_bytes, config->file,
-                                                   arena->allocator, r->error)
-                            : ink_fail_memory(r->error, "the metadata of a model");
-    if (status == INK_OK)
-        status = ink_hparams_read(&config->hparams, config->arch, gguf, arena, r->error);
-    ink_gguf_free(gguf);
-    ink_buffer_deinit(&bytes);
-    return status;
-}
-
 static ink_status parse(reader *r, ink_arena *arena, const char *text, size_t n_bytes)
 {
     ink_error inner = {0};
@@ -305,7 +287,7 @@ ink_status ink_config_read(ink_config *config, ink_gguf_writer *writer, const ch
     if (status == INK_OK)
         status = read_all(&r);
     if (status == INK_OK)
-        status = read_back(&r, arena);
+        status = ink_hparams_preview(&config->hparams, config->arch, writer, file, arena, error);
     ink_arena_deinit(&json);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "format/gguf_writer.h"
 
 #define KEY_BYTES 160
 
@@ -378,4 +379,22 @@ ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const in
     INK_TRY(read_windows(&r, arch, hparams, arena));
     INK_TRY(read_sharing(&r, hparams));
     return check(&r, arch, hparams);
+}
+
+ink_status ink_hparams_preview(ink_hparams *hparams, const ink_arch *arch,
+                               const ink_gguf_writer *writer, const char *file, ink_arena *arena,
+                               ink_error *error)
+{
+    ink_buffer bytes;
+    ink_gguf *gguf = NULL;
+    ink_buffer_init(&bytes, arena->allocator, INK_GGUF_MAX_HEADER_BYTES);
+    ink_status status =
+        ink_gguf_writer_metadata(writer, &bytes)
+            ? ink_gguf_open_memory(&gguf, bytes.data, bytes.n_bytes, file, arena->allocator, error)
+            : ink_fail_memory(error, "the metadata of a model");
+    if (status == INK_OK)
+        status = ink_hparams_read(hparams, arch, gguf, arena, error);
+    ink_gguf_free(gguf);
+    ink_buffer_deinit(&bytes);
+    return status;
 }

@@ -64,4 +64,14 @@ static inline uint32_t ink_hparams_rope_dims(const ink_hparams *h, bool windowed
 ink_status ink_hparams_read(ink_hparams *hparams, const ink_arch *arch, const ink_gguf *gguf,
                             ink_arena *arena, ink_error *error);
 
+struct ink_gguf_writer;
+
+/*
+ * The same of a file that is being written, before its tensors: what is possible is known in one
+ * place. `file` stands for its name in messages.
+ */
+ink_status ink_hparams_preview(ink_hparams *hparams, const ink_arch *arch,
+                               const struct ink_gguf_writer *writer, const char *file,
+                               ink_arena *arena, ink_error *error);
+
 #endif

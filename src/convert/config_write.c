@@ -1,0 +1,223 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/status.h"
+#include "convert/config.h"
+#include "model/model.h"
+
+typedef struct writer {
+    const ink_model *model;
+    const ink_dialect *dialect;
+    ink_arena *arena;
+    ink_value json, rope;
+    double v[INK_N_HF_KEYS]; /* not a number: it is not said */
+    bool failed;             /* memory is out */
+} writer;
+
+/* The names are borrowed: part of a table. */
+static void put(writer *w, ink_value object, const char *names, ink_value value)
+{
+    ink_text name;
+    while (!w->failed && ink_document_word(&names, '|', &name))
+        w->failed =
+            !ink_value_set(w->arena, object, ink_value_borrow(name.data, name.n_bytes), value);
+}
+
+static void put_text(writer *w, ink_value object, const char *names, const char *text)
+{
+    put(w, object, names, ink_value_borrow(text, strlen(text)));
+}
+
+static ink_value new_list(writer *w)
+{
+    ink_value list = ink_value_none();
+    w->failed = w->failed || !ink_value_new_list(w->arena, INK_VALUE_LIST, 8, &list);
+    return list;
+}
+
+static void append(writer *w, ink_value list, ink_value item)
+{
+    w->failed = w->failed || !ink_value_append(w->arena, list, item);
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+/* What metadata says of all layers alike. */
+static ink_status get_number(writer *w, size_t id, ink_error *error)
+{
+    char key[96];
+    uint64_t whole;
+    bool flag;
+    double *v = &w->v[id];
+    const ink_gguf *gguf = w->model->gguf;
+    *v = NAN;
+    (void)snprintf(key, sizeof key, "%s.%s", w->model->arch->name, ink_hf_keys[id].suffix);
+    const ink_gguf_value *value = ink_gguf_find(gguf, key);
+    if (!value || !ink_hf_keys[id].suffix[0])
+        return INK_OK;
+    if (value->type == INK_GGUF_ARRAY)
+        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: %s differs by layer", ink_gguf_name(gguf),
+                        key);
+    if (ink_gguf_item_u64(value, 0, &whole))
+        *v = (double)whole;
+    else if (ink_gguf_item_bool(value, 0, &flag))
+        *v = flag;
+    else
+        (void)ink_gguf_item_f64(value, 0, v);
+    return INK_OK;
+}
+
+static void put_number(writer *w, size_t id)
+{
+    const ink_hf_key *row = &ink_hf_keys[id];
+    double v = w->v[id];
+    if (isnan(v))
+        return;
+    unsigned type = row->traits & 3;
+    put(w, row->traits & INK_HF_ROPE ? w->rope : w->json, row->names,
+        type == INK_HF_u32   ? ink_value_integer((int64_t)v)
+        : type == INK_HF_f32 ? ink_value_float(v)
+                             : ink_value_bool(v != 0));
+}
+
+/* What config.json says where metadata leaves it to a rule, or says it in another way. */
+static void complete(writer *w)
+{
+    const ink_hparams *h = &w->model->hparams;
+    const ink_arch *arch = w->model->arch;
+    uint16_t traits = w->dialect->traits;
+    double *v = w->v, factor = (double)h->rope_factor;
+    v[INK_HF_TOKENS] = h->n_vocab;
+    v[INK_HF_TIED] = w->model->weights[INK_WEIGHT_OUTPUT].n == 0;
+    if (traits & INK_DIALECT_SCALES) {
+        v[INK_HF_SCALE_IN] = (double)h->embedding_scale;
+        v[INK_HF_SCALE_DEPTH] = (double)h->residual_scale * sqrt(h->n_layers);
+        v[INK_HF_SCALE_BASE] = (double)h->n_embedding / (double)h->logit_scale;
+        v[INK_HF_SCALE_ADDED] = v[INK_HF_SCALE_OUT] = NAN;
+    }
+    if (traits & INK_DIALECT_SCALAR)
+        v[INK_HF_SCALAR] = 1 / ((double)h->attention_scale * (double)h->attention_scale);
+    if (traits & INK_DIALECT_POOLS)
+        v[INK_HF_TYPES] = h->n_token_types;
+    if (arch->rope != INK_ROPE_NONE) {
+        v[INK_HF_THETA] = (double)h->rope_base;
+        v[INK_HF_PART] = (double)h->rope_dims / h->k_dim;
+    }
+    if (arch->window_period > 0 && h->window > 0 && h->rope_base_window != h->rope_base)
+        v[INK_HF_THETA_WINDOW] = (double)h->rope_base_window;
+    v[INK_HF_FACTOR] = factor;
+    v[INK_HF_ORIGINAL] = v[INK_HF_ORIGINAL_TOP] = h->n_context_original;
+    v[INK_HF_MAGNITUDE] =
+        (double)h->rope_magnitude * (h->scaling == INK_SCALING_YARN ? 1 + 0.1 * log(factor) : 1);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static void put_factors(writer *w, const char *key, ink_role role)
+{
+    const ink_weight *factors = &w->model->weights[role];
+    ink_value list = new_list(w);
+    for (size_t i = 0; i < factors->n; i++)
+        append(w, list, ink_value_float((double)factors->vector[i]));
+    put(w, w->rope, key, list);
+}
+
+/*
+ * Factors of a file without a rule for them are written as they are, for short and long contexts.
+ */
+static void put_scaling(writer *w)
+{
+    static const char *const types[] = {"default", "linear", "yarn", "longrope"};
+    bool one = w->model->weights[INK_WEIGHT_ROPE_FACTORS].n > 0;
+    bool two = w->model->weights[INK_WEIGHT_ROPE_FACTORS_LONG].n > 0;
+    if (one || two) {
+        put_factors(w, "long_factor", two ? INK_WEIGHT_ROPE_FACTORS_LONG : INK_WEIGHT_ROPE_FACTORS);
+        put_factors(w, "short_factor",
+                    two ? INK_WEIGHT_ROPE_FACTORS_SHORT : INK_WEIGHT_ROPE_FACTORS);
+    }
+    put_text(w, w->rope, "rope_type|type",
+             types[one || two ? INK_SCALING_LONGROPE : w->model->hparams.scaling]);
+    if (one || two || w->model->hparams.scaling != INK_SCALING_NONE)
+        put(w, w->json, "rope_scaling", w->rope);
+}
+
+static void put_layers(writer *w)
+{
+    const ink_arch *arch = w->model->arch;
+    const ink_hparams *h = &w->model->hparams;
+    bool windows = arch->window_period > 0 && h->window > 0;
+    ink_value types = new_list(w), rotated = new_list(w);
+    for (uint32_t i = 0; i < h->n_layers; i++) {
+        const char *type = h->layers[i].windowed ? "sliding_attention" : "full_attention";
+        append(w, types, ink_value_borrow(type, strlen(type)));
+        append(w, rotated, ink_value_integer(h->layers[i].rotated));
+    }
+    if (windows)
+        put(w, w->json, "layer_types", types);
+    if (arch->no_rope_period > 0)
+        put(w, w->json, "no_rope_layers", rotated);
+}
+
+/* The tokens that a text begins and ends with. */
+static void put_tokens(writer *w)
+{
+    static const uint8_t ends[] = {INK_ROLE_EOS, INK_ROLE_EOT, INK_ROLE_EOM};
+    const ink_vocab *vocab = w->model->vocab;
+    ink_value list = new_list(w);
+    int32_t bos = vocab ? ink_vocab_role(vocab, INK_ROLE_BOS) : -1;
+    for (size_t i = 0; vocab && i < sizeof ends; i++)
+        if (ink_vocab_role(vocab, (ink_token_role)ends[i]) >= 0)
+            append(w, list, ink_value_integer(ink_vocab_role(vocab, (ink_token_role)ends[i])));
+    put(w, w->json, "bos_token_id", bos < 0 ? ink_value_none() : ink_value_integer(bos));
+    put(w, w->json, "eos_token_id", list);
+}
+
+/* Those that do not end with "Model" are of models that generate. */
+static ink_value class_name(writer *w)
+{
+    char name[64];
+    ink_value out = ink_value_none();
+    const char *stem = w->dialect->class_name, *end = strstr(stem, "Model");
+    int n = snprintf(name, sizeof name, "%s%s", stem, end ? "" : "ForCausalLM");
+    w->failed = w->failed || !ink_value_new_string(w->arena, name, (size_t)n, &out);
+    return out;
+}
+
+static void put_names(writer *w, const char *dtype)
+{
+    const ink_arch *arch = w->model->arch;
+    bool glu =
+        ink_arch_lists(arch, INK_WEIGHT_FFN_GATE) && (w->dialect->traits & INK_DIALECT_POOLS) != 0;
+    ink_value names = new_list(w);
+    append(w, names, class_name(w));
+    put(w, w->json, "architectures", names);
+    put_text(w, w->json, "model_type", w->dialect->model_type);
+    put_text(w, w->json, "torch_dtype", dtype);
+    put_text(w, w->json, "hidden_act|hidden_activation|activation_function",
+             arch->activation == INK_ACTIVATION_GELU           ? "gelu_pytorch_tanh"
+             : arch->activation == INK_ACTIVATION_RELU_SQUARED ? "relu2"
+             : glu                                             ? "swiglu"
+                                                               : "silu");
+    if (w->model->hparams.n_experts > 0)
+        put(w, w->json, "norm_topk_prob", ink_value_bool(true));
+}
+
+ink_status ink_hf_config_write(const ink_model *model, const ink_dialect *dialect,
+                               const char *dtype, ink_arena *arena, ink_value *json,
+                               ink_error *error)
+{
+    writer w = {.model = model, .dialect = dialect, .arena = arena};
+    w.failed = !ink_value_new_dict(arena, INK_VALUE_DICT, &w.json) ||
+               !ink_value_new_dict(arena, INK_VALUE_DICT, &w.rope);
+    put_names(&w, dtype);
+    for (size_t i = 0; i < INK_N_HF_KEYS; i++)
+        INK_TRY(get_number(&w, i, error));
+    complete(&w);
+    for (size_t i = 0; i < INK_N_HF_KEYS; i++)
+        put_number(&w, i);
+    put_scaling(&w);
+    put_layers(&w);
+    put_tokens(&w);
+    *json = w.json;
+    return w.failed ? ink_fail_memory(error, "a configuration") : INK_OK;
+}
