@@ -110,11 +110,6 @@ bool ink_encode(ink_format format, void *blocks, const float *x, size_t n)
     return true;
 }
 
-bool ink_can_encode(ink_format format)
-{
-    return encoders[format] != NULL;
-}
-
 ink_status ink_encode_format(const char *name, ink_format *out, ink_error *error)
 {
     if (!ink_format_by_name(name, out))

@@ -254,8 +254,7 @@ bool ink_encode_levels(ink_format format, void *blocks, const float *x, size_t n
 #define INK_ROTATION_MOST 512
 void ink_rotate(float *x, size_t n);
 
-/* Whether there is a way to do that; the format of a name, where there is one. */
-bool ink_can_encode(ink_format format);
+/* The format of a name, where ink_encode has it. */
 ink_status ink_encode_format(const char *name, ink_format *out, ink_error *error);
 
 #endif
