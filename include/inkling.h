@@ -313,7 +313,7 @@ typedef struct ink_session ink_session;
 
 /*
  * What the keys and values of a cache may be kept in, widest first. Those that end in r are rotated
- * before they are rounded; the last two keep the latest 128 positions in q8_0 as well.
+ * before they are rounded, and keep the latest 128 positions in q8_0 as well.
  */
 #define INK_CACHE_FORMATS "f32|f16|q8_0|q4r|q4_0|q3r|q2r"
 

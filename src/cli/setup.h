@@ -43,9 +43,10 @@
         .help = "format of cached keys and values; KEYS,VALUES or parts of "         \
                 "[LAYERS=]KEYS,VALUES with / between them choose more closely"       \
     }
-#define INK_OPTION_BATCH(session)                       \
-    INK_OPTION_COUNT("batch", &(session)->n_batch, "N", \
-                     "tokens evaluated together (512, or 128 with q3r and q2r, unless given)")
+#define INK_OPTION_BATCH(session)          \
+    INK_OPTION_COUNT(                      \
+        "batch", &(session)->n_batch, "N", \
+        "tokens evaluated together (512, or 128 with q4r, q3r and q2r, unless given)")
 #define INK_OPTION_THREADS(session)                                                        \
     {                                                                                      \
         .name = "threads", .kind = INK_OPTION_INT, .destination = &(session)->n_threads,   \

@@ -2,8 +2,7 @@
  * The weighted sums of attention for formats whose codes stand for levels, for every instruction
  * set: rows become Q8_0 on the stack, in the first cache, and Q8_0's kernel takes them from there.
  * What enters the sums is the same, p * d and an integer, so the bits are those of row one. Kernels
- * of their own, for each format and number of columns, took 75 KB of the binary and were no faster
- * but with one column.
+ * of their own, for each format and number of columns, took 70 KB more of the binary.
  */
 #ifndef INK_KERNEL_VALUES_LEVELS_H
 #define INK_KERNEL_VALUES_LEVELS_H

@@ -163,7 +163,7 @@ static ink_status read_parts(reader *r, ink_cache_spec *spec)
 ink_status ink_cache_spec_read(ink_cache_spec *spec, const char *text, size_t n_layers,
                                ink_error *error)
 {
-    reader r = {.text = text ? text : "f16", .n_layers = n_layers, .error = error};
+    reader r = {.text = text ? text : INK_CACHE_DEFAULT, .n_layers = n_layers, .error = error};
     r.at = r.text;
     INK_TRY(read_parts(&r, spec));
     return memchr(spec->keys, NO_FORMAT, n_layers)

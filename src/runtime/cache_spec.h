@@ -17,12 +17,13 @@
 #include "model/model.h"
 
 #define INK_CACHE_NAME_BYTES 16
+#define INK_CACHE_DEFAULT "f16"
 
 typedef struct ink_cache_spec {
     uint8_t keys[INK_MAX_LAYERS], values[INK_MAX_LAYERS]; /* rows of the table */
 } ink_cache_spec;
 
-/* NULL: f16. BAD_ARGUMENT: says what was found, and where in error->offset. */
+/* NULL: INK_CACHE_DEFAULT. BAD_ARGUMENT: says what was found, and where in error->offset. */
 ink_status ink_cache_spec_read(ink_cache_spec *spec, const char *text, size_t n_layers,
                                ink_error *error);
 

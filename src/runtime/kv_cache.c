@@ -120,9 +120,8 @@ ink_status ink_kv_cache_plan(const ink_model *model, const ink_kv_shape *shape, 
 static ink_kv_pool_shape pool_shape(const plan *p, const ink_kv_shape *shape,
                                     const ink_kv_layout *layouts, size_t n_layers)
 {
-    ink_kv_pool_shape of_pool = {.n_layers = n_layers,
-                                 .n_context = shape->n_context,
-                                 .layouts = layouts};
+    ink_kv_pool_shape of_pool = {
+        .n_layers = n_layers, .n_context = shape->n_context, .layouts = layouts};
     memcpy(of_pool.n_window_blocks, p->n_window_blocks, sizeof of_pool.n_window_blocks);
     memcpy(of_pool.unit_bytes, p->unit_bytes, sizeof of_pool.unit_bytes);
     return of_pool;

@@ -30,7 +30,7 @@ typedef struct ink_kv_layer {
 
 typedef struct ink_kv_cache {
     const ink_allocator *allocator;
-    ink_kv_pool *pool; /* NULL: there is no cache */
+    ink_kv_pool *pool;                             /* NULL: there is no cache */
     size_t n_layers, n_context, n_blocks;          /* layers: those of the specification */
     size_t windows[INK_KV_PAGED];                  /* of the layers of a kind; 0: not a window */
     size_t n_most[INK_KV_PAGED];                   /* units it may hold; 0: no such layers */

@@ -15,6 +15,7 @@
 /* What the options come to. */
 typedef struct settings {
     size_t n_context, n_batch;
+    const char *cache_text; /* of the options */
     ink_cache_spec cache;
     int n_threads;
     bool all_logits, shares;
@@ -38,7 +39,8 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                   model->arch->kind != INK_KIND_EMBEDDING && model->hparams.causal;
     INK_TRY(ink_pool_choose_threads(options->n_threads, &out->n_threads, error));
     out->n_context = options->n_context ? options->n_context : trained;
-    INK_TRY(ink_cache_spec_read(&out->cache, options->cache, model->hparams.n_layers, error));
+    out->cache_text = options->cache ? options->cache : INK_CACHE_DEFAULT;
+    INK_TRY(ink_cache_spec_read(&out->cache, out->cache_text, model->hparams.n_layers, error));
     bool twofold = ink_cache_spec_n_layers(&out->cache, model) > model->hparams.n_layers;
     out->n_batch = options->n_batch ? options->n_batch
                    : twofold        ? DEFAULT_TWOFOLD_BATCH
@@ -178,8 +180,9 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     settings chosen;
     uint32_t features;
     INK_TRY(settle(session->model, options, &chosen, error));
-    if (options->cache && !(session->cache_text = ink_copy_string(
-                                session->allocator, options->cache, strlen(options->cache))))
+    session->cache_text =
+        ink_copy_string(session->allocator, chosen.cache_text, strlen(chosen.cache_text));
+    if (!session->cache_text)
         return ink_fail_memory(error, "a session");
     session->n_context = chosen.n_context;
     session->n_batch = session->n_kept_batch = chosen.n_batch;
@@ -489,8 +492,8 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     plan->session_bytes =
         (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
         ink_kv_cache_table_bytes(ink_cache_spec_n_layers(&chosen.cache, model), chosen.n_context) +
-        chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) +
-        (options->cache ? strlen(options->cache) + 1 : 0) + 4 * INK_BUDGET_HEADER_BYTES;
+        chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) + strlen(chosen.cache_text) +
+        1 + 4 * INK_BUDGET_HEADER_BYTES;
     plan->sampling_bytes =
         model->arch->kind == INK_KIND_EMBEDDING ? 0 : ink_generate_bytes(n_vocab, chosen.n_context);
     return INK_OK;

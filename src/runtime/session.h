@@ -43,7 +43,7 @@ struct ink_session {
     bool was_foreign;                        /* of the cache, meanwhile */
     ink_device *device;
     ink_session_options options; /* with what they came to: for forks */
-    char *cache_text;            /* theirs; NULL: the default */
+    char *cache_text;            /* theirs */
     ink_kv_shape shape;
     ink_kv_cache cache;
     ink_recorded_step steps[INK_KEPT_STEPS];

@@ -27,7 +27,7 @@ typedef struct restoring {
     size_t *first_pages, *n_skipped; /* [n_layers]: the session's; pages in the file before it */
     bool is_known[INK_KV_PAGED];     /* from which block on layers of a kind keep their pages: */
     size_t first[INK_KV_PAGED];
-    int32_t *tokens;                 /* [position] */
+    int32_t *tokens; /* [position] */
 } restoring;
 
 static ink_status get(restoring *r, void *bytes, size_t n_bytes, ink_error *error)

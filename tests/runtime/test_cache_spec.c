@@ -150,8 +150,8 @@ static void info_is_what_a_plan_says(void **state)
     assert_true(fabs(info_of(model, "f16").bits - 16) < 1e-9);
     assert_true(fabs(info_of(model, "q4r").bits - 4.5) < 1e-9);
     assert_true(fabs(info_of(model, "q2r").bits - 3) < 1e-9);
-    assert_int_equal(info_of(model, "q4r").n_recent, 0);
-    assert_int_equal(info_of(model, "q4r,q2r").n_recent, 128);
+    assert_int_equal(info_of(model, "q4_0").n_recent, 0);
+    assert_int_equal(info_of(model, "q4_0,q2r").n_recent, 128);
     ink_model_free(model);
 }
 

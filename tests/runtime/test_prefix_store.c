@@ -146,19 +146,29 @@ static listing list_folder(void)
 
 static void the_next_start_goes_on(void **state)
 {
-    static const char *const models[] = {
-        STORIES, "golden/models/gemma3-Q4_0.gguf", "golden/models/lfm2-Q8_0.gguf",
-        "golden/models/mamba2-Q4_K_M.gguf", "golden/models/granitehybrid-Q8_0.gguf"};
+    static const struct {
+        const char *model, *cache;
+    } rows[] = {
+        {STORIES, NULL},
+        {"golden/models/gemma3-Q4_0.gguf", NULL},
+        {"golden/models/lfm2-Q8_0.gguf", NULL},
+        {"golden/models/mamba2-Q4_K_M.gguf", NULL},
+        {"golden/models/granitehybrid-Q8_0.gguf", NULL},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q4r"},
+        {"golden/models/llama-gqa-Q8_0.gguf", "q3r"}, /* with wider pages of the latest positions */
+        {"golden/models/gemma3-Q4_0.gguf", "q2r"},
+        {"golden/models/lfm2-Q8_0.gguf", "f16,q2r"},
+    };
     (void)state;
     ink_require_shared();
     n_warnings = 0;
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        assert_int_equal(start(models[i], NULL, 5, true), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(start(rows[i].model, rows[i].cache, 5, true), 0);
         listing before = list_folder(), after;
-        assert_int_equal(start(models[i], NULL, 5, true), 192);
+        assert_int_equal(start(rows[i].model, rows[i].cache, 5, true), 192);
         after = list_folder(); /* nothing is written twice */
         assert_int_equal(before.n_files, after.n_files);
-        assert_int_equal(start(models[i], NULL, 6, false), 0);
+        assert_int_equal(start(rows[i].model, rows[i].cache, 6, false), 0);
     }
     assert_int_equal(n_warnings, 0);
 }

@@ -15,18 +15,51 @@
 #define HYBRID "golden/models/granitehybrid-Q8_0.gguf"
 #define WINDOWED "golden/models/gemma3-Q4_0.gguf" /* windows of 16 in most layers */
 
-static const char *const models[] = {STORIES, WINDOWED, RECURRENT, STATES, HYBRID};
-enum { N_MODELS = sizeof models / sizeof *models, FIRST_WITH_STATES = 2 };
+#define GQA "golden/models/llama-gqa-Q8_0.gguf"
 
-static ink_session *shared_session(const ink_model *model, size_t n_batch)
+typedef struct subject {
+    const char *name, *cache;
+    size_t window; /* of its windowed layers, in place of the model's; 0: the model's */
+} subject;
+
+static const subject subjects[] = {
+    {STORIES, NULL, 0},
+    {WINDOWED, NULL, 0},
+    {GQA, "q4r,q8_0", 0},
+    {GQA, "q3r", 0}, /* the latest positions in two forms */
+    {GQA, "q8_0/0=f32,q2r", 0},
+    {WINDOWED, "q2r", 0},             /* in two forms where there is no window */
+    {WINDOWED, "q3r,q2r/0=f16", 140}, /* two windows */
+    {RECURRENT, NULL, 0},
+    {RECURRENT, "q2r", 0},
+    {STATES, NULL, 0},
+    {HYBRID, NULL, 0},
+    {HYBRID, "q3r", 0},
+};
+enum { N_SUBJECTS = sizeof subjects / sizeof *subjects, FIRST_WITH_STATES = 7 };
+
+static ink_model *open_subject(const subject *s)
+{
+    ink_model *model = open_model(s->name, NULL);
+    if (s->window)
+        model->hparams.window = (uint32_t)s->window;
+    return model;
+}
+
+static ink_session *shared_session_in(const ink_model *model, const char *cache, size_t n_batch)
 {
     ink_session *session = NULL;
     ink_error error;
     const ink_session_options options = {
-        .n_context = N_CONTEXT, .n_batch = n_batch, .n_threads = 1};
+        .n_context = N_CONTEXT, .cache = cache, .n_batch = n_batch, .n_threads = 1};
     if (ink_session_new(&session, model, &options, &error) != INK_OK)
         fail_msg("%s", error.message);
     return session;
+}
+
+static ink_session *shared_session(const ink_model *model, size_t n_batch)
+{
+    return shared_session_in(model, NULL, n_batch);
 }
 
 /* Token `position` of a text; texts begin alike, number n differs from n - 1 behind 70 * n. */
@@ -73,10 +106,12 @@ static void full_blocks_are_taken_over(void **state)
 {
     (void)state;
     ink_require_shared();
-    for (size_t i = 0; i < N_MODELS; i++) {
-        ink_model *model = open_model(models[i], NULL);
-        ink_session *a = shared_session(model, 64), *b = shared_session(model, 100),
-                    *alone = new_session(model, NULL, N_CONTEXT, 64);
+    for (size_t i = 0; i < N_SUBJECTS; i++) {
+        const char *cache = subjects[i].cache;
+        ink_model *model = open_subject(&subjects[i]);
+        ink_session *a = shared_session_in(model, cache, 64),
+                    *b = shared_session_in(model, cache, 100),
+                    *alone = new_session(model, cache, N_CONTEXT, 64);
         assert_int_equal(reuse(a, 1, 63), 0);
         assert_int_equal(reuse(b, 1, 200), 0);
         assert_int_equal(reuse(a, 1, 200), 192);
@@ -93,7 +128,7 @@ static void full_blocks_are_taken_over(void **state)
         ink_session_free(a);
         ink_session_free(b);
         /* nobody holds them, and they are still there, until room is asked for */
-        a = shared_session(model, 64);
+        a = shared_session_in(model, cache, 64);
         assert_int_equal(reuse(a, 1, 200), 192);
         assert_int_equal(ink_session_rewind(a, 0, NULL), INK_OK);
         ink_model_trim(model);
@@ -207,12 +242,13 @@ static void forks_go_their_own_ways(void **state)
     int32_t tokens[N_CONTEXT];
     (void)state;
     ink_require_shared();
-    for (size_t i = 0; i < 2 * N_MODELS; i++) {
+    for (size_t i = 0; i < 2 * N_SUBJECTS; i++) {
         ink_error error;
-        ink_model *model = open_model(models[i / 2], NULL);
-        ink_session *a =
-                        i % 2 ? shared_session(model, 64) : new_session(model, NULL, N_CONTEXT, 64),
-                    *alone = new_session(model, NULL, N_CONTEXT, 64), *b = NULL;
+        const char *cache = subjects[i / 2].cache;
+        ink_model *model = open_subject(&subjects[i / 2]);
+        ink_session *a = i % 2 ? shared_session_in(model, cache, 64)
+                               : new_session(model, cache, N_CONTEXT, 64),
+                    *alone = new_session(model, cache, N_CONTEXT, 64), *b = NULL;
         write_text(model, 0, tokens);
         evaluate(a, tokens, 150);
         assert_int_equal(ink_session_fork(&b, a, &error), INK_OK);
@@ -240,6 +276,7 @@ static void forks_go_their_own_ways(void **state)
 #define N_SESSIONS 4
 
 typedef struct crowd {
+    const subject *subject;
     ink_model *model;
     ink_session *sessions[N_SESSIONS], *alone;
     uint64_t random;
@@ -304,7 +341,7 @@ static void spill(crowd *c, ink_session *session)
     ink_session_free(session); /* which may remove its file */
     for (size_t i = 0; i < N_SESSIONS; i++)
         if (c->sessions[i] == session)
-            c->sessions[i] = shared_session(c->model, 1 + below(c, 100));
+            c->sessions[i] = shared_session_in(c->model, c->subject->cache, 1 + below(c, 100));
 }
 
 static void trim(crowd *c, ink_session *session)
@@ -313,15 +350,15 @@ static void trim(crowd *c, ink_session *session)
     ink_model_trim(c->model);
 }
 
-static void random_steps(const char *name, uint64_t seed, const char *path, size_t n_steps)
+static void random_steps(const subject *s, uint64_t seed, const char *path, size_t n_steps)
 {
     static void (*const steps[])(crowd * c, ink_session * session) = {
         go_on, go_on, go_on, go_back, go_on, go_back, fork_into, save_and_restore, spill, trim};
-    crowd c = {.model = open_model(name, NULL), .random = seed};
+    crowd c = {.subject = s, .model = open_subject(s), .random = seed};
     (void)snprintf(c.path, sizeof c.path, "%s", path);
-    c.alone = new_session(c.model, NULL, N_CONTEXT, 50);
+    c.alone = new_session(c.model, s->cache, N_CONTEXT, 50);
     for (size_t i = 0; i < N_SESSIONS; i++)
-        c.sessions[i] = shared_session(c.model, 1 + below(&c, 100));
+        c.sessions[i] = shared_session_in(c.model, s->cache, 1 + below(&c, 100));
     for (size_t i = 0; i < n_steps; i++)
         steps[below(&c, sizeof steps / sizeof *steps)](&c, c.sessions[below(&c, N_SESSIONS)]);
     assert_true(c.n_reused > 500);
@@ -337,9 +374,9 @@ static void any_order_gives_the_same_bits(void **state)
     (void)state;
     ink_require_shared();
     (void)snprintf(path, sizeof path, "%s/state", ink_temporary_folder(folder));
-    for (size_t i = 0; i < N_MODELS; i++)
+    for (size_t i = 0; i < N_SUBJECTS; i++)
         for (uint64_t seed = 1; seed <= 3; seed++)
-            random_steps(models[i], seed, path, 120);
+            random_steps(&subjects[i], seed, path, 120);
     ink_remove_folder(folder);
 }
 
@@ -347,6 +384,7 @@ static void any_order_gives_the_same_bits(void **state)
 
 typedef struct worker {
     const ink_model *model;
+    const char *cache;
     const float *expected; /* [4][n_vocab] */
     uint64_t random;
     bool same;
@@ -357,7 +395,8 @@ static void *work(void *argument)
     worker *w = argument;
     int32_t tokens[N_CONTEXT];
     ink_session *session = NULL;
-    const ink_session_options options = {.n_context = N_CONTEXT, .n_batch = 64, .n_threads = 1};
+    const ink_session_options options = {
+        .n_context = N_CONTEXT, .cache = w->cache, .n_batch = 64, .n_threads = 1};
     size_t row = w->model->hparams.n_vocab;
     w->same = true;
     for (int i = 0; i < 12 && w->same; i++) {
@@ -380,18 +419,16 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void threads_share(void **state)
+static void threads_share_one(const subject *s)
 {
     enum { N_WORKERS = 3 };
     int32_t tokens[N_CONTEXT];
     worker workers[N_WORKERS];
     pthread_t threads[N_WORKERS];
-    (void)state;
-    ink_require_shared();
-    ink_model *model = open_model(STORIES, NULL);
+    ink_model *model = open_subject(s);
     size_t row = model->hparams.n_vocab;
     float *expected = calloc(4 * row, sizeof *expected);
-    ink_session *alone = new_session(model, NULL, N_CONTEXT, 64);
+    ink_session *alone = new_session(model, s->cache, N_CONTEXT, 64);
     assert_non_null(expected);
     for (size_t text = 0; text < 4; text++) {
         write_text(model, text, tokens);
@@ -400,7 +437,8 @@ static void threads_share(void **state)
         memcpy(expected + text * row, ink_session_logits(alone), row * sizeof *expected);
     }
     for (size_t i = 0; i < N_WORKERS; i++) {
-        workers[i] = (worker){.model = model, .expected = expected, .random = 7 + i};
+        workers[i] =
+            (worker){.model = model, .cache = s->cache, .expected = expected, .random = 7 + i};
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (size_t i = 0; i < N_WORKERS; i++)
@@ -410,6 +448,14 @@ static void threads_share(void **state)
     ink_session_free(alone);
     free(expected);
     ink_model_free(model);
+}
+
+static void threads_share(void **state)
+{
+    (void)state;
+    ink_require_shared();
+    threads_share_one(&subjects[0]);
+    threads_share_one(&(subject){GQA, "q3r", 0});
 }
 
 int main(void)
