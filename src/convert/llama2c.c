@@ -39,6 +39,7 @@ typedef struct reader {
 static uint64_t dimension(const reader *r, char letter)
 {
     const uint32_t *n = r->numbers;
+    const uint32_t head = n[HEADS] ? n[WIDTH] / n[HEADS] : 0;
     switch (letter) {
     case 'V':
         return n[TOKENS];
@@ -47,11 +48,11 @@ static uint64_t dimension(const reader *r, char letter)
     case 'F':
         return n[FORWARD];
     case 'K':
-        return (uint64_t)n[WIDTH] / n[HEADS] * n[KV_HEADS];
+        return (uint64_t)head * n[KV_HEADS];
     case 'C':
         return n[CONTEXT];
     case 'D':
-        return n[WIDTH] / n[HEADS];
+        return head;
     default:
         return 1;
     }

@@ -68,7 +68,7 @@ report "behind its line" $? "$(cat err)"
 # ---- Two at once: the second is refused, and touches nothing.
 if [ -z "${INK_EMULATOR:-}" ]; then
     "$INK_BIN" train twice.gguf --config config.json --vocabulary chars --text text.txt --batch 2 --steps 1000000 \
-        --log twice.csv >out 2>err &
+        --log twice.csv >twice.out 2>twice.err &
     pid=$!
     tries=0
     until [ -s twice.gguf.checkpoint ] || [ $tries -ge 200 ]; do

@@ -246,10 +246,16 @@ static void add_body(grammar *g, block *b, const char *text)
     b->rows_ended = true;
 }
 
+static void drop_rows(block *b)
+{
+    while (b->n_rows > 0)
+        ink_delete(NULL, b->rows[--b->n_rows]);
+}
+
 static void add_row(block *b, const char *text)
 {
     if (b->rows_ended)
-        b->n_rows = 0;
+        drop_rows(b);
     b->rows_ended = false;
     if (b->n_rows == MAX_ROWS)
         wrong("too many rows", text);
@@ -264,6 +270,7 @@ static void end_block(grammar *g, block *b)
         g->templates[i].weight /= (double)n;
         g->total_weight += g->templates[i].weight;
     }
+    drop_rows(b);
     *b = (block){.first = g->n_templates};
 }
 
@@ -308,7 +315,9 @@ void grammar_read(grammar *g, const char *path)
     static char line[MAX_LINE];
     block b = {.first = g->n_templates};
     FILE *file = fopen(path, "r");
-    file_name = copy_text(path, strlen(path));
+    if (g->n_files == MAX_FILES)
+        wrong("too many files", path);
+    file_name = g->files[g->n_files++] = copy_text(path, strlen(path));
     line_number = 0;
     if (!file)
         wrong("cannot be opened", path);

@@ -53,7 +53,11 @@ typedef struct template
 }
 template;
 
+enum { MAX_FILES = 32 };
+
 typedef struct grammar {
+    const char *files[MAX_FILES]; /* that were read */
+    size_t n_files;
     rule *rules;
     size_t n_rules;
     template *templates;
