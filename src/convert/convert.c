@@ -103,6 +103,12 @@ static ink_status check_source(const converter *c, const made *m, const ink_sour
     return INK_OK;
 }
 
+static ink_status refuse_missing(const converter *c, const char *name)
+{
+    return ink_fail(c->error, INK_CORRUPT, 0, "%s: of those like %.200s some are missing", c->in,
+                    name);
+}
+
 /* *found is false where none of its sources is there, or another part has taken them. */
 static ink_status find(const converter *c, made *m, bool *found)
 {
@@ -128,8 +134,7 @@ static ink_status find(const converter *c, made *m, bool *found)
     if (n == 0)
         return INK_OK;
     if (n < m->n_sources)
-        return ink_fail(c->error, INK_CORRUPT, 0, "%s: of those like %.200s some are missing",
-                        c->in, first->name);
+        return refuse_missing(c, first->name);
     bool matrix = first->n_dims == 2;
     m->n_dims = (matrix ? 2u : 1u) + m->stacked;
     const uint64_t shape[3] = {matrix ? k : 0, m->stacked ? n_rows : all, n};
@@ -218,6 +223,8 @@ static ink_status copy_part(converter *c, made *m)
     for (size_t i = 0; i < m->n_sources; i++) {
         uint64_t n_rows, k;
         streaming s = {c, find_source(c, m, i)};
+        if (!s.tensor)
+            return refuse_missing(c, m->name.name);
         measure(c, m, s.tensor, &n_rows, &k);
         const ink_copy copy = {.name = s.tensor->name,
                                .map = map_of(c, m, n_rows),
