@@ -99,6 +99,7 @@ def blocks(folder):
         intents = data.get("intents") or {os.path.basename(os.path.dirname(path)): data}
         for intent, body in intents.items():
             for block in body["data"]:
+                block["combination"] = None if "intents" in data else os.path.basename(path)[:-len(".yaml")]
                 yield (intent, block, {**rules, **data.get("expansion_rules", {}), **block.get("expansion_rules", {})},
                        {**common["lists"], **data.get("lists", {}), **block.get("lists", {})})
 

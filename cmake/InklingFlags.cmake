@@ -35,7 +35,7 @@ if(INK_BUILD_FUZZERS)
 endif()
 
 # Floors whose time is spent elsewhere (in kernels, or waiting for a person or a disk) are compiled for size.
-set(ink_small_floors format model convert home cli)
+set(ink_small_floors format model shrink convert home cli)
 
 # ink_compile_for_size(SOURCES): those of the floors above.
 function(ink_compile_for_size sources)

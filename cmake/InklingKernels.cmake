@@ -31,7 +31,8 @@ ink_isa(arm i8mm ${ink_arm_flags} -march=armv8.2-a+dotprod+i8mm)
 
 # Loops over floats that are no kernels, a seventh of a step of training: with -O2 alone GCC leaves them scalar.
 set(ink_plain_loops
-    src/device/cpu/gradient.c src/device/cpu/loss.c src/device/cpu/self_attend.c src/learn/optimizer.c src/learn/trainer.c)
+    src/device/cpu/gradient.c src/device/cpu/loss.c src/device/cpu/self_attend.c src/learn/optimizer.c src/learn/trainer.c
+    src/quant/fit_levels.c)
 
 # Drops kernels of other processors from the list and gives the rest their flags. Kernels are optimized in every build:
 # their inner loops are functions that must be inlined to be fast at all. Vector kernels carry no sanitizer, whose checks make

@@ -145,18 +145,73 @@ typedef struct ink_merging {
     size_t n_adapters;
     /* format of the matrices that change, "F16", "Q8_0", ...; NULL: each keeps its own */
     const char *type;
+    int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;
     ink_log log;
     ink_progress progress;
 } ink_merging;
 
 /*
- * Writes the model `in` with its adapters to `out`. UNSUPPORTED: a matrix would have to be written
- * in a format that cannot be written yet, BAD_ARGUMENT: or in one whose blocks its rows do not
- * fill.
+ * Writes the model `in` with its adapters to `out`. BAD_ARGUMENT: a matrix would have to be written
+ * in a format whose blocks its rows do not fill; CORRUPT: with a value that the format cannot hold.
  */
 INK_MUST_USE INK_API ink_status ink_merge_adapters(const char *in, const char *out,
                                                    const ink_merging *merging, ink_error *error);
+
+/* What a tensor becomes. */
+typedef struct ink_quantized {
+    const char *name;
+    const char *from, *to; /* formats; the same: it is copied */
+    const char *asked;     /* what `to` stands in for, where blocks of that do not fill its rows */
+    uint64_t n_parameters, n_bytes_before, n_bytes;
+    float loss; /* that is expected of it, in nats a token; NAN: not known */
+} ink_quantized;
+
+/* A model in other formats. Exactly one of type, n_bytes and bits says in which. */
+typedef struct ink_quantizing {
+    /*
+     * "Q4_K_M", "Q8_0", ...: a format for all matrices, or a mixture of formats. One whose blocks
+     * do not fill a matrix's rows gives way to one whose do, and the log is told.
+     */
+    const char *type;
+    uint64_t n_bytes; /* of the file, at most: each matrix gets the format that fits best */
+    float bits;       /* of a parameter, likewise */
+    /*
+     * [n_texts] files that the model reads first, to see which columns of its matrices matter; a
+     * budget (n_bytes, bits) needs one. The model is loaded for it. In their place one GGUF file of
+     * statistics: what `keep` wrote, or llama.cpp's imatrix tool.
+     */
+    const char *const *texts;
+    size_t n_texts;
+    const char *keep; /* a file to keep what was seen of the texts in; NULL: none */
+    size_t n_context; /* tokens of a window of text; 0: 512 */
+    size_t n_tokens;  /* of the texts at most, evenly from all of them; 0: all */
+    /*
+     * What rounding a column loses is made good by the columns that follow it: better, and slower.
+     * Needs texts, and room for a square of the longest row.
+     */
+    bool feedback;
+    bool dry_run;  /* choose, and write nothing */
+    int n_threads; /* at most 256; 0: as many as there are processors */
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress calibration_progress, choosing_progress, progress;
+    /* Of each tensor, before anything is written. NULL: nobody is told. */
+    void (*chosen)(void *context, const ink_quantized *tensor);
+    void *chosen_context;
+} ink_quantizing;
+
+/*
+ * Writes the model `in` to `out` with its matrices in other formats; vectors, routers and tables of
+ * positions stay as they are. The same bits on any number of threads. Of weights a stripe is in
+ * memory at a time, but for calibration. When it is killed, `out`.part and `out`.journal stay, and
+ * the same call goes on from there. LIMIT: the budget is too small, and what would do;
+ * BAD_ARGUMENT: statistics of another model; CORRUPT: a weight is no number, or more than its
+ * format holds.
+ */
+INK_MUST_USE INK_API ink_status ink_quantize_model(const char *in, const char *out,
+                                                   const ink_quantizing *quantizing,
+                                                   ink_error *error);
 
 /* How a student learns from a teacher, in rows like those of INK_TRAINING_TABLE. */
 #define INK_DISTILLATION_TABLE(X)                                                               \

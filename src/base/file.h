@@ -82,6 +82,30 @@ ink_status ink_file_writer_open(ink_file_writer **out, const char *path, ink_fil
 ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
                                         const ink_allocator *allocator, ink_error *error);
 
+/*
+ * The same as ink_file_writer_open for a file that takes long: its temporary file, PATH.part,
+ * stays when the process is killed or the writer is closed, and has a lock while it is written (a
+ * second process gets INK_IO). Next comes ink_file_writer_go_on.
+ */
+ink_status ink_file_writer_open_kept(ink_file_writer **out, const char *path,
+                                     const ink_allocator *allocator, ink_error *error);
+
+/* Whether what is there of a kept file has so many bytes. */
+bool ink_file_writer_has(const ink_file_writer *writer, uint64_t n_bytes);
+
+/*
+ * Appends to the first `offset` bytes that are there of a kept file, and forgets the rest. Fails at
+ * once when the disk has no room for n_bytes more.
+ */
+ink_status ink_file_writer_go_on(ink_file_writer *writer, uint64_t offset, uint64_t n_bytes,
+                                 ink_error *error);
+
+/* Everything written so far is on the disk. */
+ink_status ink_file_writer_sync(ink_file_writer *writer, ink_error *error);
+
+/* Closing removes the temporary file of a kept file, too. */
+void ink_file_writer_discard(ink_file_writer *writer);
+
 /* Appends, buffered. After a failure every later call fails too. */
 ink_status ink_file_writer_write(ink_file_writer *writer, const void *bytes, size_t n_bytes,
                                  ink_error *error);

@@ -26,11 +26,11 @@ static bool still_stands(int descriptor, const char *path, struct stat *ours)
            ours->st_ino == named.st_ino && ours->st_dev == named.st_dev;
 }
 
-ink_status ink_file_take_lock(int *descriptor, const char *path, const char *name, const char *use,
-                              ink_error *error)
+ink_status ink_file_take_lock(int *descriptor, const char *path, mode_t mode, const char *name,
+                              const char *use, ink_error *error)
 {
     struct stat ours;
-    *descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, (mode_t)0600);
+    *descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
     if (*descriptor < 0)
         return ink_file_fail_errno(error, name, "create a file beside it");
     bool locked = flock(*descriptor, LOCK_EX | LOCK_NB) == 0;
@@ -55,8 +55,8 @@ ink_status ink_file_lock_open(ink_file_lock *lock, const char *path, const ink_a
     if (!beside)
         return ink_fail_memory(error, path);
     (void)snprintf(beside, n_bytes, "%s" SUFFIX, path);
-    ink_status status =
-        ink_file_take_lock(&lock->descriptor, beside, ink_file_name_of(path), USE, error);
+    ink_status status = ink_file_take_lock(&lock->descriptor, beside, (mode_t)0600,
+                                           ink_file_name_of(path), USE, error);
     if (status == INK_OK) {
         lock->path = beside;
         return INK_OK;

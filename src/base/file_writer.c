@@ -28,7 +28,7 @@ struct ink_file_writer {
     const ink_allocator *allocator;
     int descriptor;                          /* -1 once sealed; a private file's holds its lock */
     bool created, failed, sealed, committed; /* created: the temporary file exists */
-    bool private;
+    bool private, kept;     /* both have one name and a lock; a kept one's temporary file stays */
     ink_file_access access; /* of a file that is not private */
     uint64_t offset;
     void *mapped; /* [mapped_bytes] of the file, or NULL */
@@ -74,6 +74,12 @@ static mode_t choose_mode(const ink_file_writer *writer, const struct stat *repl
     return replaced ? replaced->st_mode & 0666 : 0666;
 }
 
+static ink_status refuse_place(const ink_file_writer *writer, ink_error *error)
+{
+    return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
+                    writer->name);
+}
+
 /* O_EXCL neither follows links nor opens what another made. */
 static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
 {
@@ -82,8 +88,7 @@ static ink_status create_temporary(ink_file_writer *writer, ink_error *error)
     bool replaces = stat(writer->path, &status) == 0;
     mode_t mode = choose_mode(writer, replaces ? &status : NULL);
     if (replaces && !S_ISREG(status.st_mode))
-        return ink_fail(error, INK_IO, 0, "%s: cannot be replaced, it is not a regular file",
-                        writer->name);
+        return refuse_place(writer, error);
     for (int try = 0; try < MAX_TEMPORARY_TRIES; try++) {
         (void)snprintf(writer->temporary, capacity, "%s.%ld-%d.tmp", writer->path, (long)getpid(),
                        try);
@@ -111,10 +116,10 @@ static ink_status check_room(const ink_file_writer *writer, uint64_t n_bytes, in
                         "folder",
                         writer->name, n_bytes);
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        n_bytes > limit.rlim_cur)
+        writer->offset + n_bytes > limit.rlim_cur)
         return ink_fail(error, INK_IO, 0,
                         "%s: %" PRIu64 " bytes are more than a file may have here (ulimit -f)",
-                        writer->name, n_bytes);
+                        writer->name, writer->offset + n_bytes);
     return INK_OK;
 }
 
@@ -124,18 +129,25 @@ static ink_status check_room(const ink_file_writer *writer, uint64_t n_bytes, in
  */
 static ink_status lock_temporary(ink_file_writer *writer, ink_error *error)
 {
-    (void)snprintf(writer->temporary, strlen(writer->path) + TEMPORARY_SUFFIX_BYTES, "%s.tmp",
-                   writer->path);
-    INK_TRY(ink_file_take_lock(&writer->descriptor, writer->temporary, writer->name, "writing it",
-                               error));
+    struct stat old;
+    bool replaces = writer->kept && stat(writer->path, &old) == 0;
+    mode_t mode = choose_mode(writer, replaces ? &old : NULL);
+    if (replaces && !S_ISREG(old.st_mode))
+        return refuse_place(writer, error);
+    (void)snprintf(writer->temporary, strlen(writer->path) + TEMPORARY_SUFFIX_BYTES, "%s.%s",
+                   writer->path, writer->kept ? "part" : "tmp");
+    INK_TRY(ink_file_take_lock(&writer->descriptor, writer->temporary, mode, writer->name,
+                               "writing it", error));
     writer->created = true;
+    if (writer->kept)
+        return INK_OK;
     if (fchmod(writer->descriptor, (mode_t)0600) != 0 || ftruncate(writer->descriptor, 0) != 0)
         return ink_file_fail_errno(error, writer->name, "write");
     return INK_OK;
 }
 
 static ink_status open_writer(ink_file_writer **out, const char *path, ink_file_access access,
-                              const uint64_t *n_private, const ink_allocator *allocator,
+                              const uint64_t *n_private, bool kept, const ink_allocator *allocator,
                               ink_error *error)
 {
     ink_file_writer *writer = new_writer(path, allocator);
@@ -143,7 +155,9 @@ static ink_status open_writer(ink_file_writer **out, const char *path, ink_file_
         return ink_fail_memory(error, path);
     writer->access = access;
     writer->private = n_private != NULL;
-    ink_status status = n_private ? lock_temporary(writer, error) : create_temporary(writer, error);
+    writer->kept = kept;
+    ink_status status =
+        n_private || kept ? lock_temporary(writer, error) : create_temporary(writer, error);
     if (status == INK_OK && n_private)
         status = check_room(writer, *n_private, error);
     if (status != INK_OK) {
@@ -157,13 +171,42 @@ static ink_status open_writer(ink_file_writer **out, const char *path, ink_file_
 ink_status ink_file_writer_open(ink_file_writer **out, const char *path, ink_file_access access,
                                 const ink_allocator *allocator, ink_error *error)
 {
-    return open_writer(out, path, access, NULL, allocator, error);
+    return open_writer(out, path, access, NULL, false, allocator, error);
 }
 
 ink_status ink_file_writer_open_private(ink_file_writer **out, const char *path, uint64_t n_bytes,
                                         const ink_allocator *allocator, ink_error *error)
 {
-    return open_writer(out, path, INK_FILE_FOR_OWNER, &n_bytes, allocator, error);
+    return open_writer(out, path, INK_FILE_FOR_OWNER, &n_bytes, false, allocator, error);
+}
+
+ink_status ink_file_writer_open_kept(ink_file_writer **out, const char *path,
+                                     const ink_allocator *allocator, ink_error *error)
+{
+    return open_writer(out, path, INK_FILE_FOR_ALL, NULL, true, allocator, error);
+}
+
+bool ink_file_writer_has(const ink_file_writer *writer, uint64_t n_bytes)
+{
+    struct stat status;
+    return fstat(writer->descriptor, &status) == 0 && (uint64_t)status.st_size >= n_bytes;
+}
+
+ink_status ink_file_writer_go_on(ink_file_writer *writer, uint64_t offset, uint64_t n_bytes,
+                                 ink_error *error)
+{
+    if (!writer->kept || writer->offset || !ink_file_writer_has(writer, offset))
+        return ink_fail(error, INK_BAD_ARGUMENT, offset, "%s: cannot go on there", writer->name);
+    if (ftruncate(writer->descriptor, (off_t)offset) != 0 ||
+        lseek(writer->descriptor, (off_t)offset, SEEK_SET) < 0)
+        return ink_file_fail_errno(error, writer->name, "write");
+    writer->offset = offset;
+    return check_room(writer, n_bytes, error);
+}
+
+void ink_file_writer_discard(ink_file_writer *writer)
+{
+    writer->kept = false;
 }
 
 ink_status ink_file_writer_check(const char *path, uint64_t n_bytes, const ink_allocator *allocator,
@@ -273,18 +316,24 @@ static ink_status close_sealed(ink_file_writer *writer, ink_error *error)
     return ink_file_fail_errno(error, writer->name, "finish writing");
 }
 
+ink_status ink_file_writer_sync(ink_file_writer *writer, ink_error *error)
+{
+    INK_TRY(check_usable(writer, error));
+    INK_TRY(write_out(writer, writer->buffer, writer->n_buffered, error));
+    writer->n_buffered = 0;
+    if (fsync(writer->descriptor) == 0)
+        return INK_OK;
+    writer->failed = true;
+    return ink_file_fail_errno(error, writer->name, "write to the disk");
+}
+
 ink_status ink_file_writer_seal(ink_file_writer *writer, ink_error *error)
 {
     INK_TRY(check_usable(writer, error));
     if (writer->sealed)
         return INK_OK;
-    INK_TRY(write_out(writer, writer->buffer, writer->n_buffered, error));
-    writer->n_buffered = 0;
-    if (fsync(writer->descriptor) != 0) {
-        writer->failed = true;
-        return ink_file_fail_errno(error, writer->name, "write to the disk");
-    }
-    if (!writer->private)
+    INK_TRY(ink_file_writer_sync(writer, error));
+    if (!writer->private && !writer->kept)
         INK_TRY(close_sealed(writer, error));
     ink_delete(writer->allocator, writer->buffer);
     writer->buffer = NULL;
@@ -350,7 +399,7 @@ void ink_file_writer_close(ink_file_writer *writer)
         return;
     if (writer->mapped)
         (void)munmap(writer->mapped, writer->mapped_bytes);
-    if (writer->created && !writer->committed)
+    if (writer->created && !writer->committed && !writer->kept)
         (void)unlink(writer->temporary);
     if (writer->descriptor >= 0) /* after the name is gone: the lock goes with it */
         (void)close(writer->descriptor);

@@ -42,8 +42,7 @@ ink_exit ink_cmd_merge(const ink_call *call)
     const ink_option options[] = {
         INK_OPTION_LORA(&r.adapters),
         INK_OPTION_WORD("type", &r.type, "T",
-                        "format of what changes: F32, F16, BF16, Q8_0, Q4_0 (its own, unless "
-                        "given)"),
+                        "format of what changes: F16, Q8_0, Q4_K, ... (its own, unless given)"),
         {0}};
     INK_PARSE(call, options, notes, arguments);
     r.in = arguments[0];

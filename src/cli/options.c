@@ -292,6 +292,8 @@ static bool is_on(const ink_option *option)
         const char *text = *(const char *const *)option->destination;
         return text && *text && strcmp(text, "off") != 0;
     }
+    if (option->kind == INK_OPTION_TEXTS)
+        return ((const ink_texts *)option->destination)->n_texts > 0;
     return ink_option_number(option) != option->off;
 }
 

@@ -50,16 +50,6 @@ typedef struct synthesis {
 
 /* ---- Names on the command line */
 
-/* "a, b, c" */
-static void list_mixtures(char out[NAMES_BYTES])
-{
-    size_t used = 0;
-    const ink_mixture *mixture;
-    for (size_t i = 0; (mixture = ink_mixture_at(i)) && used < NAMES_BYTES; i++)
-        used += (size_t)snprintf(out + used, NAMES_BYTES - used, "%s%s", i ? ", " : "",
-                                 ink_mixture_name(mixture));
-}
-
 /* "a|b|c", as a choice among options wants it. */
 static void list_shapes(char out[NAMES_BYTES])
 {
@@ -77,9 +67,13 @@ static bool find_names(synthesis *s)
         if (strcmp(shape->name, s->shape_name) == 0)
             s->shape = shape;
     s->mixture = ink_mixture_find(s->type);
-    if (s->mixture)
+    if (s->mixture && ink_synthetic_makes(ink_mixture_base(s->mixture)))
         return true;
-    list_mixtures(names);
+    if (s->mixture) {
+        ink_say("synthesize: there are no random blocks of %s", ink_mixture_name(s->mixture));
+        return false;
+    }
+    ink_mixture_list(names, sizeof names);
     ink_say("synthesize: --type is '%.40s', but must be one of %s", s->type, names);
     return false;
 }
@@ -182,8 +176,12 @@ static ink_status add_tensor(synthesis *s, ink_role role, uint32_t layer, ink_er
     for (uint32_t i = 0; i < t->n_dims; i++)
         t->shape[i] = ink_part_dimension(&s->hparams, letters[t->n_dims - 1 - i], layer);
     if (t->n_dims == 2)
-        t->format = ink_mixture_format(s->mixture, &s->hparams, role, layer, is_output(s, role),
-                                       t->shape[0]);
+        t->format =
+            ink_mixture_format(s->mixture, &(ink_mixture_place){.hparams = &s->hparams,
+                                                                .role = role,
+                                                                .layer = layer,
+                                                                .output = is_output(s, role),
+                                                                .k = t->shape[0]});
     (void)snprintf(name, sizeof name, "%s.weight", ink_part_stem(role, layer, stem));
     if (!ink_format_row_bytes(t->format, t->shape[0], &row_bytes))
         return refuse_rows(s, name, t, error);

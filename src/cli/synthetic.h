@@ -8,7 +8,7 @@
 #define INK_CLI_SYNTHETIC_H
 
 #include "format/gguf_writer.h"
-#include "model/hparams.h"
+#include "shrink/mixture.h"
 
 /* ---- Shapes */
 
@@ -47,22 +47,6 @@ const ink_shape *ink_shape_at(size_t index);
 /* Whether the shape has the role; its lists together. */
 bool ink_shape_has(const ink_shape *shape, ink_role role);
 
-/* ---- Mixtures of formats */
-
-typedef struct ink_mixture ink_mixture;
-
-/* The i-th row; NULL at the end. */
-const ink_mixture *ink_mixture_at(size_t index);
-const ink_mixture *ink_mixture_find(const char *name); /* without regard to case */
-const char *ink_mixture_name(const ink_mixture *mixture);
-
-/* The format of a matrix whose rows have k values. `output`: it makes the logits. */
-ink_format ink_mixture_format(const ink_mixture *mixture, const ink_hparams *hparams, ink_role role,
-                              uint32_t layer, bool output, uint64_t k);
-
-/* What takes the place of a format whose blocks do not fit a row. */
-ink_format ink_mixture_fallback(ink_format format);
-
 /* ---- Contents */
 
 /* Sets the keys tokenizer.ggml.* for n_tokens tokens, at least INK_SYNTHETIC_MIN_TOKENS. */
@@ -89,6 +73,9 @@ typedef struct ink_synthetic_source {
 
 ink_status ink_synthetic_source_init(ink_synthetic_source *source, int64_t seed, ink_error *error);
 void ink_synthetic_source_deinit(ink_synthetic_source *source);
+
+/* Whether there is a recipe for the format's blocks. */
+bool ink_synthetic_makes(ink_format format);
 
 void ink_synthetic_blocks(ink_synthetic_source *source, ink_format format, void *blocks,
                           size_t n_blocks);

@@ -157,6 +157,12 @@ static void set_scales(uint64_t random[4], const recipe *r, uint8_t *block, size
     }
 }
 
+bool ink_synthetic_makes(ink_format format)
+{
+    return ink_formats[format].block_elements == 1 || recipes[format].spread > 0 ||
+           recipes[format].repair;
+}
+
 void ink_synthetic_blocks(ink_synthetic_source *source, ink_format format, void *blocks,
                           size_t n_blocks)
 {

@@ -8,6 +8,7 @@
 
 #define EXTENSION ".gguf"
 #define GENERAL_PREFIX "general."
+#define NOTES 16 /* in the journal of a file */
 
 static const char *tensor_name(const void *items, size_t index)
 {
@@ -225,7 +226,7 @@ static ink_status choose_path(ink_gguf_writer *writer, const char *path, ink_err
     return writer->path ? INK_OK : ink_fail_memory(error, "the path of a GGUF writer");
 }
 
-ink_status ink_gguf_writer_begin(ink_gguf_writer *writer, const char *path, ink_error *error)
+static ink_status prepare(ink_gguf_writer *writer, const char *path, ink_error *error)
 {
     if (writer->path)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: writing began before", writer->path);
@@ -235,10 +236,92 @@ ink_status ink_gguf_writer_begin(ink_gguf_writer *writer, const char *path, ink_
     if (!writer->files)
         return ink_fail_memory(error, "the parts of a GGUF writer");
     writer->failed = true; /* until the header stands; what failed half-way cannot begin again */
-    INK_TRY(choose_path(writer, path, error));
+    return choose_path(writer, path, error);
+}
+
+ink_status ink_gguf_writer_begin(ink_gguf_writer *writer, const char *path, ink_error *error)
+{
+    INK_TRY(prepare(writer, path, error));
     INK_TRY(open_part(writer, error));
     writer->failed = false;
     return INK_OK;
+}
+
+/* ---- Files that are kept --------------------------------------------------------------------- */
+
+/* The caller's digest, and that of the header. */
+static ink_status take_digest(ink_gguf_writer *writer, const uint8_t digest[INK_SHA256_BYTES],
+                              ink_error *error)
+{
+    ink_sha256 sum;
+    ink_buffer header;
+    ink_buffer_init(&header, writer->allocator, INK_GGUF_MAX_HEADER_BYTES);
+    append_header(writer, &header, writer->n_tensors, 0);
+    bool failed = header.failed;
+    ink_sha256_init(&sum);
+    ink_sha256_add(&sum, digest, INK_SHA256_BYTES);
+    ink_sha256_add(&sum, header.data, header.n_bytes);
+    ink_sha256_finish(&sum, writer->digest);
+    ink_buffer_deinit(&header);
+    return failed ? ink_fail_memory(error, "the header of a GGUF file") : INK_OK;
+}
+
+/* Goes on where the journal says, if what is there reaches so far; else from the beginning. */
+static ink_status go_on(ink_gguf_writer *writer, ink_error *error)
+{
+    ink_file_writer *file = writer->files[0];
+    ink_gguf_journal journal;
+    uint64_t left = 0;
+    bool goes_on =
+        ink_gguf_journal_read(writer, &journal) && ink_file_writer_has(file, journal.offset);
+    if (!goes_on)
+        journal = (ink_gguf_journal){0, 0};
+    writer->tensor = (size_t)journal.n_tensors;
+    for (size_t i = 0; i < writer->n_tensors; i++) {
+        writer->n_bytes += writer->tensors[i].n_bytes;
+        left += i < writer->tensor ? 0 : writer->tensors[i].n_bytes;
+    }
+    writer->noted = journal.offset;
+    INK_TRY(ink_file_writer_go_on(file, journal.offset, left, error));
+    return goes_on ? INK_OK : write_header(writer, file, 0, error);
+}
+
+ink_status ink_gguf_writer_begin_kept(ink_gguf_writer *writer, const char *path,
+                                      const uint8_t digest[INK_SHA256_BYTES], size_t *n_done,
+                                      ink_error *error)
+{
+    INK_TRY(prepare(writer, path, error));
+    if (writer->n_parts > 1)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: a kept file is one part", path);
+    INK_TRY(take_digest(writer, digest, error));
+    INK_TRY(ink_file_writer_open_kept(&writer->files[0], path, writer->allocator, error));
+    writer->n_opened = 1;
+    writer->kept = true;
+    INK_TRY(go_on(writer, error));
+    writer->failed = false;
+    *n_done = writer->tensor;
+    return INK_OK;
+}
+
+void ink_gguf_writer_discard(ink_gguf_writer *writer)
+{
+    if (!writer->kept)
+        return;
+    ink_file_writer_discard(writer->files[0]);
+    ink_gguf_journal_remove(writer);
+    writer->kept = false;
+}
+
+/* Whole tensors are on the disk before the journal says so, which disks take their time for. */
+static ink_status note(ink_gguf_writer *writer, ink_error *error)
+{
+    ink_file_writer *file = writer->files[0];
+    uint64_t offset = ink_file_writer_offset(file);
+    if (offset - writer->noted < writer->n_bytes / NOTES)
+        return INK_OK;
+    writer->noted = offset;
+    INK_TRY(ink_file_writer_sync(file, error));
+    return ink_gguf_journal_write(writer, (ink_gguf_journal){writer->tensor, offset}, error);
 }
 
 static ink_status check_begun(const ink_gguf_writer *writer, ink_error *error)
@@ -259,7 +342,7 @@ static ink_status finish_tensor(ink_gguf_writer *writer, ink_error *error)
     if (writer->tensor < writer->n_tensors &&
         writer->tensors[writer->tensor].part == writer->n_opened)
         return open_part(writer, error);
-    return INK_OK;
+    return writer->kept ? note(writer, error) : INK_OK;
 }
 
 static ink_status stream(ink_gguf_writer *writer, const uint8_t *bytes, size_t n_bytes,
@@ -304,6 +387,8 @@ ink_status ink_gguf_writer_commit(ink_gguf_writer *writer, ink_error *error)
         INK_TRY(ink_file_writer_seal(writer->files[i], error));
     for (uint32_t i = writer->n_parts; i-- > 0;)
         INK_TRY(ink_file_writer_commit(writer->files[i], error));
+    if (writer->kept)
+        ink_gguf_journal_remove(writer);
     return INK_OK;
 }
 

@@ -9,6 +9,7 @@
 #define INK_FORMAT_GGUF_WRITER_H
 
 #include "base/memory.h"
+#include "base/sha256.h"
 #include "format/gguf.h"
 
 typedef struct ink_gguf_writer ink_gguf_writer;
@@ -75,6 +76,20 @@ ink_status ink_gguf_writer_add_tensor(ink_gguf_writer *writer, const char *name,
  * 1 parts result.
  */
 ink_status ink_gguf_writer_begin(ink_gguf_writer *writer, const char *path, ink_error *error);
+
+/*
+ * The same for one file that takes long: what is written stays beside `path`, as PATH.part with
+ * PATH.journal, when the process is killed or the writer is freed without a commit, and goes on
+ * from the last whole tensor if header and `digest` (of whatever else decides the bytes) are the
+ * same. *n_done: tensors that are there; writing goes on with the next. IO: another process writes
+ * the same.
+ */
+ink_status ink_gguf_writer_begin_kept(ink_gguf_writer *writer, const char *path,
+                                      const uint8_t digest[INK_SHA256_BYTES], size_t *n_done,
+                                      ink_error *error);
+
+/* Nothing of a kept file is to stay: whoever goes on would fail again. */
+void ink_gguf_writer_discard(ink_gguf_writer *writer);
 
 /*
  * The next bytes of the tensors' data, in the order they were added, in pieces of any size; padding

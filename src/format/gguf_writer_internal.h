@@ -37,9 +37,24 @@ struct ink_gguf_writer {
     size_t tensor;    /* the one whose data comes next */
     uint64_t written; /* bytes of it so far */
     bool failed;
+    bool kept;                        /* with a journal, */
+    uint64_t n_bytes, noted;          /* of all tensors, and the offset that it tells of */
+    uint8_t digest[INK_SHA256_BYTES]; /* of all that decides the bytes of a kept file */
 };
 
 /* The key of an entry, not terminated. */
 ink_gguf_string ink_gguf_entry_key(const ink_gguf_writer *writer, const ink_gguf_entry *entry);
+
+/* ---- Journals: how much of a kept file is whole (gguf_journal.c). */
+
+typedef struct ink_gguf_journal {
+    uint64_t n_tensors, offset; /* whole tensors, and where their data ends */
+} ink_gguf_journal;
+
+/* false: there is none beside this path that has the writer's digest. */
+bool ink_gguf_journal_read(const ink_gguf_writer *writer, ink_gguf_journal *journal);
+ink_status ink_gguf_journal_write(const ink_gguf_writer *writer, ink_gguf_journal journal,
+                                  ink_error *error);
+void ink_gguf_journal_remove(const ink_gguf_writer *writer);
 
 #endif

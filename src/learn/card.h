@@ -6,9 +6,7 @@
 #define INK_LEARN_CARD_H
 
 #include "base/memory.h"
-#include "format/gguf_writer.h"
-
-#define INK_CARD_KEY "inkling.card"
+#include "model/rewrite.h" /* INK_CARD_KEY */
 
 /* CORRUPT when it is no array of objects, LIMIT when it has more than INK_CARD_MAX_BYTES. */
 ink_status ink_card_check(const char *card, size_t n_bytes, const ink_allocator *allocator,
@@ -21,11 +19,5 @@ ink_status ink_card_check(const char *card, size_t n_bytes, const ink_allocator 
  */
 ink_status ink_card_join(ink_buffer *out, const char *card, size_t n_bytes, const char *entry,
                          size_t n_entry_bytes, ink_error *error);
-
-/*
- * For a writer that took over all metadata of `gguf` and has other weights: what was measured is
- * not true of them.
- */
-ink_status ink_card_clear(ink_gguf_writer *writer, const ink_gguf *gguf, ink_error *error);
 
 #endif

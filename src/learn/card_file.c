@@ -3,8 +3,6 @@
 #include "learn/card.h"
 #include "model/model.h"
 
-#define PIECE_BYTES ((size_t)1 << 20)
-
 /* As it stands in the file; "[]" where it does not. */
 static ink_status find_card(const ink_model *model, ink_gguf_string *card, ink_error *error)
 {
@@ -30,22 +28,7 @@ ink_status ink_card_get(const ink_model *model, ink_string *out, ink_error *erro
     return INK_OK;
 }
 
-ink_status ink_card_clear(ink_gguf_writer *writer, const ink_gguf *gguf, ink_error *error)
-{
-    return ink_gguf_find(gguf, INK_CARD_KEY)
-               ? ink_gguf_writer_set_text(writer, INK_CARD_KEY, "[]", error)
-               : INK_OK;
-}
-
 /* ---- Writing ------------------------------------------------------------------------------- */
-
-typedef struct rewrite {
-    const ink_gguf *gguf;
-    const ink_card_options *options;
-    ink_gguf_writer *writer;
-    uint8_t *piece; /* [PIECE_BYTES] */
-    uint64_t n_done, n_bytes;
-} rewrite;
 
 /* Whether the model's file may be replaced by a copy of what was opened. */
 static ink_status check_place(const ink_model *model, const char *out, ink_error *error)
@@ -70,59 +53,24 @@ static ink_status check_place(const ink_model *model, const char *out, ink_error
                            "%.200s: has changed since it was opened; nothing was written", out);
 }
 
-/* Everything but the tensors' data. */
-static ink_status announce(rewrite *r, const ink_buffer *card, ink_error *error)
+static ink_status set_card(void *context, ink_gguf_writer *writer, ink_error *error)
 {
+    const ink_buffer *card = context;
     const ink_gguf_string text = {card->data, card->n_bytes};
-    INK_TRY(ink_gguf_writer_set_all(r->writer, r->gguf, error));
-    INK_TRY(ink_gguf_writer_set_string(r->writer, INK_CARD_KEY, text, error));
-    for (size_t i = 0; i < ink_gguf_n_tensors(r->gguf); i++) {
-        const ink_gguf_tensor *tensor = ink_gguf_get_tensor(r->gguf, i);
-        r->n_bytes += tensor->n_bytes;
-        INK_TRY(ink_gguf_writer_add_tensor(r->writer, tensor->name, tensor->gguf_type,
-                                           tensor->n_dims, tensor->shape, error));
-    }
-    return INK_OK;
+    return ink_gguf_writer_set_string(writer, INK_CARD_KEY, text, error);
 }
 
-static ink_status copy_tensor(rewrite *r, const ink_gguf_tensor *tensor, ink_error *error)
-{
-    const ink_progress *progress = &r->options->progress;
-    for (uint64_t at = 0, n; at < tensor->n_bytes; at += n) {
-        n = tensor->n_bytes - at;
-        if (n > PIECE_BYTES)
-            n = PIECE_BYTES;
-        INK_TRY(ink_gguf_read(r->gguf, tensor, at, (size_t)n, r->piece, error));
-        INK_TRY(ink_gguf_writer_write(r->writer, r->piece, (size_t)n, error));
-        r->n_done += n;
-        if (progress->report &&
-            !progress->report(progress->context, (float)((double)r->n_done / (double)r->n_bytes)))
-            return ink_fail(error, INK_CANCELLED, 0, "writing the card was cancelled");
-    }
-    return INK_OK;
-}
-
-static ink_status copy_all(rewrite *r, const char *out, const ink_buffer *card, ink_error *error)
-{
-    INK_TRY(announce(r, card, error));
-    INK_TRY(ink_gguf_writer_begin(r->writer, out, error));
-    for (size_t i = 0; i < ink_gguf_n_tensors(r->gguf); i++)
-        INK_TRY(copy_tensor(r, ink_gguf_get_tensor(r->gguf, i), error));
-    return ink_gguf_writer_commit(r->writer, error);
-}
-
-static ink_status write_copy(const ink_model *model, const char *out, const ink_buffer *card,
+static ink_status write_copy(const ink_model *model, const char *out, ink_buffer *card,
                              const ink_card_options *options, ink_error *error)
 {
-    rewrite r = {.gguf = model->gguf, .options = options};
-    r.piece = ink_resize(model->allocator, NULL, PIECE_BYTES, 1);
-    ink_status status = r.piece ? ink_gguf_writer_new(&r.writer, 0, model->allocator, error)
-                                : ink_fail_memory(error, "copying a model");
-    if (status == INK_OK)
-        status = copy_all(&r, out, card, error);
-    ink_gguf_writer_free(r.writer);
-    ink_delete(model->allocator, r.piece);
-    return status;
+    return ink_rewrite(&(ink_rewriter){.gguf = model->gguf,
+                                       .allocator = model->allocator,
+                                       .progress = &options->progress,
+                                       .n_threads = 1,
+                                       .doing = "writing the card",
+                                       .context = card,
+                                       .describe = set_card},
+                       out, error);
 }
 
 ink_status ink_card_add(const ink_model *model, const char *out, const char *entry, size_t n_bytes,

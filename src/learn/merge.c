@@ -1,21 +1,15 @@
 /* Adapters built into weights: W + scale * B A, row by row, in floats, and back into blocks. */
 #include <math.h>
 
-#include "base/size.h"
-#include "learn/card.h"
+#include "base/pool.h"
 #include "model/lora.h"
-
-#define STRIPE_BYTES ((size_t)1 << 20) /* of rows as floats */
+#include "model/rewrite.h"
+#include "quant/quantize.h"
 
 typedef struct merge {
     const ink_merging *options;
     ink_model *model;
-    ink_gguf_writer *writer;
     ink_format type; /* INK_N_FORMATS: each keeps its own */
-    void *blocks;    /* [STRIPE_BYTES or a row] as read, and as written */
-    float *rows;     /* the same as floats */
-    size_t room;     /* floats that fit into them */
-    uint64_t n_done, n_bytes;
 } merge;
 
 /* What is added to a tensor; NULL: it stays as it is. */
@@ -25,162 +19,48 @@ static const ink_lora_pair *adapters_of(const merge *m, const ink_gguf_tensor *t
     return weight ? weight->adapters : NULL;
 }
 
-/* ---- Planning -------------------------------------------------------------------------------- */
-
-static bool can_encode(ink_format format)
+static ink_format format_of(void *context, const ink_gguf_tensor *tensor)
 {
-    static const float zeros[256]; /* as many as the longest block */
-    uint8_t block[sizeof zeros];
-    return ink_encode(format, block, zeros, ink_formats[format].block_elements);
+    const merge *m = context;
+    if (!adapters_of(m, tensor))
+        return INK_N_FORMATS;
+    return m->type == INK_N_FORMATS ? tensor->format : m->type;
+}
+
+/* Adds scale * B[row] A to each row. */
+static void add_pair(const ink_lora_pair *pair, const ink_rewrite_rows *rows)
+{
+    size_t k = pair->a.k, rank = pair->a.n_rows;
+    const float *a = pair->a.data, *b = (const float *)pair->b.data + rows->first * rank;
+    float *row = rows->values;
+    for (size_t i = 0; i < rows->n; i++, row += k, b += rank) {
+        for (size_t r = 0; r < rank; r++) {
+            float factor = pair->scale * b[r];
+            for (size_t j = 0; j < k; j++)
+                row[j] = fmaf(factor, a[r * k + j], row[j]);
+        }
+    }
+}
+
+static void change(void *context, const ink_rewrite_rows *rows)
+{
+    for (const ink_lora_pair *pair = adapters_of(context, rows->tensor); pair; pair = pair->next)
+        add_pair(pair, rows);
+}
+
+static void encode(void *context, const ink_rewrite_rows *rows, int thread)
+{
+    (void)context, (void)thread;
+    (void)ink_quantize(rows->format, rows->blocks, rows->values, NULL, rows->n * rows->k);
 }
 
 static ink_status choose_type(merge *m, ink_error *error)
 {
     const char *type = m->options->type;
     m->type = INK_N_FORMATS;
-    if (!type)
-        return INK_OK;
-    if (!ink_format_by_name(type, &m->type))
+    if (type && !ink_format_by_name(type, &m->type))
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no format \"%.40s\"", type);
-    if (!can_encode(m->type))
-        return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "%s cannot be written yet; F32, F16, BF16, Q8_0 and Q4_0 can",
-                        ink_formats[m->type].name);
     return INK_OK;
-}
-
-static ink_format format_of(const merge *m, const ink_gguf_tensor *tensor)
-{
-    return m->type == INK_N_FORMATS ? tensor->format : m->type;
-}
-
-/* Announces a tensor that changes. */
-static ink_status add_changed(merge *m, const ink_gguf_tensor *tensor, ink_error *error)
-{
-    const char *file = ink_gguf_name(m->model->gguf);
-    ink_format format = format_of(m, tensor);
-    uint64_t row_bytes;
-    if (!can_encode(format))
-        return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "%s: %s is %s, which cannot be written yet: name the format of what "
-                        "changes (--type F32, F16, BF16, Q8_0 or Q4_0)",
-                        file, tensor->name, ink_formats[format].name);
-    if (!ink_format_row_bytes(format, tensor->shape[0], &row_bytes))
-        return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "%s: %s has rows of %llu values, which blocks of %u (%s) do not fill", file,
-                        tensor->name, (unsigned long long)tensor->shape[0],
-                        ink_formats[format].block_elements, ink_formats[format].name);
-    m->room = ink_size_max(m->room, (size_t)tensor->shape[0]);
-    return ink_gguf_writer_add_tensor(m->writer, tensor->name, ink_formats[format].gguf_id,
-                                      tensor->n_dims, tensor->shape, error);
-}
-
-static ink_status plan(merge *m, ink_error *error)
-{
-    const ink_gguf *gguf = m->model->gguf;
-    m->room = STRIPE_BYTES / sizeof *m->rows;
-    INK_TRY(ink_gguf_writer_set_all(m->writer, gguf, error));
-    INK_TRY(ink_card_clear(m->writer, gguf, error));
-    for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++) {
-        const ink_gguf_tensor *tensor = ink_gguf_get_tensor(gguf, i);
-        m->n_bytes += tensor->n_bytes;
-        INK_TRY(adapters_of(m, tensor)
-                    ? add_changed(m, tensor, error)
-                    : ink_gguf_writer_add_tensor(m->writer, tensor->name, tensor->gguf_type,
-                                                 tensor->n_dims, tensor->shape, error));
-    }
-    m->blocks = ink_resize(m->options->allocator, NULL, m->room, sizeof *m->rows);
-    m->rows = ink_resize(m->options->allocator, NULL, m->room, sizeof *m->rows);
-    return m->blocks && m->rows ? INK_OK : ink_fail_memory(error, "merging");
-}
-
-/* ---- Writing --------------------------------------------------------------------------------- */
-
-static ink_status go_on(merge *m, uint64_t n_bytes, ink_error *error)
-{
-    const ink_progress *progress = &m->options->progress;
-    m->n_done += n_bytes;
-    if (progress->report &&
-        !progress->report(progress->context, (float)((double)m->n_done / (double)m->n_bytes)))
-        return ink_fail(error, INK_CANCELLED, 0, "merging was cancelled");
-    return INK_OK;
-}
-
-static ink_status copy(merge *m, const ink_gguf_tensor *tensor, ink_error *error)
-{
-    for (uint64_t at = 0, n; at < tensor->n_bytes; at += n) {
-        n = tensor->n_bytes - at;
-        if (n > STRIPE_BYTES)
-            n = STRIPE_BYTES;
-        INK_TRY(ink_gguf_read(m->model->gguf, tensor, at, (size_t)n, m->blocks, error));
-        INK_TRY(ink_gguf_writer_write(m->writer, m->blocks, (size_t)n, error));
-        INK_TRY(go_on(m, n, error));
-    }
-    return INK_OK;
-}
-
-/* Adds scale * B[row] A to each of n rows from `first` on. */
-static void add_pair(const ink_lora_pair *pair, float *rows, size_t first, size_t n)
-{
-    size_t k = pair->a.k, rank = pair->a.n_rows;
-    const float *a = pair->a.data, *b = (const float *)pair->b.data + first * rank;
-    for (size_t i = 0; i < n; i++, rows += k, b += rank) {
-        for (size_t r = 0; r < rank; r++) {
-            float factor = pair->scale * b[r];
-            for (size_t j = 0; j < k; j++)
-                rows[j] = fmaf(factor, a[r * k + j], rows[j]);
-        }
-    }
-}
-
-/* What rounds to infinity, or is it. */
-static float limit_of(ink_format format)
-{
-    return format == INK_FORMAT_F16 ? 65520 : INFINITY;
-}
-
-static ink_status write_stripe(merge *m, const ink_gguf_tensor *tensor, size_t first, size_t n,
-                               ink_error *error)
-{
-    const ink_format_info *from = &ink_formats[tensor->format];
-    const ink_format_info *to = &ink_formats[format_of(m, tensor)];
-    size_t k = (size_t)tensor->shape[0], n_values = n * k;
-    size_t row_bytes = k / from->block_elements * from->block_bytes;
-    INK_TRY(
-        ink_gguf_read(m->model->gguf, tensor, first * row_bytes, n * row_bytes, m->blocks, error));
-    ink_decode(tensor->format, m->rows, m->blocks, n_values / from->block_elements);
-    for (const ink_lora_pair *pair = adapters_of(m, tensor); pair; pair = pair->next)
-        add_pair(pair, m->rows, first, n);
-    for (size_t i = 0; i < n_values; i++)
-        if (!(fabsf(m->rows[i]) < limit_of(format_of(m, tensor))))
-            return ink_fail(error, INK_CORRUPT, 0,
-                            "%s: with its adapters row %zu holds %g, which %s cannot", tensor->name,
-                            first + i / k, (double)m->rows[i], to->name);
-    (void)ink_encode(format_of(m, tensor), m->blocks, m->rows, n_values);
-    INK_TRY(ink_gguf_writer_write(m->writer, m->blocks,
-                                  n_values / to->block_elements * to->block_bytes, error));
-    return go_on(m, n * row_bytes, error);
-}
-
-static ink_status write_changed(merge *m, const ink_gguf_tensor *tensor, ink_error *error)
-{
-    size_t n_rows = (size_t)tensor->shape[1], fit = m->room / (size_t)tensor->shape[0];
-    for (size_t first = 0; first < n_rows; first += fit)
-        INK_TRY(write_stripe(m, tensor, first, ink_size_min(fit, n_rows - first), error));
-    return INK_OK;
-}
-
-static ink_status write_all(merge *m, const char *out, ink_error *error)
-{
-    const ink_gguf *gguf = m->model->gguf;
-    INK_TRY(ink_gguf_writer_new(&m->writer, 0, m->options->allocator, error));
-    INK_TRY(plan(m, error));
-    INK_TRY(ink_gguf_writer_begin(m->writer, out, error));
-    for (size_t i = 0; i < ink_gguf_n_tensors(gguf); i++) {
-        const ink_gguf_tensor *tensor = ink_gguf_get_tensor(gguf, i);
-        INK_TRY(adapters_of(m, tensor) ? write_changed(m, tensor, error) : copy(m, tensor, error));
-    }
-    return ink_gguf_writer_commit(m->writer, error);
 }
 
 static ink_status open_all(merge *m, const char *in, ink_error *error)
@@ -199,6 +79,22 @@ static ink_status open_all(merge *m, const char *in, ink_error *error)
     return INK_OK;
 }
 
+static ink_status write_merged(merge *m, const char *out, ink_error *error)
+{
+    ink_rewriter rewriter = {
+        .gguf = m->model->gguf,
+        .allocator = m->options->allocator,
+        .progress = &m->options->progress,
+        .doing = "merging",
+        .context = m,
+        .format = format_of,
+        .change = change,
+        .encode = encode,
+    };
+    INK_TRY(ink_pool_choose_threads(m->options->n_threads, &rewriter.n_threads, error));
+    return ink_rewrite(&rewriter, out, error);
+}
+
 ink_status ink_merge_adapters(const char *in, const char *out, const ink_merging *merging,
                               ink_error *error)
 {
@@ -207,10 +103,7 @@ ink_status ink_merge_adapters(const char *in, const char *out, const ink_merging
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no adapter to merge");
     ink_status status = open_all(&m, in, error);
     if (status == INK_OK)
-        status = write_all(&m, out, error);
-    ink_gguf_writer_free(m.writer);
-    ink_delete(merging->allocator, m.blocks);
-    ink_delete(merging->allocator, m.rows);
+        status = write_merged(&m, out, error);
     ink_model_free(m.model);
     return status;
 }

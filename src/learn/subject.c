@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "learn/card.h"
 #include "model/decoder.h"
+#include "model/rewrite.h"
 #include "model/weights.h"
 
 enum { NAME_BYTES = 256, F32 = 0 /* GGUF's number of the type */ };
@@ -58,8 +58,7 @@ static ink_status list_model(ink_subject *subject, ink_error *error)
 static ink_status describe_model(const ink_subject *subject, ink_gguf_writer *writer,
                                  ink_error *error)
 {
-    INK_TRY(ink_gguf_writer_set_all(writer, subject->model->gguf, error));
-    INK_TRY(ink_card_clear(writer, subject->model->gguf, error));
+    INK_TRY(ink_rewrite_metadata(writer, subject->model->gguf, error));
     return ink_gguf_writer_set_u32(writer, "general.file_type", F32, error);
 }
 

@@ -37,7 +37,8 @@ static uint32_t layer_of(const char *name)
     return layer;
 }
 
-ink_weight *ink_lora_find_weight(const ink_model *model, const char *name)
+ink_weight *ink_lora_find_part(const ink_model *model, const char *name, ink_role *found,
+                               uint32_t *found_layer)
 {
     size_t n_bytes = strlen(name), n_suffix = sizeof SUFFIX - 1;
     uint32_t layer = layer_of(name);
@@ -51,10 +52,20 @@ ink_weight *ink_lora_find_weight(const ink_model *model, const char *name)
             ink_parts[role].in_layer ? model->layers[layer] : model->weights;
         ink_part_stem(role, layer, stem);
         if ((has_matrix(&weights[role]) || weights[role].n > 0) && strlen(stem) == n_bytes &&
-            memcmp(stem, name, n_bytes) == 0)
+            memcmp(stem, name, n_bytes) == 0) {
+            *found = role;
+            *found_layer = layer;
             return (ink_weight *)(uintptr_t)&weights[role];
+        }
     }
     return NULL;
+}
+
+ink_weight *ink_lora_find_weight(const ink_model *model, const char *name)
+{
+    ink_role role;
+    uint32_t layer;
+    return ink_lora_find_part(model, name, &role, &layer);
 }
 
 const char *ink_lora_refusal(const ink_model *model, const ink_weight *weight)

@@ -77,6 +77,10 @@ void ink_lora_add(ink_model *model, ink_lora *lora);
 /* The weight of a tensor, "blk.0.attn_q.weight" or without ".weight"; NULL: there is none. */
 ink_weight *ink_lora_find_weight(const ink_model *model, const char *name);
 
+/* The same, and which part of the model it is; `layer` is 0 where it is in none. */
+ink_weight *ink_lora_find_part(const ink_model *model, const char *name, ink_role *role,
+                               uint32_t *layer);
+
 /* NULL, or why nothing can be added to this weight of the model. */
 const char *ink_lora_refusal(const ink_model *model, const ink_weight *weight);
 

@@ -97,6 +97,8 @@ static ink_status get_step(ink_session *session, ink_step_shape shape, ink_recor
     ink_graph_reset(&oldest->graph);
     oldest->shape = shape;
     ink_model_record(session->model, &oldest->graph, shape, &oldest->arrays);
+    if (session->observer)
+        session->observer->recorded(session->observer->context, &oldest->graph);
     INK_TRY(ink_program_new(&oldest->program, session->device, &oldest->graph, error));
     *out = oldest;
     return INK_OK;
@@ -134,6 +136,9 @@ static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n
             chosen[i] = (int32_t)(n_tokens - n_outputs + i);
     }
     INK_TRY(ink_program_run(step->program, error));
+    if (session->observer)
+        INK_TRY(
+            session->observer->ran(session->observer->context, step->program, &step->graph, error));
     if (n_outputs > 0)
         *results = ink_program_data(step->program, arrays->result);
     return INK_OK;

@@ -26,6 +26,14 @@ typedef struct ink_recorded_step {
     uint64_t last_used;
 } ink_recorded_step;
 
+/* Who wants to see what the arrays of steps hold. */
+typedef struct ink_observer {
+    void *context;
+    void (*recorded)(void *context, ink_graph *graph); /* before it is planned */
+    ink_status (*ran)(void *context, ink_program *program, const ink_graph *graph,
+                      ink_error *error);
+} ink_observer;
+
 struct ink_session {
     const ink_model *model;
     const ink_allocator *allocator;
@@ -45,6 +53,7 @@ struct ink_session {
     size_t n_reused; /* tokens of the last evaluation that others had evaluated */
     float *logits;   /* [n_vocab] */
     bool has_logits;
+    const ink_observer *observer; /* of a session without recorded steps; NULL: none */
 };
 
 /* Forgets steps, and gives back work space and pages that are not in use. */

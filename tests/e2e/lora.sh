@@ -75,7 +75,7 @@ fails "an adapter of another model" 1 'belongs to another model' \
     run "$shared/golden/models/llama32-Q8_0.gguf" x --lora "$scratch/a.gguf"
 fails "an unknown target" 1 'it has q, k, v, o, gate, up, down' \
     lora "$stories" "$scratch/x.gguf" --text "$scratch/text" --targets q,z
-fails "a format that is not written yet" 1 'cannot be written yet' \
+fails "a format that rows do not fill" 1 'which blocks of 256 \(Q4_K\) do not fill' \
     merge "$stories" "$scratch/x.gguf" --lora "$scratch/a.gguf" --type Q4_K
 fails "nothing to merge" 2 '\-\-lora FILE' merge "$stories" "$scratch/x.gguf"
 fails "no text" 2 '\-\-text FILE' lora "$stories" "$scratch/x.gguf"

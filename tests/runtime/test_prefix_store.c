@@ -286,6 +286,39 @@ static void one_bit_flipped_anywhere(void **state)
     close_bench(&b);
 }
 
+/* A header that says something else, with the checksum that then is right. */
+static void lies_with_a_right_checksum(void **state)
+{
+    enum {
+        FIELDS = 8,
+        ROOT = FIELDS + 5 * 8,
+        CHECKSUM = ROOT + 32 + 32 + 256,
+        DIGEST = CHECKSUM + 64
+    };
+    static const uint64_t lies[] = {0, 1, 2, 3, 65, UINT64_C(1) << 32, UINT64_MAX};
+    (void)state;
+    ink_require_shared();
+    bench b = open_bench();
+    for (size_t at = FIELDS; at < DIGEST; at += 8) {
+        for (size_t i = 0; i < (at < ROOT ? sizeof lies / sizeof *lies : 1); i++) {
+            uint64_t kept, lie = lies[i];
+            memcpy(&kept, b.bytes + at, 8);
+            if (at >= ROOT)
+                lie = ~kept;
+            if (lie == kept)
+                continue;
+            ink_sha256 sum;
+            ink_sha256_init(&sum);
+            memcpy(b.bytes + at, &lie, 8);
+            ink_sha256_add(&sum, b.bytes, DIGEST);
+            ink_sha256_finish(&sum, (uint8_t *)b.bytes + DIGEST);
+            assert_refused(&b, b.bytes, b.n_bytes);
+            memcpy(b.bytes + at, &kept, 8);
+        }
+    }
+    close_bench(&b);
+}
+
 /* Of other tokens, in the place of these: everything in it is right but what it is of. */
 static void in_anothers_place(void **state)
 {
@@ -504,11 +537,17 @@ static void two_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(the_next_start_goes_on), IN_FOLDER(only_what_belongs),
-        IN_FOLDER(cut_anywhere),           IN_FOLDER(one_bit_flipped_anywhere),
-        IN_FOLDER(in_anothers_place),      IN_FOLDER(the_store_is_bounded),
-        IN_FOLDER(what_cannot_be_a_store), IN_FOLDER(a_full_disk_loses_nothing),
-        IN_FOLDER(killed_at_any_write),    IN_FOLDER(two_at_once),
+        IN_FOLDER(the_next_start_goes_on),
+        IN_FOLDER(only_what_belongs),
+        IN_FOLDER(cut_anywhere),
+        IN_FOLDER(one_bit_flipped_anywhere),
+        IN_FOLDER(lies_with_a_right_checksum),
+        IN_FOLDER(in_anothers_place),
+        IN_FOLDER(the_store_is_bounded),
+        IN_FOLDER(what_cannot_be_a_store),
+        IN_FOLDER(a_full_disk_loses_nothing),
+        IN_FOLDER(killed_at_any_write),
+        IN_FOLDER(two_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,8 +111,8 @@ TEMPLATE void expand(const tile_format *f, panel_group *out, const uint8_t *bloc
 /* ---- The product. */
 
 /*
- * -bias times the activations' sum, of both halves or of one where their scales differ. Scalars make
- * it and memory hands it on, because the product needs every slot of the vector ports.
+ * -bias times the activations' sum, of both halves or of one where their scales differ. Scalars
+ * make it and memory hands it on, because the product needs every slot of the vector ports.
  */
 TEMPLATE __m512i start(product_kind kind, int bias, const ink_q8 *x, bool first, bool second)
 {

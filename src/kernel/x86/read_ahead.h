@@ -1,9 +1,10 @@
 /*
- * Weights come from memory in order, and are asked for twice: far ahead of their use into the second
- * cache, which keeps more requests under way than the first, and shortly before it into the first.
- * The hardware's own guess covers a page at most and is poor where fields are not met in the order
- * they lie (the scales of Q6_K stand at the end of 3360 bytes and are read first). One request 3.5 KB
- * ahead into the first cache was enough on a Xeon; a Zen 4 gave Q6_K 10 GB/s that way, 21 with both.
+ * Weights come from memory in order, and are asked for twice: far ahead of their use into the
+ * second cache, which keeps more requests under way than the first, and shortly before it into the
+ * first. The hardware's own guess covers a page at most and is poor where fields are not met in the
+ * order they lie (the scales of Q6_K stand at the end of 3360 bytes and are read first). One
+ * request 3.5 KB ahead into the first cache was enough on a Xeon; a Zen 4 gave Q6_K 10 GB/s that
+ * way, 21 with both.
  */
 #ifndef INK_KERNEL_X86_READ_AHEAD_H
 #define INK_KERNEL_X86_READ_AHEAD_H

@@ -43,7 +43,7 @@ typedef struct ink_plain_token {
 /* Before the text of a control token. */
 enum { INK_CONTROL_BYTE = 0xFF };
 
-/* With a node's token: `same` says which others there are. A walk would often miss the cache there. */
+/* With a node's token: `same` says which others there are, where a walk would miss the cache. */
 enum { INK_TRIE_MORE = 1 << 30 };
 
 /* In the order of a walk: a node, then what is below it. */
