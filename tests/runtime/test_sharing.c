@@ -25,7 +25,7 @@ typedef struct subject {
 static const subject subjects[] = {
     {STORIES, NULL, 0},
     {WINDOWED, NULL, 0},
-    {GQA, "q4r,q8_0", 0},
+    {GQA, "q4_0,q8_0", 0},
     {GQA, "q3r", 0}, /* the latest positions in two forms */
     {GQA, "q8_0/0=f32,q2r", 0},
     {WINDOWED, "q2r", 0},             /* in two forms where there is no window */
