@@ -1,6 +1,6 @@
 /*
- * Any bytes as a safetensors file: it is refused with a message that names it, or all of its tensors
- * lie inside it, one behind the other.
+ * Any bytes as a safetensors file: it is refused with a message that names it, or all of its
+ * tensors lie inside it, one behind the other.
  */
 #include <stdlib.h>
 #include <string.h>
