@@ -43,7 +43,8 @@ static ink_status read_json(const char *text, bool clean, ink_hf_tokens *tokens,
 
 static bool is(ink_text text, const char *wanted)
 {
-    return text.n_bytes == strlen(wanted) && memcmp(text.data, wanted, text.n_bytes) == 0;
+    return text.n_bytes == strlen(wanted) &&
+           (text.n_bytes == 0 || memcmp(text.data, wanted, text.n_bytes) == 0);
 }
 
 static void good_ones(void **state)
