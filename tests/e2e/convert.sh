@@ -98,7 +98,7 @@ report "killed, it leaves what was there, or a whole model" $?
 fails "no such folder" 1 'nowhere' convert nowhere "$scratch/x.gguf"
 fails "an empty folder" 1 'has no config.json' convert "$scratch/$(mkdir "$scratch/empty"; echo empty)" "$scratch/x.gguf"
 fails "a GGUF is no llama2.c file" 1 'is no llama2.c file' convert "$stories" "$scratch/x.gguf"
-fails "a format that cannot be written" 1 'Q6_K cannot be written yet' convert "$scratch/hf" "$scratch/x.gguf" --type Q6_K
+fails "a format that cannot be written" 1 'Q6_K cannot be written here' convert "$scratch/hf" "$scratch/x.gguf" --type Q6_K
 fails "a tokenizer for a folder" 1 'has its tokenizer in it' convert "$scratch/hf" "$scratch/x.gguf" --tokenizer "$tok"
 fails "a tokenizer that is not there" 1 'there is no such tokenizer' convert "$shared/weights/stories260K.bin" "$scratch/x.gguf"
 sed 's/"llama"/"rwkv"/' "$scratch/hf/config.json" >"$scratch/c.json"
