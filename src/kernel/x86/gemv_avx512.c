@@ -57,10 +57,7 @@ TEMPLATE void add_group(const tile_format *f, const uint8_t *block, int group,
     }
 }
 
-/*
- * A tile, or two that are far apart: memory gives two streams faster than one (17.3 and 14.8 GB/s
- * were read from large pages).
- */
+/* A tile, or two that are far apart. */
 TEMPLATE void multiply_tiles(const tile_format *f, const ink_matmul *m, const size_t *tiles,
                              int n_tiles, size_t col, int n_cols)
 {
@@ -136,7 +133,7 @@ static void multiply_pairs(const ink_matmul *m, pair_fn *pair, tile_fn *single)
     void ink_matmul_##name##_avx512(const ink_matmul *m)                                 \
     {                                                                                    \
         static tile_fn *const widths[] = {name##_1, name##_2, name##_3, name##_4};       \
-        if (m->n_cols == 1)                                                              \
+        if (m->n_cols == 1 && name.read == READ_TWO_STREAMS)                             \
             multiply_pairs(m, name##_pair, name##_1);                                    \
         else if (m->n_cols <= GEMV_COLUMNS)                                              \
             multiply(m, widths);                                                         \

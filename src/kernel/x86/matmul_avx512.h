@@ -5,7 +5,6 @@
 #ifndef INK_KERNEL_X86_MATMUL_AVX512_H
 #define INK_KERNEL_X86_MATMUL_AVX512_H
 
-#include "kernel/x86/read_ahead.h"
 #include "kernel/x86/tile_avx512.h"
 
 #define GEMV_COLUMNS 12 /* with more, expanding a panel and reading it again is faster */
@@ -20,7 +19,7 @@ TEMPLATE void prefetch(const tile_format *f, const uint8_t *block, int group)
     const int n_lines = (int)(f->block_bytes + 63) / 64;
     const int first = n_lines * group / f->n_groups, next = n_lines * (group + 1) / f->n_groups;
     foreach (i, next - first)
-        ask_for_line(block + 64 * (first + i));
+        ask_for_line(f->read, block + 64 * (first + i));
 }
 
 TEMPLATE __m512i broadcast4(const void *p)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "kernel/reference.h"
+#include "kernel/x86/read_ahead.h"
 #include "kernel/x86/template_avx512.h"
 
 #define GROUP_UNITS 8 /* vectors of codes in a group: 4 of k for 16 rows each */
@@ -36,6 +37,7 @@ typedef struct tile_format {
     ink_group_kind kind;
     tile_sub sub;
     int bias;
+    read_ahead read;
     __m512i (*codes)(const uint8_t *block, int group, int unit);
     int (*shift)(int group, int half);
     void (*scales)(tile_scales *out, const uint8_t *block);
@@ -407,33 +409,35 @@ static inline __m512i tq1_0_codes(const uint8_t *block, int group, int unit)
 SCALES_D(tq1_0)
 
 /*
- * ---- The table: name, groups of a block, what is added, scales of sub-blocks, bias, shift.
+ * ---- The table: name, groups of a block, what is added, scales of sub-blocks, bias, how it
+ * is read, shift.
  */
 
-#define TILE_FORMATS(X)                          \
-    X(q8_0, 1, PLAIN, SUB_NONE, 128, no_shift)   \
-    X(q4_0, 1, PLAIN, SUB_NONE, 8, half_shift)   \
-    X(q4_1, 1, M32, SUB_NONE, 0, half_shift)     \
-    X(q5_0, 1, PLAIN, SUB_NONE, 16, no_shift)    \
-    X(q5_1, 1, M32, SUB_NONE, 0, no_shift)       \
-    X(q2_k, 8, M16, SUB_16, 0, fields_of_2)      \
-    X(q3_k, 8, PLAIN, SUB_16, 4, q3_k_shift)     \
-    X(q4_k, 8, M32, SUB_32, 0, fields_of_4)      \
-    X(q5_k, 8, M32, SUB_32, 0, no_shift)         \
-    X(q6_k, 8, PLAIN, SUB_16, 32, q6_k_shift)    \
-    X(iq4_nl, 1, PLAIN, SUB_NONE, 128, no_shift) \
-    X(iq4_xs, 8, PLAIN, SUB_32, 128, no_shift)   \
-    X(tq1_0, 8, PLAIN, SUB_NONE, 2, tq1_0_shift) \
-    X(tq2_0, 8, PLAIN, SUB_NONE, 1, fields_of_2) \
-    X(mxfp4, 1, PLAIN, SUB_NONE, 128, no_shift)  \
-    X(g3, 1, PLAIN, SUB_NONE, 128, no_shift)
+#define TILE_FORMATS(X)                                    \
+    X(q8_0, 1, PLAIN, SUB_NONE, 128, ONCE, no_shift)       \
+    X(q4_0, 1, PLAIN, SUB_NONE, 8, ONCE, half_shift)       \
+    X(q4_1, 1, M32, SUB_NONE, 0, ONCE, half_shift)         \
+    X(q5_0, 1, PLAIN, SUB_NONE, 16, ONCE, no_shift)        \
+    X(q5_1, 1, M32, SUB_NONE, 0, ONCE, no_shift)           \
+    X(q2_k, 8, M16, SUB_16, 0, TWICE, fields_of_2)         \
+    X(q3_k, 8, PLAIN, SUB_16, 4, TWICE, q3_k_shift)        \
+    X(q4_k, 8, M32, SUB_32, 0, ONCE, fields_of_4)          \
+    X(q5_k, 8, M32, SUB_32, 0, TWO_STREAMS, no_shift)      \
+    X(q6_k, 8, PLAIN, SUB_16, 32, TWO_STREAMS, q6_k_shift) \
+    X(iq4_nl, 1, PLAIN, SUB_NONE, 128, ONCE, no_shift)     \
+    X(iq4_xs, 8, PLAIN, SUB_32, 128, ONCE, no_shift)       \
+    X(tq1_0, 8, PLAIN, SUB_NONE, 2, TWICE, tq1_0_shift)    \
+    X(tq2_0, 8, PLAIN, SUB_NONE, 1, TWICE, fields_of_2)    \
+    X(mxfp4, 1, PLAIN, SUB_NONE, 128, TWICE, no_shift)     \
+    X(g3, 1, PLAIN, SUB_NONE, 128, ONCE, no_shift)
 
-#define TILE_FORMAT(name, groups, kind, sub, bias, shift)                      \
+#define TILE_FORMAT(name, groups, kind, sub, bias, read, shift)                \
     static const tile_format name = {INK_TILE_ROWS * sizeof(ink_block_##name), \
                                      groups,                                   \
                                      INK_GROUP_##kind,                         \
                                      sub,                                      \
                                      bias,                                     \
+                                     READ_##read,                              \
                                      name##_codes,                             \
                                      shift,                                    \
                                      name##_scales};
