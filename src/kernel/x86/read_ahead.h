@@ -11,14 +11,20 @@
 
 #include <stdint.h>
 
-#define READ_AHEAD_NEAR 2048
-#define READ_AHEAD_FAR 8192
-
 typedef enum read_ahead {
     READ_ONCE,        /* one request for a line, one tile after the other */
     READ_TWICE,       /* two requests */
     READ_TWO_STREAMS, /* two requests, two tiles that are far apart in turn */
 } read_ahead;
+
+/* Bytes from a line in use to those that are asked for into the second and into the first cache. */
+static const struct read_distance {
+    uint16_t second, first;
+} read_distances[] = {
+    [READ_ONCE] = {0, 8192},
+    [READ_TWICE] = {16384, 4096},
+    [READ_TWO_STREAMS] = {6144, 2048},
+};
 
 /*
  * As volatile assembly, because compilers gather the intrinsics of a block at its start, where they
@@ -26,13 +32,10 @@ typedef enum read_ahead {
  */
 static inline void ask_for_line(read_ahead how, const uint8_t *p)
 {
-    const uintptr_t far = (uintptr_t)p + READ_AHEAD_FAR, near = (uintptr_t)p + READ_AHEAD_NEAR;
-    if (how == READ_ONCE) {
-        __asm__ volatile("prefetcht0 (%0)" : : "r"(far));
-        return;
-    }
-    __asm__ volatile("prefetcht1 (%0)" : : "r"(far));
-    __asm__ volatile("prefetcht0 (%0)" : : "r"(near));
+    const struct read_distance ahead = read_distances[how];
+    if (ahead.second)
+        __asm__ volatile("prefetcht1 (%0)" : : "r"((uintptr_t)p + ahead.second));
+    __asm__ volatile("prefetcht0 (%0)" : : "r"((uintptr_t)p + ahead.first));
 }
 
 #endif
