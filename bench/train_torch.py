@@ -7,8 +7,10 @@ the process.
 """
 import argparse
 import json
+import os
 import resource
 import statistics
+import sys
 import time
 
 import torch
@@ -78,6 +80,13 @@ class Model(nn.Module):
         return functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+def limit_libraries(n_threads):
+    """BLAS libraries have threads of their own, which torch does not limit: begins anew with their limits set."""
+    limits = {name: str(n_threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    if any(os.environ.get(name) != value for name, value in limits.items()):
+        os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **limits})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in dict(layers=4, width=128, heads=4, kv_heads=4, ff=344, vocab=512, context=64, batch=12,
@@ -85,6 +94,7 @@ def main():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     a = parser.parse_args()
+    limit_libraries(a.threads)
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     model = Model(a)

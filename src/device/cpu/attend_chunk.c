@@ -105,7 +105,7 @@ static void rows_seen(ink_attend_range seen, size_t page, size_t *begin, size_t 
 
 /* A page in one of its forms, and the tokens of the run, neighbors, that see it so. */
 typedef struct sight {
-    size_t index;
+    size_t index, layer;
     const char *page;
     const ink_kv_layout *layout;
     size_t first_token, end_token;
@@ -169,6 +169,23 @@ static void add_values(const ink_attend_work *w, const sight *s, size_t first, s
     });
 }
 
+/*
+ * Pages lie apart, where no hardware guesses the next one: its keys are asked for before this one's
+ * scores, its values before this one's values, into the second cache.
+ */
+static void read_ahead(const ink_attend_work *w, const sight *s, bool values)
+{
+    size_t next = s->index + 1;
+    if (next % INK_CHUNK_PAGES == 0 ||
+        next > range_of_all(w, s->first_token, s->end_token).last / INK_PAGE)
+        return;
+    const char *head = w->sequence->pages[s->layer][next] + w->kv_head * s->layout->head_bytes;
+    size_t begin = values ? s->layout->k_bytes : 0,
+           end = values ? s->layout->head_bytes : s->layout->k_bytes;
+    for (size_t at = begin; at < end; at += 64)
+        __builtin_prefetch(head + at, 0, 2);
+}
+
 static void attend_sight(const ink_attend_work *w, const sight *s)
 {
     size_t begin, end, first_begin, first_end, page = s->index;
@@ -176,6 +193,7 @@ static void attend_sight(const ink_attend_work *w, const sight *s)
     rows_seen(range_of_all(w, s->first_token, s->end_token), page, &begin, &end);
     if (begin >= end)
         return; /* the page may be gone already in this form */
+    read_ahead(w, s, false);
     score_page(w, s, end);
     rows_seen(w->ranges[s->first_token], page, &first_begin, &first_end);
     for (size_t t = s->first_token; t < s->end_token; t++) {
@@ -184,6 +202,7 @@ static void attend_sight(const ink_attend_work *w, const sight *s)
         for (size_t g = 0; begin < end && g < w->group; g++)
             soften(w, t * w->group + g, begin, end);
     }
+    read_ahead(w, s, true);
     if (alike && first_begin < first_end)
         add_values(w, s, s->first_token, s->end_token - s->first_token, first_begin, first_end);
     for (size_t t = s->first_token; !alike && t < s->end_token; t++) {
@@ -203,9 +222,9 @@ static void attend_page(const ink_attend_work *w, size_t page)
             same = recent == (page >= w->ranges[s.end_token].first_recent);
             s.end_token += same;
         }
-        size_t layer = w->attention->layer + (recent ? w->sequence->n_layers : 0);
-        s.layout = &w->sequence->layouts[layer];
-        s.page = w->sequence->pages[layer][page];
+        s.layer = w->attention->layer + (recent ? w->sequence->n_layers : 0);
+        s.layout = &w->sequence->layouts[s.layer];
+        s.page = w->sequence->pages[s.layer][page];
         attend_sight(w, &s);
     }
 }
