@@ -317,6 +317,31 @@ typedef struct ink_session ink_session;
  */
 #define INK_CACHE_FORMATS "f32|f16|q8_0|q4r|q4_0|q3r|q2r"
 
+/* What happens to a text that is longer than the context. */
+typedef enum ink_overflow {
+    INK_OVERFLOW_ERROR, /* a prompt is refused; generating ends with INK_STOP_CONTEXT */
+    /*
+     * The first n_keep tokens stay, of the others the newest, so many that half of the room behind
+     * n_keep is free again; they are evaluated anew, as a prompt of these tokens would be.
+     */
+    INK_OVERFLOW_SLIDE,
+    /*
+     * For texts without an end: the first n_keep tokens stay, at least 64, as a multiple of 64, and
+     * a window of the newest, of which the 64 oldest go whenever the context is full. Nothing is
+     * evaluated anew: what a token has seen, it has seen. Positions count inside the cache
+     * (StreamingLLM, arXiv:2309.17453). After 2^29 tokens it is LIMIT.
+     */
+    INK_OVERFLOW_ROLL,
+    /*
+     * For texts that the model has positions for and memory has not: of what is older than the
+     * newest quarter, and behind the first n_keep tokens (as with ROLL), half goes whenever the
+     * context is full: what the 32 latest tokens attended to least, over all layers (as H2O,
+     * arXiv:2306.14048, and SnapKV, arXiv:2404.14469). Ends as with ERROR where the model's
+     * training does.
+     */
+    INK_OVERFLOW_EVICT
+} ink_overflow;
+
 /* Zero means the default of every field. */
 typedef struct ink_session_options {
     /*
@@ -348,6 +373,12 @@ typedef struct ink_session_options {
      * tell from the time what another asked.
      */
     bool isolated;
+    /*
+     * ROLL or EVICT: generations may ask for that; others need no preparation. BAD_ARGUMENT: the
+     * model has learned its positions, or is one for embeddings. Until something is dropped, such a
+     * session gives the bits of any other; then it shares no more than the first tokens.
+     */
+    ink_overflow overflow;
 } ink_session_options;
 
 /*
@@ -508,6 +539,12 @@ INK_API size_t ink_session_position(const ink_session *session);
 /* [ink_session_position]: the tokens evaluated so far. Valid until the session changes. */
 INK_API const int32_t *ink_session_tokens(const ink_session *session);
 
+/*
+ * Tokens that were dropped from the middle of the session (ROLL, EVICT) and that it still has the
+ * traces of: *n_first is how many stand before where they were, 0: they were here and there.
+ */
+INK_API size_t ink_session_n_dropped(const ink_session *session, size_t *n_first);
+
 /* Bytes the cache holds now, those that it shares with other sessions included. */
 INK_API size_t ink_session_cache_bytes(const ink_session *session);
 
@@ -540,9 +577,19 @@ INK_API const float *ink_session_logits(const ink_session *session);
  * Forgets what stands at `position` and behind it; BAD_ARGUMENT: the session ends before it. Where
  * a window has given back what is seen from there, or where layers carry a state (lfm2, ...), it is
  * evaluated anew, from the last checkpoint before it or from the begin: see ink_session_evaluate.
+ * So is what saw tokens that the session has dropped since: as a text of the tokens that are left.
  */
 INK_MUST_USE INK_API ink_status ink_session_rewind(ink_session *session, size_t position,
                                                    ink_error *error);
+
+/*
+ * Makes room in a session whose context is full and that was made with the overflow ROLL or EVICT,
+ * as ink_generate does; *n_dropped is how many tokens went. What was evaluated stays so. The first
+ * n_keep tokens stay, the same each time. LIMIT: the text has come to its end (ink_overflow).
+ * BAD_ARGUMENT: it is not full, there is no room for n_keep, or n_keep is another than before.
+ */
+INK_MUST_USE INK_API ink_status ink_session_roll(ink_session *session, size_t n_keep,
+                                                 size_t *n_dropped, ink_error *error);
 
 /*
  * A second session that goes on from where `source` stands, with the same options. They share what
@@ -831,16 +878,6 @@ typedef enum ink_stop {
     INK_STOP_CANCELLED /* the callback said so */
 } ink_stop;
 
-/* What happens to a text that is longer than the context. */
-typedef enum ink_overflow {
-    INK_OVERFLOW_ERROR, /* a prompt is refused; generating ends with INK_STOP_CONTEXT */
-    /*
-     * The first n_keep tokens stay, of the others the newest, so many that half of the room behind
-     * n_keep is free again; they are evaluated anew, as a prompt of these tokens would be.
-     */
-    INK_OVERFLOW_SLIDE
-} ink_overflow;
-
 typedef struct ink_generation {
     ink_sampling sampling;
     size_t max_tokens;               /* 0: until the model ends or the context is full */
@@ -848,7 +885,7 @@ typedef struct ink_generation {
     size_t n_stop_strings;
     bool ignore_end; /* go on behind end tokens */
     ink_overflow overflow;
-    size_t n_keep; /* with SLIDE: tokens from the session's begin that are never dropped */
+    size_t n_keep; /* unless ERROR: tokens from the session's begin that are never dropped */
     /*
      * What the text must be, made for the same model; NULL: anything. It is reset first. Tokens
      * that are forced are evaluated without being sampled. The model ends where the text may end,
@@ -870,7 +907,7 @@ typedef struct ink_generated {
     size_t n_prompt, n_tokens; /* n_tokens generated, an end token included */
     size_t n_forced;           /* of those, not sampled: the constraint left no choice */
     size_t n_reused;           /* of the prompt, not evaluated: ink_session_n_reused */
-    size_t n_dropped;          /* tokens that were dropped from the session, with SLIDE */
+    size_t n_dropped;          /* tokens that were dropped from the session; 0 with ERROR */
     bool incomplete;           /* it stopped where the constraint does not let the text end */
     double prompt_seconds, seconds;
     int64_t seed; /* the one used */

@@ -491,7 +491,8 @@ ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink
 {
     if (!q || !stored || !positions || !sequences)
         return NULL;
-    if (q->n_dims != 3 || q->shape[1] != attention->n_heads || ink_last(q) != attention->k_dim ||
+    if (q->n_dims != 3 || q->shape[1] != attention->n_heads ||
+        ink_last(q) != attention->k_dim << attention->twofold ||
         attention->n_heads % attention->n_kv_heads != 0)
         return ink_mismatch(q, INK_OP_ATTEND);
     size_t shape[3] = {q->shape[0], attention->n_heads, attention->v_dim};

@@ -95,6 +95,7 @@ typedef struct ink_attention {
     bool causal;    /* else all of the sequence, or window / 2 to each side */
     /* Positions that a sequence may come to; 0: not known, and long ones are not split. */
     size_t n_context;
+    bool twofold; /* each query is given in two forms */
 } ink_attention;
 
 /* Where an op keeps what it carries from token to token: floats of a layer's state (array/kv.h). */
@@ -261,7 +262,8 @@ ink_array *ink_store(ink_array *k, ink_array *v, ink_array *positions, ink_array
 
 /*
  * q[n, n_heads, k_dim] -> [n, n_heads, v_dim]. sinks[n_heads]: a score per head that takes part in
- * the sum, or NULL
+ * the sum, or NULL. Twofold queries, [n, n_heads, 2 * k_dim], meet the sequence's sink pages with
+ * their second half and all other pages with their first.
  */
 ink_array *ink_attend(ink_array *q, ink_array *stored, ink_array *positions, ink_array *sequences,
                       ink_array *sinks, const ink_attention *attention);

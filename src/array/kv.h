@@ -21,6 +21,7 @@
 #ifndef INK_ARRAY_KV_H
 #define INK_ARRAY_KV_H
 
+#include <stdatomic.h>
 #include "tensor/format.h"
 
 #define INK_PAGE 64 /* positions */
@@ -61,6 +62,16 @@ typedef struct ink_kv_sequence {
     void *const *const *pages; /* likewise [position / INK_PAGE]; NULL where nothing is kept */
     float *const *states;      /* [n_layers]; NULL where a layer has none */
     size_t n_positions;        /* written once this step has run */
+    /* The first pages, whose keys queries meet in their second form (array.h, ink_attend). */
+    size_t n_sink_pages;
+    /*
+     * How much attention each position was given by tokens at first_observed and later, over all
+     * heads of layers without a window: probabilities in units of 1 / heat_of_one, whole numbers,
+     * so that their order does not matter. NULL: nobody wants to know.
+     */
+    _Atomic uint32_t *heat; /* [first_observed + n] */
+    size_t first_observed;
+    float heat_of_one;
 } ink_kv_sequence;
 
 #endif

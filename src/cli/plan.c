@@ -16,6 +16,7 @@ typedef struct planned {
     ink_open open;
     ink_memory_options options;
     bool json;
+    const char *overflow; /* error, slide, roll, evict */
     ink_memory_plan plan;
     uint64_t process_bytes; /* of this program, before it opens anything */
     double rate;            /* bytes a second from the file; measured where that bounds the speed */
@@ -134,7 +135,7 @@ static ink_status run(planned *p, ink_error *error)
 
 ink_exit ink_cmd_plan(const ink_call *call)
 {
-    planned p = {.fits = true};
+    planned p = {.fits = true, .overflow = "error"};
     ink_session_options *session = &p.options.session;
     const char *arguments[INK_MAX_ARGUMENTS];
     ink_setup_session_defaults(session);
@@ -146,6 +147,11 @@ ink_exit ink_cmd_plan(const ink_call *call)
         INK_OPTION_FLAG("constraint", &p.options.constraint, "each with a constraint"),
         INK_OPTION_FLAG("all_logits", &session->all_logits,
                         "the logits of all tokens are asked for, as eval and logits do"),
+        {.name = "overflow",
+         .kind = INK_OPTION_CHOICE,
+         .destination = &p.overflow,
+         .value = "error|slide|roll|evict",
+         .help = "what happens when a text is longer than the context"},
         INK_OPTION_SESSION(session),
         INK_OPTION_LIMIT(&p.open.model.memory_limit),
         INK_OPTION_LORA(&p.open.adapters),
@@ -153,6 +159,7 @@ ink_exit ink_cmd_plan(const ink_call *call)
         {0}};
     INK_PARSE(call, options, NULL, arguments);
     p.path = arguments[0];
+    session->overflow = ink_setup_overflow(p.overflow);
     ink_error error = {0};
     return ink_finish(run(&p, &error), &error);
 }

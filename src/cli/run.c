@@ -174,8 +174,8 @@ void ink_run_print_stats(const ink_run *run)
 static void print_dropped(const ink_run *run)
 {
     if (run->result.n_dropped)
-        ink_say("%zu tokens of what came before were dropped to make room (--overflow slide)",
-                run->result.n_dropped);
+        ink_say("%zu tokens of what came before were dropped to make room (--overflow %s)",
+                run->result.n_dropped, run->overflow);
     if (run->chat.n_dropped)
         ink_say("the %zu oldest messages were left out to make room (--overflow "
                 "drop-oldest-turns)",
@@ -191,6 +191,8 @@ void ink_run_print_stop(const ink_run *run)
                 run->result.stop == INK_STOP_CONTEXT  ? "--context makes more room"
                 : run->result.stop == INK_STOP_TOKENS ? "--max-tokens allows more"
                                                       : "a stop string came");
+    else if (run->result.stop == INK_STOP_CONTEXT && run->session.overflow == INK_OVERFLOW_EVICT)
+        ink_say("the text has come to the end of what the model was trained for");
     else if (run->result.stop == INK_STOP_CONTEXT)
         ink_say("the context of %zu positions is full; --context makes it larger",
                 ink_session_n_context(run->chat.session));
@@ -274,11 +276,10 @@ static ink_status open_constraint(ink_run *run, ink_error *error)
 static ink_status settle_overflow(ink_run *run, ink_error *error)
 {
     run->chat.drops_turns = strcmp(run->overflow, "drop-oldest-turns") == 0;
-    if (strcmp(run->overflow, "slide") == 0)
-        run->generation.overflow = INK_OVERFLOW_SLIDE;
     if (run->chat.drops_turns && run->raw)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                        "a text that is continued has no turns to drop: use --overflow slide");
+                        "a text that is continued has no turns to drop: use --overflow slide or "
+                        "roll");
     return INK_OK;
 }
 
@@ -315,6 +316,7 @@ static ink_exit run_model(ink_run *run)
 {
     ink_error error = {0};
     ink_exit code;
+    run->generation.overflow = run->session.overflow = ink_setup_overflow(run->overflow);
     run->open.model.n_threads = run->session.n_threads;
     run->open.session = &run->session;
     run->open.constraint = ink_constraint_flags_given(&run->flags) || run->tool_flags.file;
@@ -380,7 +382,7 @@ ink_exit ink_cmd_run(const ink_call *call)
         {.name = "overflow",
          .kind = INK_OPTION_CHOICE,
          .destination = &run.overflow,
-         .value = "error|slide|drop-oldest-turns",
+         .value = "error|slide|roll|evict|drop-oldest-turns",
          .help = "what happens when a text is longer than the context; what --system says stays"},
         INK_OPTION_FLAG("stats", &run.stats, "speed and memory afterwards, on standard error"),
         {.name = "What the answer must be", .kind = INK_OPTION_HEADING},

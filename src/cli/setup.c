@@ -32,6 +32,17 @@ ink_log ink_setup_log(void)
     return (ink_log){.write = log_line};
 }
 
+ink_overflow ink_setup_overflow(const char *name)
+{
+    static const char *const names[] = {[INK_OVERFLOW_SLIDE] = "slide",
+                                        [INK_OVERFLOW_ROLL] = "roll",
+                                        [INK_OVERFLOW_EVICT] = "evict"};
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (ink_overflow)i;
+    return INK_OVERFLOW_ERROR;
+}
+
 /* How much of `text` is a path, and the scale behind it. */
 static size_t split_adapter(const char *text, float *scale)
 {

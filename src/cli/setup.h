@@ -140,6 +140,9 @@ ink_status ink_setup_plan(ink_model **out, const char *path, const ink_open *wan
 ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink_buffer *memory,
                               ink_error *error);
 
+/* What --overflow says of sessions; ERROR for other words. */
+ink_overflow ink_setup_overflow(const char *name);
+
 /* A log that says warnings. */
 ink_log ink_setup_log(void);
 

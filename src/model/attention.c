@@ -38,6 +38,7 @@ static ink_attention attention_of(const ink_builder *b)
         .window = layer->windowed ? h->window : 0,
         .causal = h->causal,
         .n_context = b->n_context,
+        .twofold = b->rolls,
     };
 }
 
@@ -79,11 +80,18 @@ static qkv project(ink_builder *b, ink_array *x, const ink_attention *a)
     return y;
 }
 
-static ink_array *rotate(ink_builder *b, ink_array *x)
+static ink_array *rotate(ink_builder *b, ink_array *x, bool by_position)
 {
     const ink_layer_hparams *layer = &b->h->layers[b->layer];
-    ink_array *table = layer->windowed ? b->window_table : b->table;
+    ink_array *table = b->tables[by_position][layer->windowed];
     return layer->rotated ? ink_rope(x, table, b->model->arch->rope == INK_ROPE_NEIGHBORS) : x;
+}
+
+/* In both forms, where there are two. */
+static ink_array *rotate_queries(ink_builder *b, ink_array *q)
+{
+    ink_array *turned = rotate(b, q, false);
+    return b->rolls ? ink_concat(turned, rotate(b, q, true)) : turned;
 }
 
 /* Puts the layer's keys and values where they are seen; in a layer that has none, those it sees. */
@@ -94,7 +102,7 @@ static ink_seen show(ink_builder *b, const qkv *y, const ink_attention *a)
     ink_seen *seen = &b->seen[a->layer];
     if (a->layer != b->layer || !y->k || !y->v)
         return *seen;
-    seen->k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k));
+    seen->k = rotate(b, norm_heads(b, &w[INK_WEIGHT_KEY_NORM], y->k), false);
     seen->v = b->model->arch->norm_values
                   ? ink_norm(b->model->arch->norm, y->v, NULL, NULL, b->h->epsilon)
                   : y->v;
@@ -117,7 +125,7 @@ static ink_array *plain_attention(ink_builder *b, ink_array *x)
     qkv y = project(b, x, &a);
     if (!y.q)
         return NULL;
-    y.q = rotate(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
+    y.q = rotate_queries(b, norm_heads(b, &w[INK_WEIGHT_QUERY_NORM], y.q));
     ink_array *sinks = ink_vector(b->graph, w[INK_WEIGHT_SINKS].vector, w[INK_WEIGHT_SINKS].n);
     ink_array *seen = attend(b, y.q, show(b, &y, &a), sinks, &a);
     if (y.gate)
@@ -148,6 +156,12 @@ static ink_array *latent_queries(ink_builder *b, ink_array *x, const ink_attenti
     return split_heads(x, a->n_heads, b->h->k_dim_latent);
 }
 
+/* A query or a key in one form: what is not rotated, then what is. */
+static ink_array *latent_form(ink_builder *b, ink_array *plain, ink_array *rest, bool by_position)
+{
+    return ink_concat(plain, ink_rope(rest, b->tables[by_position][0], true));
+}
+
 static ink_array *latent_attention(ink_builder *b, ink_array *x)
 {
     const ink_weight *w = b->weights;
@@ -157,11 +171,13 @@ static ink_array *latent_attention(ink_builder *b, ink_array *x)
     ink_array *q = latent_queries(b, x, &a), *kv = ink_block_linear(b, &w[INK_WEIGHT_KV_A], x);
     ink_array *shared =
         split_heads(ink_block_norm(b, &w[INK_WEIGHT_KV_A_NORM], ink_slice(kv, 0, rank)), 1, rank);
-    ink_array *k_rotated =
-        ink_rope(split_heads(ink_slice(kv, rank, rotated), 1, rotated), b->table, true);
-    ink_array *q_rotated = ink_rope(ink_slice(q, plain, rotated), b->table, true);
-    q = ink_concat(linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain)), q_rotated);
-    ink_array *k = ink_concat(shared, k_rotated);
+    ink_array *k =
+        latent_form(b, shared, split_heads(ink_slice(kv, rank, rotated), 1, rotated), false);
+    ink_array *q_rest = ink_slice(q, plain, rotated),
+              *q_plain = linear_heads(b, &w[INK_WEIGHT_KEY_B], ink_slice(q, 0, plain));
+    q = latent_form(b, q_plain, q_rest, false);
+    if (b->rolls)
+        q = ink_concat(q, latent_form(b, q_plain, q_rest, true));
     ink_array *stored = ink_store(k, shared, step->positions, step->sequences, &a);
     ink_array *seen = ink_attend(q, stored, step->positions, step->sequences, NULL, &a);
     return ink_block_linear(b, &w[INK_WEIGHT_ATTENTION_OUTPUT],

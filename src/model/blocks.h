@@ -21,7 +21,9 @@ typedef struct ink_builder {
     const ink_weight *weights; /* of the current layer */
     ink_graph *graph;
     ink_step *step;
-    ink_array *table, *window_table; /* rotations of layers that see all, and of windowed ones */
+    /* Rotations of layers that see all, and of windowed ones: by turns, and by positions. */
+    ink_array *tables[2][2];
+    bool rolls; /* queries have two forms, one by each */
     uint32_t layer;
     ink_seen *seen; /* [n_layers] */
     float dropout, adapter_dropout;

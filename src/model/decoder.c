@@ -119,7 +119,7 @@ static ink_array *logits(ink_builder *b, ink_array *x)
     return soft_cap(y, b->h->final_soft_cap);
 }
 
-static ink_array *rope_table(ink_builder *b, bool windowed, size_t n_context)
+static ink_array *rope_table(ink_builder *b, bool windowed, size_t n_context, ink_array *positions)
 {
     size_t n_pairs = ink_hparams_rope_dims(b->h, windowed) / 2;
     float magnitude, *frequencies = ink_arena_take(&b->graph->arena, n_pairs, sizeof *frequencies);
@@ -128,8 +128,15 @@ static ink_array *rope_table(ink_builder *b, bool windowed, size_t n_context)
         return NULL;
     }
     ink_rope_frequencies(b->model, windowed, n_context, frequencies, &magnitude);
-    return ink_rope_table(b->step->positions, ink_vector(b->graph, frequencies, n_pairs),
-                          magnitude);
+    return ink_rope_table(positions, ink_vector(b->graph, frequencies, n_pairs), magnitude);
+}
+
+static void record_tables(ink_builder *b, size_t n_context, ink_array *positions,
+                          ink_array *tables[2])
+{
+    tables[0] = tables[1] = rope_table(b, false, n_context, positions);
+    if (ink_rope_differs(b->h))
+        tables[1] = rope_table(b, true, n_context, positions);
 }
 
 static void record_inputs(ink_builder *b, ink_step_shape shape)
@@ -150,9 +157,11 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
         step->token_types = ink_input(b->graph, INK_I32, 1, n);
     if (b->model->arch->rope == INK_ROPE_NONE)
         return;
-    b->table = b->window_table = rope_table(b, false, shape.n_context);
-    if (ink_rope_differs(b->h))
-        b->window_table = rope_table(b, true, shape.n_context);
+    if (shape.rolls) {
+        step->turns = ink_input(b->graph, INK_I32, 1, n);
+        record_tables(b, shape.n_context, step->positions, b->tables[1]);
+    }
+    record_tables(b, shape.n_context, shape.rolls ? step->turns : step->positions, b->tables[0]);
 }
 
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
@@ -163,6 +172,7 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
     b.dropout = shape.dropout;
     b.adapter_dropout = shape.adapter_dropout;
     b.n_context = shape.n_context;
+    b.rolls = shape.rolls;
     b.seen = ink_arena_take(&graph->arena, b.h->n_layers, sizeof *b.seen);
     if (!b.seen) {
         ink_fail_memory(&graph->error, "the layers of a step");

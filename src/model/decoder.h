@@ -11,6 +11,8 @@
 typedef struct ink_step {
     ink_array *tokens, *positions; /* [n_tokens] int32 */
     ink_array *sequences;          /* [n_tokens] pointers to ink_kv_sequence; NULL: no cache */
+    /* [n_tokens] int32: what keys and queries are turned by; NULL: positions, or by nothing */
+    ink_array *turns;
     /* [n_outputs] int32: the tokens whose results are wanted; NULL: all or none */
     ink_array *chosen;
     ink_array *token_types; /* [n_tokens] int32, all 0; NULL where the model has none */
@@ -29,6 +31,12 @@ typedef struct ink_step_shape {
      */
     bool training, recompute; /* recompute: layers are checkpoints (array/grad.h) */
     float dropout, adapter_dropout;
+    /*
+     * Of a session that drops positions behind its first ones, and goes on: keys stay turned as
+     * they were, by more than their positions are now. Queries meet those of the first pages as
+     * turned by their own.
+     */
+    bool rolls;
 } ink_step_shape;
 
 /*

@@ -32,7 +32,7 @@ typedef struct generator {
     bool cancelled;
     ink_tokens forced; /* those that come next without a choice, if any */
     int32_t *kept;     /* [n_context] with INK_OVERFLOW_SLIDE, else NULL */
-    size_t n_dropped;
+    size_t n_dropped, n_reused;
 } generator;
 
 /* How the loop stands. */
@@ -125,6 +125,11 @@ static bool has_text(const ink_session *session)
 
 /* ---- Life */
 
+static bool rolls(const ink_generation *options)
+{
+    return options->overflow == INK_OVERFLOW_ROLL || options->overflow == INK_OVERFLOW_EVICT;
+}
+
 static ink_status check(const ink_session *session, size_t n_prompt, const ink_generation *options,
                         ink_error *error)
 {
@@ -136,6 +141,8 @@ static ink_status check(const ink_session *session, size_t n_prompt, const ink_g
                         "%zu tokens are to stay (n_keep), which leaves no room in a context of %zu "
                         "positions; use a larger context",
                         options->n_keep, session->n_context);
+    if (rolls(options))
+        INK_TRY(ink_session_check_roll(session, options->overflow, options->n_keep, error));
     if (options->constraint && ink_constraint_mask_words(options->constraint) == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the constraint was made without a model, so it knows no tokens");
@@ -189,7 +196,7 @@ static ink_status init(generator *g, ink_session *session, const ink_generation 
     return INK_OK;
 }
 
-/* ---- Sliding */
+/* ---- Making room */
 
 /* Token i of what the session holds and the n_more behind it. */
 static int32_t token_at(const ink_session *session, const int32_t *more, size_t i)
@@ -211,11 +218,35 @@ static ink_status slide(generator *g, const int32_t *more, size_t n_more, ink_er
         g->kept[i] = token_at(session, more, i < n_keep ? i : n_all - n + i);
     INK_TRY(ink_session_rewind(session, n_held, error));
     g->n_dropped += n_all - n;
-    return ink_session_evaluate(session, g->kept + n_held, n - n_held, NULL, g->options->progress,
-                                error);
+    INK_TRY(ink_session_evaluate(session, g->kept + n_held, n - n_held, NULL, g->options->progress,
+                                 error));
+    g->n_reused = ink_session_n_reused(session);
+    return INK_OK;
+}
+
+static ink_status roll(generator *g, ink_error *error)
+{
+    size_t n;
+    INK_TRY(ink_session_roll(g->session, g->options->n_keep, &n, error));
+    g->n_dropped += n;
+    return INK_OK;
 }
 
 /* ---- The prompt */
+
+/* As far as there is room, again and again. */
+static ink_status stream(generator *g, const int32_t *prompt, size_t n_prompt, ink_error *error)
+{
+    ink_session *session = g->session;
+    for (size_t n; n_prompt > 0; prompt += n, n_prompt -= n) {
+        if (rolls(g->options) && ink_session_room(session) == 0)
+            INK_TRY(roll(g, error));
+        n = rolls(g->options) ? ink_size_min(n_prompt, ink_session_room(session)) : n_prompt;
+        INK_TRY(ink_session_evaluate(session, prompt, n, NULL, g->options->progress, error));
+        g->n_reused += ink_session_n_reused(session);
+    }
+    return INK_OK;
+}
 
 static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_prompt,
                                   ink_error *error)
@@ -223,8 +254,8 @@ static ink_status evaluate_prompt(generator *g, const int32_t *prompt, size_t n_
     ink_session *session = g->session;
     if (g->kept && n_prompt > session->n_context - session->position)
         INK_TRY(slide(g, prompt, n_prompt, error));
-    else if (n_prompt > 0)
-        INK_TRY(ink_session_evaluate(session, prompt, n_prompt, NULL, g->options->progress, error));
+    else
+        INK_TRY(stream(g, prompt, n_prompt, error));
     for (size_t i = 0; i < session->position; i++)
         ink_sampler_accept(&g->sampler, session->tokens[i]);
     if (g->speaks)
@@ -256,7 +287,7 @@ static ink_status ask_constraint(generator *g, progress *at, ink_error *error)
 static ink_status step_forced(generator *g, size_t most, progress *at, ink_generated *result,
                               ink_error *error)
 {
-    size_t room = g->session->n_context - g->session->position, n = 0;
+    size_t room = ink_session_room(g->session), n = 0;
     const int32_t *tokens = g->forced.ids;
     most = ink_size_min(ink_size_min(most, room), g->forced.n_tokens);
     while (n < most && !at->stopped && !g->cancelled) {
@@ -295,7 +326,7 @@ static ink_status advance(generator *g, size_t most, progress *at, ink_generated
     if (at->ended)
         return INK_OK;
     if (g->session->position == g->session->n_context)
-        INK_TRY(slide(g, g->session->tokens, 0, error));
+        INK_TRY(g->kept ? slide(g, g->session->tokens, 0, error) : roll(g, error));
     return g->forced.n_tokens ? step_forced(g, most, at, result, error)
                               : step(g, at, result, error);
 }
@@ -304,7 +335,8 @@ static ink_status advance(generator *g, size_t most, progress *at, ink_generated
 static bool goes_on(const generator *g, const progress *at)
 {
     return !at->ended && !at->stopped && !g->cancelled &&
-           (g->kept || g->session->position < g->session->n_context);
+           (g->kept || ink_session_room(g->session) > 0 ||
+            (rolls(g->options) && ink_session_may_roll(g->session)));
 }
 
 static ink_status run(generator *g, ink_generated *result, ink_error *error)
@@ -333,7 +365,7 @@ static ink_status generate(generator *g, const int32_t *prompt, size_t n_prompt,
     double begin = seconds_now();
     INK_TRY(evaluate_prompt(g, prompt, n_prompt, error));
     double middle = seconds_now();
-    result->n_reused = n_prompt ? ink_session_n_reused(g->session) : 0;
+    result->n_reused = g->n_reused;
     INK_TRY(run(g, result, error));
     result->n_prompt = n_prompt;
     result->n_dropped = g->n_dropped;

@@ -30,8 +30,19 @@ static bool has_part(const ink_kv_cache *cache, size_t block, int kind)
 
 static bool bring_part(const ink_kv_cache *cache, size_t block, int kind)
 {
-    return has_part(cache, block, kind) ||
-           ink_kv_load_part_locked(cache->pool, cache->chain[block], (ink_kv_kind)kind);
+    ink_kv_node *node = cache->chain[block];
+    ink_kv_pool_lock(cache->pool);
+    bool there = has_part(cache, block, kind);
+    ink_kv_pool_unlock(cache->pool);
+    if (there)
+        return true;
+    ink_kv_unit *unit = ink_kv_load(cache->pool, node->parent, node->tokens, (ink_kv_kind)kind);
+    if (!unit)
+        return false;
+    ink_kv_pool_lock(cache->pool);
+    ink_kv_accept_locked(cache->pool, node, (ink_kv_kind)kind, unit);
+    ink_kv_pool_unlock(cache->pool);
+    return true;
 }
 
 /* Whether all is there that a session needs behind `n` blocks, the first `start` its own. */
@@ -45,12 +56,6 @@ static bool has_all(const ink_kv_cache *cache, size_t start, size_t n,
             if (i < start ? !cache->units[kind][i] : !has(cache, i, kind))
                 return false;
     return true;
-}
-
-/* A part that comes from the store may have taken the room of another, so it is asked twice. */
-static bool may_go_on(const ink_kv_cache *cache, size_t start, size_t n)
-{
-    return has_all(cache, start, n, bring_part) && has_all(cache, start, n, has_part);
 }
 
 /* Blocks [start, n) become those of the nodes; what stood there, and before the window, goes. */
@@ -75,20 +80,55 @@ static void take_over(ink_kv_cache *cache, size_t start, size_t n)
     cache->sequence.n_positions = n * INK_PAGE;
 }
 
-/* Holds the nodes of tokens as far as there are any, behind the first `start`. */
-static size_t match(ink_kv_cache *cache, const int32_t *tokens, size_t start, size_t most)
+/*
+ * A part that comes from the store may have taken the room of another, and others may have done so
+ * meanwhile; so it is asked twice.
+ */
+static bool go_on_behind(ink_kv_cache *cache, size_t start, size_t n)
 {
-    size_t n = start;
-    for (; n < most; n++) {
+    if (cache->pool->store && !has_all(cache, start, n, bring_part))
+        return false;
+    ink_kv_pool_lock(cache->pool);
+    bool all = has_all(cache, start, n, has_part);
+    if (all)
+        take_over(cache, start, n);
+    ink_kv_pool_unlock(cache->pool);
+    return all;
+}
+
+/* Somebody else may make the node while it is read. */
+static ink_kv_node *bring_node(ink_kv_pool *pool, ink_kv_node *parent, const int32_t *tokens)
+{
+    ink_kv_unit *unit = ink_kv_load(pool, parent, tokens, INK_KV_FULL);
+    if (!unit)
+        return NULL;
+    ink_kv_pool_lock(pool);
+    ink_kv_node *node = ink_kv_hold_locked(pool, parent, tokens);
+    ink_kv_accept_locked(pool, node, INK_KV_FULL, unit);
+    ink_kv_pool_unlock(pool);
+    return node;
+}
+
+/* The node of a block, held; NULL: it is neither here nor in the store. */
+static ink_kv_node *get_node(ink_kv_pool *pool, ink_kv_node *parent, const int32_t *tokens)
+{
+    ink_kv_pool_lock(pool);
+    ink_kv_node *node =
+        ink_kv_find_locked(pool, parent, tokens) ? ink_kv_hold_locked(pool, parent, tokens) : NULL;
+    ink_kv_pool_unlock(pool);
+    return node ? node : bring_node(pool, parent, tokens);
+}
+
+/* Holds the nodes of tokens as far as there are any, behind those that it holds; at most `most`. */
+static void match(ink_kv_cache *cache, const int32_t *tokens, size_t most)
+{
+    for (size_t n = cache->n_chain; n < most; n = ++cache->n_chain) {
         ink_kv_node *parent = n ? cache->chain[n - 1] : NULL;
-        const int32_t *block = tokens + n * INK_PAGE;
-        cache->chain[n] = ink_kv_find_locked(cache->pool, parent, block)
-                              ? ink_kv_hold_locked(cache->pool, parent, block)
-                              : ink_kv_load_locked(cache->pool, parent, block);
+        cache->chain[n] = get_node(cache->pool, parent, tokens + n * INK_PAGE);
         if (!cache->chain[n])
             break;
     }
-    return n;
+    cache->n_matched = cache->n_chain;
 }
 
 /* From the last to the first: what is needed most was then used last. */
@@ -105,16 +145,15 @@ static void touch(ink_kv_cache *cache, size_t n)
 size_t ink_kv_cache_adopt(ink_kv_cache *cache, const int32_t *tokens, size_t position,
                           size_t n_tokens)
 {
-    size_t start = position / INK_PAGE, most = n_tokens / INK_PAGE;
-    if (!cache->shares || cache->n_chain != start || most <= start)
+    size_t start = position / INK_PAGE;
+    size_t most = ink_size_min(n_tokens, ink_kv_cache_first_observed(cache)) / INK_PAGE;
+    if (!cache->shares || cache->n_dropped || cache->n_chain != start || most <= start)
         return position;
-    ink_kv_pool_lock(cache->pool);
-    cache->n_matched = cache->n_chain = match(cache, tokens, start, most);
+    match(cache, tokens, most);
     size_t n = cache->n_chain;
-    while (n > start && !may_go_on(cache, start, n))
+    while (n > start && !go_on_behind(cache, start, n))
         n--;
-    if (n > start)
-        take_over(cache, start, n);
+    ink_kv_pool_lock(cache->pool);
     ink_kv_cache_leave(cache, n);
     ink_kv_pool_unlock(cache->pool);
     if (cache->pool->store && n > start)
@@ -157,7 +196,7 @@ static void publish_block(ink_kv_cache *cache, const int32_t *tokens, size_t blo
 void ink_kv_cache_publish(ink_kv_cache *cache, const int32_t *tokens, size_t position, size_t end)
 {
     size_t n_full = position / INK_PAGE;
-    if (!cache->shares || cache->is_foreign || cache->n_chain >= n_full)
+    if (!cache->shares || cache->is_foreign || cache->n_dropped || cache->n_chain >= n_full)
         return;
     ink_kv_pool_lock(cache->pool);
     while (cache->n_chain < n_full) {
@@ -190,6 +229,10 @@ void ink_kv_cache_fork(ink_kv_cache *to, const ink_kv_cache *from, size_t positi
     memcpy(to->memory, from->memory, from->n_state * sizeof(float));
     to->is_foreign = from->is_foreign;
     to->sequence.n_positions = position;
+    ink_kv_cache_settle(to, from->n_dropped, from->sequence.n_sink_pages, from->n_settled);
+    if (to->sequence.heat)
+        memcpy((void *)to->sequence.heat, (const void *)from->sequence.heat,
+               to->n_context * sizeof *to->sequence.heat);
 }
 
 /* ---- Keeping --------------------------------------------------------------------------------- */

@@ -162,7 +162,7 @@ size_t ink_kv_cache_table_bytes(size_t n_layers, size_t n_context)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-static bool take_tables(ink_kv_cache *cache)
+static bool take_tables(ink_kv_cache *cache, const ink_kv_shape *shape)
 {
     ink_arena *arena = &cache->arena;
     size_t n_layers = cache->n_layers, n_blocks = cache->n_blocks;
@@ -176,6 +176,9 @@ static bool take_tables(ink_kv_cache *cache)
         ok = (cache->units[kind] = ink_arena_take(arena, n_blocks, sizeof(ink_kv_unit *))) != NULL;
     for (size_t i = 0; ok && i < n_layers; i++)
         ok = (cache->pages[i] = ink_arena_take(arena, n_blocks, sizeof(void *))) != NULL;
+    if (ok && shape->observes)
+        ok = (cache->sequence.heat =
+                  ink_arena_take(arena, cache->n_context, sizeof *cache->sequence.heat)) != NULL;
     return ok;
 }
 
@@ -208,7 +211,7 @@ static ink_status init(ink_kv_cache *cache, const ink_model *model, const ink_kv
                        ink_error *error)
 {
     plan p;
-    if (!take_tables(cache))
+    if (!take_tables(cache, shape))
         return ink_fail_memory(error, "the tables of a cache");
     INK_TRY(make_plan(&p, cache->layers, model, shape, error));
     for (size_t i = 0; i < cache->n_layers; i++)
@@ -217,6 +220,15 @@ static ink_status init(ink_kv_cache *cache, const ink_model *model, const ink_kv
     memcpy(cache->windows, p.windows, sizeof cache->windows);
     cache->n_state = p.n_state;
     return take_memory(cache, model, &p, shape, error);
+}
+
+/* As much as all heads of all layers can give to one position without an overflow. */
+static float heat_of_one(const ink_hparams *h)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < h->n_layers; i++)
+        n += h->layers[i].n_heads;
+    return (float)(UINT32_MAX / INK_KV_OBSERVED / n);
 }
 
 ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, const ink_kv_shape *shape,
@@ -240,6 +252,9 @@ ink_status ink_kv_cache_init(ink_kv_cache *cache, const ink_model *model, const 
         .layouts = cache->layouts,
         .pages = (void *const *const *)cache->pages,
         .states = cache->states,
+        .heat = cache->sequence.heat,
+        .first_observed = shape->n_context - ink_size_min(INK_KV_OBSERVED, shape->n_context),
+        .heat_of_one = heat_of_one(&model->hparams),
     };
     return status;
 }
@@ -316,6 +331,8 @@ void ink_kv_cache_extend(ink_kv_cache *cache, size_t position, size_t n)
 
 bool ink_kv_cache_reaches(const ink_kv_cache *cache, size_t position)
 {
+    if (position > cache->sequence.n_sink_pages * INK_PAGE && position < cache->n_settled)
+        return false;
     for (int kind = 0; position > 0 && kind < INK_KV_PAGED; kind++)
         if (ink_kv_first_block(cache->windows[kind], position) < cache->first[kind])
             return false;
@@ -346,6 +363,10 @@ void ink_kv_cache_truncate(ink_kv_cache *cache, size_t position)
     }
     cache->n_matched = 0;
     cache->sequence.n_positions = position;
+    if (position <= cache->sequence.n_sink_pages * INK_PAGE)
+        ink_kv_cache_settle(cache, 0, 0, 0);
+    if (position <= cache->sequence.first_observed)
+        ink_kv_cache_forget_heat(cache);
 }
 
 void ink_kv_cache_begin_at(ink_kv_cache *cache, const size_t first[INK_KV_PAGED], size_t position)

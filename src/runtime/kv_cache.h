@@ -45,6 +45,8 @@ typedef struct ink_kv_cache {
     ink_kv_node **chain; /* [n_blocks]: the first n_chain are held, the nodes of its blocks */
     size_t n_chain;
     size_t n_matched;         /* blocks from the begin that others had too, when last looked */
+    size_t n_dropped;         /* positions that it has lost (kv_roll.c) */
+    size_t n_settled;         /* where it ended when it last did: those before it saw more */
     float **states;           /* [n_layers]; NULL where a layer has none */
     size_t n_state;           /* floats of all states */
     void *memory;             /* of all states, one after the other */
@@ -57,6 +59,7 @@ typedef struct ink_kv_shape {
     ink_cache_spec spec;
     size_t n_context, n_batch;
     bool shares;
+    bool observes; /* what the last tokens of a full context see is added up */
 } ink_kv_shape;
 
 /* Bytes when full. BAD_ARGUMENT when the model's heads are not a multiple of the format's block. */
@@ -131,7 +134,36 @@ ink_status ink_kv_cache_keep(ink_kv_cache *cache, size_t n_tokens, ink_error *er
 /* An empty cache of the same pool becomes a copy of one at `position`; full blocks are shared. */
 void ink_kv_cache_fork(ink_kv_cache *to, const ink_kv_cache *from, size_t position);
 
-/* ---- For kv_adopt.c, which locks the pool. */
+/* ---- Dropping: what is left moves up, and what it saw of others stays as it was. */
+
+/* Tokens at the end of a context whose attention tells what is worth to stay. */
+#define INK_KV_OBSERVED 32
+
+/* Positions are turned by int32, and angles are below 2^30. */
+#define INK_MOST_DROPPED ((size_t)1 << 29)
+
+/*
+ * That the cache has lost n positions behind its first n_sinks pages, and ended at `position` when
+ * it lost the last of them. n 0: it has lost none.
+ */
+void ink_kv_cache_settle(ink_kv_cache *cache, size_t n, size_t n_sinks, size_t position);
+
+/* The block goes, of all kinds, and those behind it move up. */
+void ink_kv_cache_drop_block(ink_kv_cache *cache, size_t block);
+
+/*
+ * Of the full blocks [first, end) the n_kept * INK_PAGE positions stay that got the most attention,
+ * in n_kept blocks, and tokens[position] likewise. What layers with windows have of these blocks
+ * goes; they see none of it.
+ */
+void ink_kv_cache_condense(ink_kv_cache *cache, size_t first, size_t end, size_t n_kept,
+                           int32_t *tokens);
+
+/* From here on positions are observed; SIZE_MAX: none are. */
+size_t ink_kv_cache_first_observed(const ink_kv_cache *cache);
+void ink_kv_cache_forget_heat(ink_kv_cache *cache);
+
+/* ---- For kv_adopt.c and kv_roll.c, which lock the pool. */
 
 /* The unit is the block's from now on; NULL: there is none. */
 void ink_kv_cache_set(ink_kv_cache *cache, int kind, size_t block, ink_kv_unit *unit);

@@ -173,6 +173,21 @@ ink_kv_unit *ink_kv_take_locked(ink_kv_pool *pool, ink_kv_kind kind)
     return unit;
 }
 
+ink_kv_unit *ink_kv_take(ink_kv_pool *pool, ink_kv_kind kind)
+{
+    ink_kv_pool_lock(pool);
+    ink_kv_unit *unit = ink_kv_take_locked(pool, kind);
+    ink_kv_pool_unlock(pool);
+    return unit;
+}
+
+void ink_kv_release(ink_kv_pool *pool, ink_kv_kind kind, ink_kv_unit *unit)
+{
+    ink_kv_pool_lock(pool);
+    ink_kv_release_locked(pool, kind, unit);
+    ink_kv_pool_unlock(pool);
+}
+
 /* ---- Nodes that come ------------------------------------------------------------------------- */
 
 static const uint8_t *digest_before(const ink_kv_node *parent)
@@ -283,40 +298,25 @@ void ink_kv_checkpoint_locked(ink_kv_pool *pool, ink_kv_node *node, const void *
 
 /* ---- From the store -------------------------------------------------------------------------- */
 
-/* A unit with what the store has; NULL: it has nothing. */
-static ink_kv_unit *load_unit(ink_kv_pool *pool, const ink_kv_node *parent, const int32_t *tokens,
-                              ink_kv_kind kind)
+ink_kv_unit *ink_kv_load(ink_kv_pool *pool, const ink_kv_node *parent,
+                         const int32_t tokens[INK_PAGE], ink_kv_kind kind)
 {
     const ink_prefix_key key = ink_kv_key(pool, parent, tokens, kind);
     if (!pool->store || !ink_prefix_exists(pool->store, &key))
         return NULL;
-    ink_kv_unit *unit = ink_kv_take_locked(pool, kind);
+    ink_kv_unit *unit = ink_kv_take(pool, kind);
     if (ink_prefix_load(pool->store, &key, unit->memory))
         return unit;
-    ink_kv_release_locked(pool, kind, unit);
+    ink_kv_release(pool, kind, unit);
     return NULL;
 }
 
-bool ink_kv_load_part_locked(ink_kv_pool *pool, ink_kv_node *node, ink_kv_kind kind)
+void ink_kv_accept_locked(ink_kv_pool *pool, ink_kv_node *node, ink_kv_kind kind, ink_kv_unit *unit)
 {
-    ink_kv_unit *unit = load_unit(pool, node->parent, node->tokens, kind);
-    if (!unit)
-        return false;
-    node->parts[kind] = unit;
+    ink_kv_give_locked(node, kind, unit);
+    ink_kv_release_locked(pool, kind, unit);
     if (kind == INK_KV_STATE)
         mark_checkpoint(pool, node);
-    return true;
-}
-
-ink_kv_node *ink_kv_load_locked(ink_kv_pool *pool, ink_kv_node *parent,
-                                const int32_t tokens[INK_PAGE])
-{
-    ink_kv_unit *unit = load_unit(pool, parent, tokens, INK_KV_FULL);
-    if (!unit)
-        return NULL;
-    ink_kv_node *node = ink_kv_hold_locked(pool, parent, tokens);
-    node->parts[INK_KV_FULL] = unit;
-    return node;
 }
 
 /* ---- Reservations ---------------------------------------------------------------------------- */

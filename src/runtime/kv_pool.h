@@ -15,6 +15,10 @@
  * Any number of sessions, each on its own thread: functions named _locked are called between
  * ink_kv_pool_lock and _unlock, others lock themselves. What a held unit holds may be read at any
  * time.
+ *
+ * Nobody uses the store, which waits for disks, while the pool is locked. A part that comes from it
+ * is read into a unit that its reader alone holds, and becomes the node's when it is whole; where
+ * somebody else was first, the reader's goes.
  */
 #ifndef INK_RUNTIME_KV_POOL_H
 #define INK_RUNTIME_KV_POOL_H
@@ -102,6 +106,8 @@ bool ink_kv_pool_trim(ink_kv_pool *pool);
 /* A unit that the caller alone holds; of those it has reserved. */
 ink_kv_unit *ink_kv_take_locked(ink_kv_pool *pool, ink_kv_kind kind);
 void ink_kv_release_locked(ink_kv_pool *pool, ink_kv_kind kind, ink_kv_unit *unit);
+ink_kv_unit *ink_kv_take(ink_kv_pool *pool, ink_kv_kind kind);
+void ink_kv_release(ink_kv_pool *pool, ink_kv_kind kind, ink_kv_unit *unit);
 
 /* What a block's file in a store is known by (prefix_store.h); NULL: nothing is before it. */
 struct ink_prefix_key ink_kv_key(const ink_kv_pool *pool, const ink_kv_node *parent,
@@ -126,13 +132,17 @@ void ink_kv_give_locked(ink_kv_node *node, ink_kv_kind kind, ink_kv_unit *unit);
 void ink_kv_checkpoint_locked(ink_kv_pool *pool, ink_kv_node *node, const void *states);
 
 /*
- * Reads a part that the node does not have from the pool's store; false: it is not there either.
- * Of the kind STATE it makes a checkpoint.
+ * What the store has of a block that follows `parent`, which is held, in a unit that the caller
+ * alone holds, of those it has reserved; NULL: nothing.
  */
-bool ink_kv_load_part_locked(ink_kv_pool *pool, ink_kv_node *node, ink_kv_kind kind);
+ink_kv_unit *ink_kv_load(ink_kv_pool *pool, const ink_kv_node *parent,
+                         const int32_t tokens[INK_PAGE], ink_kv_kind kind);
 
-/* A node from the store, held; NULL: it is not there. The caller has reserved its unit. */
-ink_kv_node *ink_kv_load_locked(ink_kv_pool *pool, ink_kv_node *parent,
-                                const int32_t tokens[INK_PAGE]);
+/*
+ * A unit that was loaded for this node becomes its part, unless it has one. Of the kind STATE it
+ * makes a checkpoint.
+ */
+void ink_kv_accept_locked(ink_kv_pool *pool, ink_kv_node *node, ink_kv_kind kind,
+                          ink_kv_unit *unit);
 
 #endif

@@ -252,14 +252,31 @@ static ink_status make_room(ink_prefix_store *store, uint64_t n_bytes, ink_error
 
 /* ---- Using it -------------------------------------------------------------------------------- */
 
-static bool load(ink_prefix_store *store, const ink_prefix_key *key, void *data)
+static ink_status open_file(ink_file **out, ink_prefix_store *store, const ink_prefix_key *key,
+                            ink_error *error)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    const char *path = path_of(store, key);
+    ink_status status = ink_file_is_link(path)
+                            ? ink_fail(error, INK_IO, 0, "%s: a symbolic link", path)
+                            : ink_file_open(out, path, store->allocator, error);
+    (void)pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+static void remove_file(ink_prefix_store *store, const ink_prefix_key *key)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    (void)unlink(path_of(store, key));
+    (void)pthread_mutex_unlock(&store->mutex);
+}
+
+/* A file that is open is what it was, whoever removes or replaces it: nobody need wait for it. */
+bool ink_prefix_load(ink_prefix_store *store, const ink_prefix_key *key, void *data)
 {
     ink_file *file = NULL;
     ink_error error;
-    const char *path = path_of(store, key);
-    ink_status status = ink_file_is_link(path)
-                            ? ink_fail(&error, INK_IO, 0, "%s: a symbolic link", path)
-                            : ink_file_open(&file, path, store->allocator, &error);
+    ink_status status = open_file(&file, store, key, &error);
     if (status == INK_OK)
         status = ink_prefix_read(file, key, data, &error);
     ink_file_close(file);
@@ -267,16 +284,8 @@ static bool load(ink_prefix_store *store, const ink_prefix_key *key, void *data)
         return true;
     ink_warn(&store->log, "a kept prefix is not used, and evaluated anew: %s", error.message);
     if (status == INK_CORRUPT)
-        (void)unlink(path);
+        remove_file(store, key);
     return false;
-}
-
-bool ink_prefix_load(ink_prefix_store *store, const ink_prefix_key *key, void *data)
-{
-    (void)pthread_mutex_lock(&store->mutex);
-    bool loaded = load(store, key, data);
-    (void)pthread_mutex_unlock(&store->mutex);
-    return loaded;
 }
 
 bool ink_prefix_exists(ink_prefix_store *store, const ink_prefix_key *key)

@@ -18,7 +18,7 @@ typedef struct settings {
     const char *cache_text; /* of the options */
     ink_cache_spec cache;
     int n_threads;
-    bool all_logits, shares;
+    bool all_logits, shares, rolls, evicts;
 } settings;
 
 static ink_kv_shape cache_shape(const settings *chosen)
@@ -26,13 +26,31 @@ static ink_kv_shape cache_shape(const settings *chosen)
     return (ink_kv_shape){.spec = chosen->cache,
                           .n_context = chosen->n_context,
                           .n_batch = chosen->n_batch,
-                          .shares = chosen->shares};
+                          .shares = chosen->shares,
+                          .observes = chosen->evicts};
+}
+
+static ink_status check_overflow(const ink_model *model, const settings *chosen, ink_error *error)
+{
+    const char *problem = NULL;
+    if (model->arch->kind == INK_KIND_EMBEDDING)
+        problem = "keeps nothing between texts";
+    else if (model->weights[INK_WEIGHT_POSITION_EMBEDDING].matrix.n_rows)
+        problem = "has learned its positions, which cannot move";
+    if (!chosen->rolls || !problem)
+        return INK_OK;
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "%s: %s, so its sessions cannot drop what is in the middle of them (roll, "
+                    "evict)",
+                    model->arch->name, problem);
 }
 
 static ink_status settle(const ink_model *model, const ink_session_options *options, settings *out,
                          ink_error *error)
 {
     size_t trained = model->hparams.n_context;
+    out->evicts = options->overflow == INK_OVERFLOW_EVICT;
+    out->rolls = out->evicts || options->overflow == INK_OVERFLOW_ROLL;
     out->all_logits = options->all_logits;
     /* weights that are trained change what tokens come to; who looks both ways shares nothing */
     out->shares = !options->isolated && model->load != INK_LOAD_TRAINABLE &&
@@ -60,7 +78,7 @@ static ink_status settle(const ink_model *model, const ink_session_options *opti
                         trained);
     if (model->arch->kind == INK_KIND_EMBEDDING)
         out->n_batch = out->n_context; /* it looks both ways: a text is one batch */
-    return INK_OK;
+    return check_overflow(model, out, error);
 }
 
 /* ---- Recorded steps -------------------------------------------------------------------------- */
@@ -115,17 +133,21 @@ static ink_status run_step(ink_session *session, const int32_t *tokens, size_t n
     INK_TRY(get_step(session,
                      (ink_step_shape){.n_tokens = n_tokens,
                                       .n_outputs = n_outputs,
-                                      .n_context = session->n_context},
+                                      .n_context = session->n_context,
+                                      .rolls = session->rolls},
                      &step, error));
     const ink_step *arrays = &step->arrays;
     ink_kv_cache_extend(&session->cache, session->position, n_tokens);
     step->last_used = ++session->n_runs;
     int32_t *ids = ink_program_data(step->program, arrays->tokens);
     int32_t *positions = ink_program_data(step->program, arrays->positions);
+    int32_t *turns = arrays->turns ? ink_program_data(step->program, arrays->turns) : NULL;
     const ink_kv_sequence **sequences = ink_program_data(step->program, arrays->sequences);
     for (size_t i = 0; i < n_tokens; i++) {
         ids[i] = tokens[i];
         positions[i] = (int32_t)(session->position + i);
+        if (turns)
+            turns[i] = (int32_t)(session->position + session->cache.n_dropped + i);
         sequences[i] = &session->cache.sequence;
     }
     if (arrays->token_types)
@@ -168,8 +190,10 @@ static bool largest_step(const ink_model *model, const settings *chosen, int ind
 {
     bool embeds = model->arch->kind == INK_KIND_EMBEDDING;
     size_t n = index == 0 ? chosen->n_batch : logits_batch(model, chosen->n_batch);
-    *shape = (ink_step_shape){
-        .n_tokens = n, .n_outputs = index == 1 || embeds ? n : 1, .n_context = chosen->n_context};
+    *shape = (ink_step_shape){.n_tokens = n,
+                              .n_outputs = index == 1 || embeds ? n : 1,
+                              .n_context = chosen->n_context,
+                              .rolls = chosen->rolls};
     return index < (chosen->all_logits && !embeds ? 2 : 1);
 }
 
@@ -185,6 +209,7 @@ static ink_status fill(ink_session *session, const ink_session_options *options,
     if (!session->cache_text)
         return ink_fail_memory(error, "a session");
     session->n_context = chosen.n_context;
+    session->rolls = chosen.rolls;
     session->n_batch = session->n_kept_batch = chosen.n_batch;
     session->shape = cache_shape(&chosen);
     session->options = *options;
@@ -334,7 +359,9 @@ static ink_status advance(ink_session *session, const int32_t *tokens, size_t n_
     while (session->position < end) {
         size_t at = session->position;
         size_t n = ink_kv_cache_stretch(&session->cache, at, ink_size_min(batch, end - at), end);
-        size_t n_outputs = logits ? n : at + n == end;
+        /* without a result the last layer only stores, and nothing of it would be observed */
+        bool observed = at + n > ink_kv_cache_first_observed(&session->cache);
+        size_t n_outputs = logits ? n : observed || at + n == end;
         const float *results = NULL;
         INK_TRY(run_step(session, session->tokens + at, n, n_outputs, &results, error));
         session->position += n;
@@ -367,7 +394,7 @@ ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, siz
 
 /* ---- Going back ------------------------------------------------------------------------------ */
 
-/* Where what is seen from `position` is gone, its tokens are evaluated anew. */
+/* Where what is seen from `position` is gone, or was observed, its tokens are evaluated anew. */
 ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error)
 {
     if (position > session->position)
@@ -377,13 +404,14 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
     if (position == session->position)
         return INK_OK;
     INK_TRY(ink_session_wake(session, error));
-    bool kept = session->cache.n_state == 0 && ink_kv_cache_reaches(&session->cache, position);
-    size_t n_again = kept ? 0 : position;
-    ink_kv_cache_truncate(&session->cache, position - n_again);
-    session->position = position - n_again;
+    size_t from = ink_size_min(position, ink_kv_cache_first_observed(&session->cache));
+    if (session->cache.n_state > 0 || !ink_kv_cache_reaches(&session->cache, from))
+        from = 0;
+    ink_kv_cache_truncate(&session->cache, from);
+    session->position = from;
     session->has_logits = false;
-    if (n_again)
-        INK_TRY(advance(session, session->tokens, n_again, NULL, NULL, error));
+    if (position > from)
+        INK_TRY(advance(session, session->tokens + from, position - from, NULL, NULL, error));
     session->has_logits = false;
     return INK_OK;
 }
@@ -492,8 +520,8 @@ ink_status ink_session_plan_all(const ink_model *model, const ink_session_option
     plan->session_bytes =
         (uint64_t)sizeof(ink_session) + ink_device_cpu_bytes(chosen.n_threads) +
         ink_kv_cache_table_bytes(ink_cache_spec_n_layers(&chosen.cache, model), chosen.n_context) +
-        chosen.n_context * sizeof(int32_t) + n_vocab * sizeof(float) + strlen(chosen.cache_text) +
-        1 + 4 * INK_BUDGET_HEADER_BYTES;
+        (chosen.evicts ? 3 : 1) * chosen.n_context * sizeof(int32_t) + /* heat, from an arena */
+        n_vocab * sizeof(float) + strlen(chosen.cache_text) + 1 + 4 * INK_BUDGET_HEADER_BYTES;
     plan->sampling_bytes =
         model->arch->kind == INK_KIND_EMBEDDING ? 0 : ink_generate_bytes(n_vocab, chosen.n_context);
     return INK_OK;

@@ -38,6 +38,7 @@ struct ink_session {
     const ink_model *model;
     const ink_allocator *allocator;
     size_t n_context, n_batch, n_kept_batch; /* kept: without pressure */
+    bool rolls;                              /* it may lose positions and go on: roll.c */
     ink_pressure pressure;                   /* that it has followed */
     char *spilled;                           /* the file it is in; NULL: in memory */
     bool was_foreign;                        /* of the cache, meanwhile */
@@ -67,6 +68,15 @@ INK_MUST_USE ink_status ink_session_wake(ink_session *session, ink_error *error)
 
 /* Removes the file that it is in, if it is in one. */
 void ink_session_discard(ink_session *session);
+
+/*
+ * Around ink_session_roll. check: BAD_ARGUMENT when it can never do so. may: the text has not come
+ * to its LIMIT. room: tokens that may be evaluated before it is called.
+ */
+INK_MUST_USE ink_status ink_session_check_roll(const ink_session *session, ink_overflow overflow,
+                                               size_t n_keep, ink_error *error);
+bool ink_session_may_roll(const ink_session *session);
+size_t ink_session_room(const ink_session *session);
 
 /* Bytes that generating takes beside the session, with room for prompts and answers as text. */
 size_t ink_generate_bytes(size_t n_vocab, size_t n_context);

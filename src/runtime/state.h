@@ -7,6 +7,7 @@
  *   model                  SHA-256 of ink_state_identify
  *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes, uint64 n_state}
  *   tokens                 [position] int32
+ *   heat                   [n_heat] uint32: what was observed of each position
  *   logits                 [n_logits] float32
  *   pages                  of each layer, first_page to the one of the last position, as in memory
  *   states                 of each layer, n_state float32, as in memory
@@ -20,18 +21,22 @@
 
 #define INK_STATE_MAGIC "INKSTATE"
 #define INK_STATE_MAGIC_BYTES 8
-#define INK_STATE_VERSION 2 /* also counts changes of the layout of pages and states */
+#define INK_STATE_VERSION 3 /* also counts changes of the layout of pages and states */
 #define INK_STATE_FORMAT_BYTES INK_CACHE_NAME_BYTES
 #define INK_STATE_LAYER_BYTES 24
 
-#define INK_STATE_FIELDS(X)                               \
-    X(version)                                            \
-    X(file_bytes)                                         \
-    X(page_positions) /* INK_PAGE */                      \
-    X(n_context)      /* of the session that was saved */ \
-    X(n_layers)                                           \
-    X(position)                                           \
-    X(n_logits) /* the vocabulary, or 0: the session has none */
+#define INK_STATE_FIELDS(X)                                       \
+    X(version)                                                    \
+    X(file_bytes)                                                 \
+    X(page_positions) /* INK_PAGE */                              \
+    X(n_context)      /* of the session that was saved */         \
+    X(n_layers)                                                   \
+    X(position)                                                   \
+    X(n_logits)  /* the vocabulary, or 0: the session has none */ \
+    X(n_heat)    /* the context, or 0: nothing was observed */    \
+    X(n_dropped) /* ink_kv_cache_settle: all three, or none */    \
+    X(n_sink_pages)                                               \
+    X(n_settled)
 
 typedef struct ink_state_header {
 #define X(field) uint64_t field;

@@ -124,6 +124,32 @@ static ink_status check_format(const restoring *r, ink_error *error)
                     readable ? stored : "another format", INK_CACHE_NAME_BYTES, format);
 }
 
+/* What a session has lost, and what it has seen of those that it may come to lose. */
+static ink_status check_dropped(const restoring *r, ink_error *error)
+{
+    const ink_session *session = r->session;
+    const ink_state_header *h = &r->header;
+    bool none = h->n_dropped == 0 && h->n_sink_pages == 0 && h->n_settled == 0;
+    bool evicts = session->options.overflow == INK_OVERFLOW_EVICT;
+    size_t observed = ink_kv_cache_first_observed(&session->cache);
+    if ((h->n_heat && h->n_heat != h->n_context) || h->n_dropped % INK_PAGE != 0 ||
+        h->n_dropped > INK_MOST_DROPPED || h->n_settled > h->position ||
+        h->n_sink_pages > h->n_settled / INK_PAGE || (h->n_dropped == 0 && !none))
+        return ink_fail(error, INK_CORRUPT, 0, "%s: its counts of what was dropped do not agree",
+                        ink_file_name(r->file));
+    if (!none && (!session->rolls || evicts != (h->n_sink_pages == 0)))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: made by a session that dropped %" PRIu64 " tokens, which this one "
+                        "would not do so; use the same overflow",
+                        ink_file_name(r->file), h->n_dropped);
+    if ((h->n_heat ? !evicts || h->n_context != session->n_context : h->position > observed))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: a context that is nearly full, and was not watched as this session "
+                        "needs it to evict; use the same overflow and context",
+                        ink_file_name(r->file));
+    return INK_OK;
+}
+
 static ink_status check_model(const restoring *r, ink_error *error)
 {
     const ink_session *session = r->session;
@@ -146,6 +172,7 @@ static ink_status check_model(const restoring *r, ink_error *error)
         return ink_fail(error, INK_CORRUPT, 0,
                         "%s: holds %" PRIu64 " positions of a context of %" PRIu64, name,
                         header->position, header->n_context);
+    INK_TRY(check_dropped(r, error));
     return check_rotation(r, error);
 }
 
@@ -208,7 +235,8 @@ static ink_status check_rest(const restoring *r, ink_error *error)
 {
     const ink_kv_cache *cache = &r->session->cache;
     size_t n_pages = ink_size_groups((size_t)r->header.position, INK_PAGE);
-    uint64_t end = r->at + (r->header.n_logits + cache->n_state) * sizeof(float) + INK_SHA256_BYTES;
+    uint64_t n_numbers = r->header.n_heat + r->header.n_logits + cache->n_state;
+    uint64_t end = r->at + n_numbers * sizeof(float) + INK_SHA256_BYTES;
     for (size_t i = 0; i < cache->n_layers; i++) {
         uint64_t n = n_pages - r->first_pages[i] + r->n_skipped[i], bytes;
         if (!ink_u64_mul(n, cache->layers[i].layout.page_bytes, &bytes) ||
@@ -250,6 +278,9 @@ static ink_status fill(restoring *r, ink_error *error)
     ink_session *session = r->session;
     uint8_t digest[INK_SHA256_BYTES];
     empty(session);
+    if (r->header.n_heat)
+        INK_TRY(get(r, (void *)session->cache.sequence.heat,
+                    (size_t)r->header.n_heat * sizeof(uint32_t), error));
     INK_TRY(get(r, session->logits, (size_t)r->header.n_logits * sizeof(float), error));
     INK_TRY(get_pages(r, error));
     ink_sha256_finish(&r->sum, digest);
@@ -259,6 +290,8 @@ static ink_status fill(restoring *r, ink_error *error)
     memcpy(session->tokens, r->tokens, (size_t)r->header.position * sizeof *r->tokens);
     session->position = (size_t)r->header.position;
     session->has_logits = r->header.n_logits > 0;
+    ink_kv_cache_settle(&session->cache, (size_t)r->header.n_dropped,
+                        (size_t)r->header.n_sink_pages, (size_t)r->header.n_settled);
     return INK_OK;
 }
 

@@ -40,6 +40,9 @@ static ink_status put_table(saving *s, const ink_state_header *header, ink_error
         INK_TRY(put(s, bytes, sizeof bytes, error));
     }
     INK_TRY(put(s, session->tokens, session->position * sizeof *session->tokens, error));
+    if (header->n_heat)
+        INK_TRY(put(s, (const void *)session->cache.sequence.heat,
+                    (size_t)header->n_heat * sizeof(uint32_t), error));
     return put(s, session->logits, (size_t)header->n_logits * sizeof *session->logits, error);
 }
 
@@ -90,9 +93,13 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
         .n_layers = cache->n_layers,
         .position = session->position,
         .n_logits = session->has_logits ? session->model->hparams.n_vocab : 0,
+        .n_heat = session->position > ink_kv_cache_first_observed(cache) ? session->n_context : 0,
+        .n_dropped = cache->n_dropped,
+        .n_sink_pages = cache->sequence.n_sink_pages,
+        .n_settled = cache->n_settled,
     };
     header->file_bytes = INK_STATE_HEADER_BYTES + cache->n_layers * INK_STATE_LAYER_BYTES +
-                         header->position * sizeof *session->tokens +
+                         (header->position + header->n_heat) * sizeof *session->tokens +
                          header->n_logits * sizeof *session->logits +
                          cache->n_state * sizeof(float) + INK_SHA256_BYTES;
     for (size_t i = 0; i < cache->n_layers; i++)

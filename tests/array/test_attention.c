@@ -14,39 +14,53 @@
  * derived as in test_ops.
  */
 #define TOLERANCE 1e-5
+#define MOST_TOKENS 2100
 
 static const variant variants[] = {
-    {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false, false, false, 0},
-    {"groups", INK_FORMAT_F32, 8, 2, 32, 32, 70, 70, 0, 0, false, false, false, false, 0},
-    {"narrow_values", INK_FORMAT_F32, 4, 4, 24, 7, 70, 70, 0, 0, false, false, false, false, 0},
-    {"odd_heads", INK_FORMAT_F16, 6, 3, 5, 11, 70, 70, 0, 0, false, false, false, false, 0},
-    {"f16", INK_FORMAT_F16, 4, 2, 32, 32, 130, 130, 0, 0, false, false, false, false, 0},
-    {"q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 32, 130, 130, 0, 0, false, false, false, false, 0},
-    {"q4_0", INK_FORMAT_Q4_0, 4, 2, 32, 64, 130, 130, 0, 0, false, false, false, false, 0},
-    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 2.5f, 0, false, false, false, false, 0},
-    {"window_of_one", INK_FORMAT_F32, 2, 1, 16, 16, 70, 70, 0, 1, false, false, false, false, 0},
-    {"window", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 16, false, false, false, false, 0},
+    {"one_head", INK_FORMAT_F32, 1, 1, 16, 16, 20, 20, 0, 0, false, false, false, false, 0, 0},
+    {"groups", INK_FORMAT_F32, 8, 2, 32, 32, 70, 70, 0, 0, false, false, false, false, 0, 0},
+    {"narrow_values", INK_FORMAT_F32, 4, 4, 24, 7, 70, 70, 0, 0, false, false, false, false, 0, 0},
+    {"odd_heads", INK_FORMAT_F16, 6, 3, 5, 11, 70, 70, 0, 0, false, false, false, false, 0, 0},
+    {"f16", INK_FORMAT_F16, 4, 2, 32, 32, 130, 130, 0, 0, false, false, false, false, 0, 0},
+    {"q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 32, 130, 130, 0, 0, false, false, false, false, 0, 0},
+    {"q4_0", INK_FORMAT_Q4_0, 4, 2, 32, 64, 130, 130, 0, 0, false, false, false, false, 0, 0},
+    {"soft_cap", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 2.5f, 0, false, false, false, false, 0, 0},
+    {"window_of_one", INK_FORMAT_F32, 2, 1, 16, 16, 70, 70, 0, 1, false, false, false, false, 0, 0},
+    {"window", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 16, false, false, false, false, 0, 0},
     {"window_of_a_page", INK_FORMAT_F16, 4, 2, 16, 16, 200, 200, 0, 64, false, false, false, false,
-     0},
+     0, 0},
     {"window_and_sinks", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 65, false, true, false, false,
-     0},
-    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 0, 0, false, true, false, false, 0},
-    {"both_ways", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 0, true, false, false, false, 0},
+     0, 0},
+    {"sinks", INK_FORMAT_F32, 4, 2, 16, 16, 70, 70, 0, 0, false, true, false, false, 0, 0},
+    {"both_ways", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 0, true, false, false, false, 0, 0},
     {"both_ways_in_a_window", INK_FORMAT_F32, 4, 2, 16, 16, 130, 130, 0, 16, true, false, false,
-     false, 0},
-    {"chunks", INK_FORMAT_F32, 2, 1, 16, 16, 1100, 90, 0, 0, false, false, false, false, 0},
+     false, 0, 0},
+    {"chunks", INK_FORMAT_F32, 2, 1, 16, 16, 1100, 90, 0, 0, false, false, false, false, 0, 0},
     {"chunks_in_a_window", INK_FORMAT_F16, 2, 1, 16, 16, 1200, 90, 0, 1050, false, true, false,
-     false, 0},
+     false, 0, 0},
     {"three_chunks_q8_0", INK_FORMAT_Q8_0, 2, 1, 32, 32, 2100, 40, 0, 0, false, false, false, false,
+     0, 0},
+    {"rotated_q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 96, 130, 130, 0, 0, false, false, true, false, 0,
      0},
-    {"rotated_q8_0", INK_FORMAT_Q8_0, 4, 2, 64, 96, 130, 130, 0, 0, false, false, true, false, 0},
-    {"rotated_q4", INK_FORMAT_IQ4_NL, 4, 2, 64, 32, 130, 130, 0, 0, false, false, true, false, 0},
-    {"rotated_q3", INK_FORMAT_G3, 6, 2, 96, 64, 130, 130, 0, 0, false, false, true, false, 0},
-    {"recent_q3", INK_FORMAT_G3, 4, 2, 32, 64, 300, 300, 0, 0, false, false, true, false, 100},
-    {"recent_q2", INK_FORMAT_G3, 8, 1, 64, 64, 300, 300, 5, 0, false, true, true, true, 128},
-    {"recent_one", INK_FORMAT_G3, 4, 2, 32, 32, 200, 200, 0, 0, false, false, true, true, 1},
-    {"recent_window", INK_FORMAT_G3, 4, 2, 32, 32, 400, 90, 0, 200, false, true, true, false, 70},
-    {"recent_chunks", INK_FORMAT_G3, 2, 1, 32, 32, 1200, 90, 0, 0, false, false, true, true, 128},
+    {"rotated_q4", INK_FORMAT_IQ4_NL, 4, 2, 64, 32, 130, 130, 0, 0, false, false, true, false, 0,
+     0},
+    {"rotated_q3", INK_FORMAT_G3, 6, 2, 96, 64, 130, 130, 0, 0, false, false, true, false, 0, 0},
+    {"recent_q3", INK_FORMAT_G3, 4, 2, 32, 64, 300, 300, 0, 0, false, false, true, false, 100, 0},
+    {"recent_q2", INK_FORMAT_G3, 8, 1, 64, 64, 300, 300, 5, 0, false, true, true, true, 128, 0},
+    {"recent_one", INK_FORMAT_G3, 4, 2, 32, 32, 200, 200, 0, 0, false, false, true, true, 1, 0},
+    {"recent_window", INK_FORMAT_G3, 4, 2, 32, 32, 400, 90, 0, 200, false, true, true, false, 70,
+     0},
+    {"recent_chunks", INK_FORMAT_G3, 2, 1, 32, 32, 1200, 90, 0, 0, false, false, true, true, 128,
+     0},
+    {"sink_page", INK_FORMAT_F32, 4, 2, 16, 16, 200, 200, 0, 0, false, false, false, false, 0, 1},
+    {"sink_pages_q8_0", INK_FORMAT_Q8_0, 8, 2, 32, 32, 300, 300, 0, 0, false, true, false, false, 0,
+     2},
+    {"sink_pages_recent", INK_FORMAT_G3, 4, 2, 32, 64, 300, 300, 5, 0, false, false, true, true,
+     128, 1},
+    {"sink_pages_in_a_window", INK_FORMAT_F16, 4, 2, 16, 16, 200, 200, 0, 150, false, false, false,
+     false, 0, 1},
+    {"chunks_of_sinks", INK_FORMAT_F32, 2, 1, 16, 16, 1200, 90, 0, 0, false, false, false, false, 0,
+     17},
 };
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)
@@ -115,6 +129,14 @@ static bool sees(const variant *v, size_t from, size_t to)
     return to <= from && (!v->window || distance < v->window);
 }
 
+/* Positions of sink pages are asked with another query. */
+static void query_of(const timeline *t, size_t token, size_t head, size_t position, double *query)
+{
+    const variant *v = t->v;
+    const float *q = position / INK_PAGE < v->n_sink_pages ? t->for_sinks : t->q;
+    as_asked(v->format, v->rotated, query, q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
+}
+
 static double score_of(const timeline *t, size_t token, size_t head, const double *query,
                        size_t position)
 {
@@ -129,18 +151,21 @@ static double score_of(const timeline *t, size_t token, size_t head, const doubl
     return v->soft_cap > 0 ? v->soft_cap * tanh(score / v->soft_cap) : score;
 }
 
-static void define(const timeline *t, size_t token, size_t head, double *y)
+/* `seen` [n_tokens]: to each position the part of attention that it gets is added. */
+static void define(const timeline *t, size_t token, size_t head, double *y, double *seen)
 {
     const variant *v = t->v;
     size_t kv_head = head / (v->n_heads / v->n_kv_heads);
     double query[256], value[256],
         sum = v->sinks ? exp(t->sinks[head]) : 0; /* scores are small: no maximum needed */
-    as_asked(v->format, v->rotated, query, t->q + (token * v->n_heads + head) * v->k_dim, v->k_dim);
+    double parts[MOST_TOKENS] = {0};
+    assert_true(v->n_tokens <= MOST_TOKENS);
     memset(y, 0, v->v_dim * sizeof *y);
     for (size_t position = 0; position < v->n_tokens; position++) {
         if (!sees(v, token, position))
             continue;
-        double p = exp(score_of(t, token, head, query, position));
+        query_of(t, token, head, position, query);
+        double p = parts[position] = exp(score_of(t, token, head, query, position));
         as_stored(format_seen(v, true, token, position), v->rotated, value,
                   t->val + (position * v->n_kv_heads + kv_head) * v->v_dim, v->v_dim);
         for (size_t i = 0; i < v->v_dim; i++)
@@ -149,8 +174,24 @@ static void define(const timeline *t, size_t token, size_t head, double *y)
     }
     for (size_t i = 0; i < v->v_dim; i++)
         y[i] /= sum;
+    for (size_t position = 0; position < v->n_tokens; position++)
+        seen[position] += parts[position] / sum;
     if (v->rotated)
         rotate_exactly(y, v->v_dim);
+}
+
+/* Each probability is rounded down to a unit; scores are off as results are. */
+static void check_heat(const timeline *t, const double *seen)
+{
+    const variant *v = t->v;
+    const double one = (double)t->sequence.heat_of_one;
+    for (size_t i = 0; t->sequence.heat && i < v->n_tokens; i++) {
+        double heat = t->heat[i], wanted = v->window ? 0 : seen[i] * one;
+        double n = (double)(OBSERVED * v->n_heads);
+        if (heat > wanted * (1 + TOLERANCE) || heat < wanted * (1 - TOLERANCE) - n)
+            fail_msg("%s: position %zu has %g of attention instead of %g", v->name, i, heat,
+                     wanted);
+    }
 }
 
 static void a_variant(void **state)
@@ -160,14 +201,16 @@ static void a_variant(void **state)
     timeline_init(&t, v, 0x2545f4914f6cdd1d);
     size_t batch = v->n_tokens < 600 ? v->n_tokens : 512;
     float *got = attend_all(&t, v->looks_ahead ? v->n_tokens : batch, 2);
+    double seen[2][MOST_TOKENS] = {{0}, {0}}; /* by those who are observed; by others */
     for (size_t token = v->n_tokens - v->n_checked; token < v->n_tokens; token++) {
         for (size_t head = 0; head < v->n_heads; head++) {
             double wanted[256];
-            define(&t, token, head, wanted);
+            define(&t, token, head, wanted, seen[token < t.sequence.first_observed]);
             ink_assert_close(got + (token * v->n_heads + head) * v->v_dim, wanted, v->v_dim,
                              TOLERANCE, v->name);
         }
     }
+    check_heat(&t, seen[0]);
     free(got);
     timeline_deinit(&t);
 }
@@ -186,13 +229,18 @@ static void batches_and_threads_change_no_bit(void **state)
         timeline_init(&t, v, 0x9e3779b97f4a7c15);
         size_t n_bytes = v->n_tokens * v->n_heads * v->v_dim * sizeof(float);
         float *wanted = attend_all(&t, 512, 1);
+        uint32_t *heat = malloc(v->n_tokens * sizeof *heat);
+        assert_non_null(heat);
+        memcpy(heat, t.heat, v->n_tokens * sizeof *heat);
         for (size_t b = v->n_tokens > 600 ? 1 : 0; b < 4; b++) {
             float *got = attend_all(&t, batches[b], 1 + (int)b % 3);
-            if (memcmp(wanted, got, n_bytes) != 0)
+            if (memcmp(wanted, got, n_bytes) != 0 ||
+                memcmp(heat, t.heat, v->n_tokens * sizeof *heat) != 0)
                 fail_msg("%s: a batch of %zu gives other bits", v->name, batches[b]);
             free(got);
         }
         free(wanted);
+        free(heat);
         timeline_deinit(&t);
     }
 }
@@ -244,7 +292,7 @@ static void windows_do_not_read_what_was_given_back(void **state)
 {
     (void)state;
     const variant v = {"given back", INK_FORMAT_F16, 4,     2,     16,    16, 300, 0, 0,
-                       40,           false,          false, false, false, 0};
+                       40,           false,          false, false, false, 0,  0};
     timeline t;
     timeline_init(&t, &v, 0xda3e39cb94b95bdb);
     size_t y_size = v.n_heads * v.v_dim, n_last = 20;
@@ -270,8 +318,8 @@ static void windows_do_not_read_what_was_given_back(void **state)
 static void each_form_is_read_where_it_counts(void **state)
 {
     (void)state;
-    const variant v = {"forms", INK_FORMAT_G3, 4,     2,    32,   32, 300, 0, 0,
-                       0,       false,         false, true, true, 100};
+    const variant v = {"forms", INK_FORMAT_G3, 4,     2,    32,   32,  300, 0, 0,
+                       0,       false,         false, true, true, 100, 0};
     timeline t;
     timeline_init(&t, &v, 0x94d049bb133111eb);
     size_t y_size = v.n_heads * v.v_dim, n_last = 20; /* token 280 sees 181 on as they came */

@@ -298,7 +298,7 @@ static void shapes_must_fit(void **state)
     for (int mistake = 0; mistake < 12; mistake++) {
         ink_graph graph;
         ink_graph_init(&graph, NULL);
-        const ink_attention a = {0, 2, 2, 4, 4, 1, 0, 0, true, 0};
+        const ink_attention a = {0, 2, 2, 4, 4, 1, 0, 0, true, 0, false};
         ink_array *x = ink_input(&graph, INK_F32, 2, (size_t[]){3, 4});
         ink_array *other = ink_input(&graph, INK_F32, 2, (size_t[]){4, 3});
         ink_array *ids = ink_input(&graph, INK_I32, 1, (size_t[]){4});

@@ -169,7 +169,7 @@ static ink_array *weight(network *n, size_t i)
 /* Attention, a gate and dropout, as layers of models have them. */
 static ink_array *layer(network *n, ink_array *x, ink_array *table, size_t i)
 {
-    const ink_attention a = {0, 4, 4, WIDTH / 4, WIDTH / 4, 0.3f, 0, 0, true, 0};
+    const ink_attention a = {0, 4, 4, WIDTH / 4, WIDTH / 4, 0.3f, 0, 0, true, 0, false};
     const size_t heads[3] = {TOKENS, 4, WIDTH / 4}, joined[2] = {TOKENS, WIDTH};
     ink_array *normed = ink_norm(INK_NORM_RMS, x, NULL, NULL, 1e-5f);
     ink_array *q = ink_matmul_arrays(normed, false, weight(n, 3 * i), true, INK_PRECISION_F32);

@@ -20,9 +20,9 @@ typedef struct variant {
     ink_attention attention;
 } variant;
 
-#define ATTENTION(cap, window, causal)                                  \
-    {                                                                   \
-        0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal, 0 \
+#define ATTENTION(cap, window, causal)                                         \
+    {                                                                          \
+        0, HEADS, KV_HEADS, K_DIM, V_DIM, 0.25f, cap, window, causal, 0, false \
     }
 
 static const variant variants[] = {
@@ -103,7 +103,8 @@ static float *by_cache(const values *x, const variant *v)
                             .k_dim = K_DIM,
                             .v_dim = V_DIM};
     void *pages[MOST / INK_PAGE + 1], *const *layers[1] = {pages};
-    ink_kv_sequence sequence = {1, &layout, layers, NULL, v->n};
+    ink_kv_sequence sequence = {
+        .n_layers = 1, .layouts = &layout, .pages = layers, .n_positions = v->n};
     step s;
     assert_true(ink_kv_layout_init(&layout));
     for (size_t i = 0; i < MOST / INK_PAGE + 1; i++) {

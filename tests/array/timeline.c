@@ -51,6 +51,13 @@ void timeline_init(timeline *t, const variant *v, uint64_t seed)
     clear_pages(t);
     t->sequence = (ink_kv_sequence){.n_layers = 1, .layouts = t->layouts, .pages = t->layers};
     t->q = random_floats(v->n_tokens * v->n_heads * v->k_dim, &seed);
+    t->for_sinks = random_floats(v->n_tokens * v->n_heads * v->k_dim, &seed);
+    t->heat = calloc(v->n_tokens, sizeof *t->heat);
+    assert_non_null(t->heat);
+    t->sequence.n_sink_pages = v->n_sink_pages;
+    t->sequence.heat = v->looks_ahead ? NULL : (_Atomic uint32_t *)t->heat;
+    t->sequence.first_observed = v->n_tokens > OBSERVED ? v->n_tokens - OBSERVED : 0;
+    t->sequence.heat_of_one = 0x1p24f;
     t->k = random_floats(v->n_tokens * v->n_kv_heads * v->k_dim, &seed);
     t->val = random_floats(v->n_tokens * v->n_kv_heads * v->v_dim, &seed);
     ink_fill_random(t->sinks, v->n_heads, &seed);
@@ -66,6 +73,8 @@ void timeline_deinit(timeline *t)
         free(t->pages[form]);
     }
     free(t->q);
+    free(t->for_sinks);
+    free(t->heat);
     free(t->k);
     free(t->val);
 }
@@ -82,6 +91,7 @@ static ink_attention attention_of(const variant *v)
         .window = v->window,
         .causal = !v->looks_ahead,
         .n_context = v->n_tokens,
+        .twofold = v->n_sink_pages > 0,
     };
 }
 
@@ -92,12 +102,28 @@ typedef struct step {
     ink_array *q, *k, *v, *positions, *sequences, *y;
 } step;
 
+static size_t query_width(const variant *v)
+{
+    return v->n_sink_pages ? 2 * v->k_dim : v->k_dim;
+}
+
+static void put_queries(const timeline *t, size_t token, float *q)
+{
+    const size_t n_heads = t->v->n_heads, k_dim = t->v->k_dim, width = query_width(t->v);
+    for (size_t head = 0; head < n_heads; head++) {
+        size_t at = (token * n_heads + head) * k_dim;
+        memcpy(q + head * width, t->q + at, k_dim * sizeof *q);
+        if (width > k_dim)
+            memcpy(q + head * width + k_dim, t->for_sinks + at, k_dim * sizeof *q);
+    }
+}
+
 static void record(step *s, const variant *v, float *sinks, size_t n, int n_threads)
 {
     ink_graph_run_init(&s->run, n_threads);
     ink_graph *graph = &s->run.graph;
     const ink_attention attention = attention_of(v);
-    s->q = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_heads, v->k_dim});
+    s->q = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_heads, query_width(v)});
     s->k = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->k_dim});
     s->v = ink_input(graph, INK_F32, 3, (size_t[]){n, v->n_kv_heads, v->v_dim});
     s->positions = ink_input(graph, INK_I32, 1, &n);
@@ -112,7 +138,7 @@ float *attend(const place *places, size_t n, int n_threads)
 {
     step s;
     const variant *v = places->of->v;
-    size_t q_size = v->n_heads * v->k_dim, k_size = v->n_kv_heads * v->k_dim,
+    size_t q_size = v->n_heads * query_width(v), k_size = v->n_kv_heads * v->k_dim,
            v_size = v->n_kv_heads * v->v_dim;
     size_t y_size = v->n_heads * v->v_dim;
     record(&s, v, places->of->sinks, n, n_threads);
@@ -123,7 +149,7 @@ float *attend(const place *places, size_t n, int n_threads)
     for (size_t i = 0; i < n; i++) {
         timeline *t = places[i].of;
         size_t at = places[i].position;
-        memcpy(q + i * q_size, t->q + at * q_size, q_size * sizeof *q);
+        put_queries(t, at, q + i * q_size);
         memcpy(k + i * k_size, t->k + at * k_size, k_size * sizeof *k);
         memcpy(val + i * v_size, t->val + at * v_size, v_size * sizeof *val);
         positions[i] = (int32_t)at;
@@ -146,6 +172,7 @@ float *attend_all(timeline *t, size_t batch, int n_threads)
     place *places = calloc(n, sizeof *places);
     assert_true(out && places);
     t->sequence.n_positions = 0;
+    memset(t->heat, 0, n * sizeof *t->heat);
     clear_pages(t);
     for (size_t i = 0; i < n; i++)
         places[i] = (place){t, i};

@@ -8,6 +8,7 @@
 #include "graph_run.h"
 
 #define MAX_HEADS 8
+#define OBSERVED 8
 
 typedef struct variant {
     const char *name;
@@ -19,6 +20,7 @@ typedef struct variant {
     bool looks_ahead, sinks;
     bool rotated, narrow_values; /* narrow: values are in G2 */
     size_t n_recent;             /* latest positions that are kept in Q8_0 as well */
+    size_t n_sink_pages;
 } variant;
 
 typedef struct timeline {
@@ -27,6 +29,8 @@ typedef struct timeline {
     ink_kv_sequence sequence;
     void **pages[2], *const *layers[2];
     float *q, *k, *val; /* [n_tokens][heads][dim] */
+    float *for_sinks;   /* q's second form */
+    uint32_t *heat;     /* [n_tokens], of the last OBSERVED tokens; 0 where they look ahead */
     float sinks[MAX_HEADS];
 } timeline;
 

@@ -91,6 +91,16 @@ d = json.load(open(sys.argv[1]))
 assert len(d) == 9 and all(m["content"] for m in d), d' "$scratch/long.json"
     report "$overflow answers each time" $? "$(cat "$scratch/out")"
 done
+# A window that rolls goes on where the answer before ended; an eviction reads anew.
+for overflow in roll evict; do
+    for i in 1 2 3 4 5 6 7; do echo 'Once upon a time there was a big red ball and a dog'; done |
+        { cat; echo '/exit'; } |
+        talk "$scratch/chat.gguf" --temperature 0 --max-tokens 60 --context 256 --ignore-end --stats \
+            --overflow $overflow >"$scratch/out"
+    grep -q "to make room (--overflow $overflow)" "$scratch/out"
+    report "$overflow says what went" $? "$(cat "$scratch/out")"
+    equal "$overflow answers each time" 7 "$(grep -c 'generated *60 tokens' "$scratch/out")"
+done
 printf '%s\n' 'Once upon a time there was' 'One day she saw a big red ball' 'The dog was very happy' '/exit' |
     talk "$scratch/chat.gguf" --temperature 0 --max-tokens 40 --context 64 >"$scratch/out"
 grep -q 'tokens do not fit: .*/clear makes room' "$scratch/out"

@@ -46,6 +46,12 @@ plan=$(planned "$stories" "$@")
 total=${plan% *}
 equal "the plan is enough, to the byte" "$text" "$(ink run "$stories" "Once upon a time" --raw --temperature 0 \
     --max-tokens 20 "$@" --memory-limit "$total" 2>&1)"
+for overflow in roll evict; do
+    plan=$(planned "$stories" "$@" --overflow $overflow)
+    ink run "$stories" "Once upon a time" --raw --temperature 0 --max-tokens 900 --ignore-end "$@" --overflow $overflow \
+        --memory-limit "${plan% *}" >"$scratch/out" 2>"$scratch/err"
+    report "and what is dropped stays within it ($overflow)" $? "$(cat "$scratch/err")"
+done
 ink run "$stories" x --raw "$@" --memory-limit $((total - 100000)) >"$scratch/out" 2>"$scratch/err"
 fits=$(sed -n 's/.*what would fit: a context of \([0-9]*\) positions.*/\1/p' "$scratch/err")
 equal "what is said to fit does" "$text" "$(ink run "$stories" "Once upon a time" --raw --temperature 0 \

@@ -60,9 +60,26 @@ greedy 'Once upon a time' --context 64 --max-tokens 100 --overflow slide --ignor
 equal "an endless text slides" 0 "$?"
 [ "$(wc -c <"$scratch/out")" -gt 200 ] && grep -q '^inkling: [0-9]* tokens of what came before were dropped' "$scratch/err"
 report "and says what it dropped" $? "$(cat "$scratch/out" "$scratch/err")"
+for overflow in roll evict; do
+    greedy 'Once upon a time' --context 320 --max-tokens 700 --overflow $overflow --ignore-end \
+        >"$scratch/out" 2>"$scratch/err"
+    equal "an endless text goes on ($overflow)" 0 "$?"
+    [ "$(wc -c <"$scratch/out")" -gt 1500 ] && grep -q "^inkling: [0-9]* tokens of .* were dropped .*$overflow" "$scratch/err"
+    report "and says what it dropped ($overflow)" $? "$(cat "$scratch/out" "$scratch/err")"
+    for isa in c avx2; do
+        INK_CPU=$isa greedy 'Once upon a time' --context 320 --max-tokens 700 --overflow $overflow --ignore-end \
+            --threads 2 --batch 3 >"$scratch/other" 2>/dev/null || continue
+        same "with the same text from two threads and $isa ($overflow)" "$scratch/out" "$scratch/other"
+    done
+done
+fails "a context with no room to drop" 1 'n_keep.*larger context' \
+    run "$stories" 'Once upon a time' --raw --context 64 --overflow roll
+greedy 'Once upon a time' --context 320 --overflow evict --ignore-end >"$scratch/out" 2>"$scratch/err"
+equal "eviction ends where training does" "0 inkling: the text has come to the end of what the model was trained for" \
+    "$? $(tail -n 1 "$scratch/err")"
 fails "turns of a text" 1 'no turns to drop: use --overflow slide' \
     run "$stories" x --raw --overflow drop-oldest-turns
-fails "no such overflow" 2 "must be error\|slide\|drop-oldest-turns" run "$stories" x --overflow cut
+fails "no such overflow" 2 "must be error\|slide\|roll\|evict\|drop-oldest-turns" run "$stories" x --overflow cut
 
 # Prefixes outlive the process.
 long=$(yes 'Once upon a time there was a little dog.' | head -20)

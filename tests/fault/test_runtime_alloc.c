@@ -125,7 +125,8 @@ static ink_status tell_length(void *context, const char *cache, double *distance
 static ink_status use_cache(const ink_model *model, const char *cache)
 {
     ink_session *session = NULL;
-    const ink_session_options options = {.n_context = 256, .cache = cache, .n_threads = 1};
+    const ink_session_options options = {
+        .n_context = 256, .cache = cache, .n_threads = 1, .overflow = INK_OVERFLOW_EVICT};
     INK_TRY(ink_session_new(&session, model, &options, NULL));
     ink_status status =
         ink_session_evaluate(session, (const int32_t[]){1, 2, 3}, 3, NULL, NULL, NULL);

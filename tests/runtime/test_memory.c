@@ -64,13 +64,16 @@ static void use_all(ink_session *session, const ink_model *model)
 static void plans_are_what_is_counted(void **state)
 {
     static const char *const formats[] = {"f32", "f16"}; /* its heads are too short for q8_0 */
+    static const ink_overflow overflows[] = {INK_OVERFLOW_ERROR, INK_OVERFLOW_ROLL,
+                                             INK_OVERFLOW_EVICT, INK_OVERFLOW_SLIDE};
     (void)state;
     for (size_t i = 0; i < 4; i++) {
         int n_threads = i < 2 ? 1 : 2;
         ink_memory_options options = {.session = {.n_context = N_CONTEXT,
                                                   .n_batch = 64,
                                                   .cache = formats[i % 2],
-                                                  .n_threads = n_threads}};
+                                                  .n_threads = n_threads,
+                                                  .overflow = overflows[i]}};
         ink_memory_plan plan = plan_of(&options, n_threads);
         ink_test_allocator below;
         ink_test_allocator_init(&below, 0);

@@ -17,12 +17,14 @@
 #include <unistd.h>
 #include "runtime/prefix_store.h"
 
+#define GQA "golden/models/llama-gqa-Q8_0.gguf"
 #define N_CONTEXT 320
 #define N_TOKENS 200 /* three blocks and a bit */
 
 static char folder[64];
 static size_t n_warnings;
 static char last_warning[600];
+static ink_session *told; /* goes on by a token whenever something is told of */
 
 static int make_folder(void **state)
 {
@@ -45,6 +47,8 @@ static void count_warnings(void *context, ink_log_level level, const char *messa
         return;
     n_warnings++;
     (void)snprintf(last_warning, sizeof last_warning, "%s", message);
+    if (told)
+        evaluate(told, (const int32_t[]){9}, 1);
 }
 
 static ink_model *open_logged(const char *relative)
@@ -532,6 +536,149 @@ static void two_at_once(void **state)
     assert_int_equal(list_folder().n_files, 6);
 }
 
+/* ---- While others go on ---------------------------------------------------------------------- */
+
+/* Whoever is told of a damaged file may use other sessions: nothing is locked while files are read. */
+static void nobody_waits_for_a_file(void **state)
+{
+    int32_t tokens[N_TOKENS];
+    (void)state;
+    ink_require_shared();
+    assert_int_equal(start(GQA, "q3r", 5, true), 0);
+    listing l = list_folder();
+    for (size_t i = 0; i < l.n_files; i++) {
+        size_t n_bytes;
+        char *bytes = ink_read_file(path_in(l.names[i]), &n_bytes);
+        bytes[n_bytes - 1] = (char)(bytes[n_bytes - 1] ^ 1);
+        ink_write_file(path_in(l.names[i]), bytes, n_bytes);
+        free(bytes);
+    }
+    ink_model *model = open_with_store(GQA, 0);
+    ink_session *session = sharing(model, "q3r", N_CONTEXT),
+                *decoding = sharing(model, "q3r", N_CONTEXT);
+    random_tokens(model, tokens, N_TOKENS, 5);
+    evaluate(decoding, (const int32_t[]){3, 4}, 2);
+    n_warnings = 0;
+    told = decoding;
+    (void)alarm(120); /* it would wait for itself */
+    evaluate(session, tokens, N_TOKENS);
+    (void)alarm(0);
+    told = NULL;
+    assert_true(n_warnings > 0);
+    assert_int_equal(ink_session_position(decoding), 2 + n_warnings);
+    ink_session_free(session);
+    ink_session_free(decoding);
+    ink_model_free(model);
+}
+
+enum { N_TEXTS = 3, N_READERS = 3, N_DECODED = 120 };
+
+typedef struct reader {
+    const ink_model *model;
+    const char *cache;
+    const float *expected; /* [N_TEXTS + 1][n_vocab]: of texts; of what is decoded */
+    size_t index, n_reused;
+    bool same;
+} reader;
+
+static bool gives(const ink_session *session, const float *expected)
+{
+    return memcmp(ink_session_logits(session), expected,
+                  session->model->hparams.n_vocab * sizeof *expected) == 0;
+}
+
+/* Prompts that the store has, which are forgotten in between. */
+static void *read_prompts(void *argument)
+{
+    reader *r = argument;
+    int32_t tokens[N_TOKENS];
+    const ink_session_options options = {
+        .n_context = N_CONTEXT, .cache = r->cache, .n_batch = 64, .n_threads = 1};
+    r->same = true;
+    for (size_t i = 0; i < 12 && r->same; i++) {
+        ink_session *session = NULL;
+        size_t text = (i + r->index) % N_TEXTS;
+        random_tokens(r->model, tokens, N_TOKENS, text + 1);
+        r->same = ink_session_new(&session, r->model, &options, NULL) == INK_OK &&
+                  ink_session_evaluate(session, tokens, N_TOKENS, NULL, NULL, NULL) == INK_OK &&
+                  gives(session, r->expected + text * r->model->hparams.n_vocab);
+        r->n_reused += r->same ? ink_session_n_reused(session) : 0;
+        ink_session_free(session);
+        ink_model_trim(r->model);
+    }
+    return NULL;
+}
+
+static ink_status decode(ink_session *session)
+{
+    for (int32_t i = 0; i < N_DECODED; i++)
+        INK_TRY(ink_session_evaluate(session, &i, 1, NULL, NULL, NULL));
+    return INK_OK;
+}
+
+static void *decode_on(void *argument)
+{
+    reader *r = argument;
+    ink_session *session = NULL;
+    const ink_session_options options = {
+        .n_context = N_CONTEXT, .cache = r->cache, .n_batch = 64, .n_threads = 1};
+    r->same = ink_session_new(&session, r->model, &options, NULL) == INK_OK;
+    for (size_t i = 0; i < 4 && r->same; i++)
+        r->same = ink_session_rewind(session, 0, NULL) == INK_OK && decode(session) == INK_OK &&
+                  gives(session, r->expected + N_TEXTS * r->model->hparams.n_vocab);
+    ink_session_free(session);
+    return NULL;
+}
+
+static void read_while_others_decode(const char *relative, const char *cache)
+{
+    reader readers[N_READERS + 1];
+    pthread_t threads[N_READERS + 1];
+    int32_t tokens[N_TOKENS];
+    ink_model *model = open_with_store(relative, 0);
+    size_t row = model->hparams.n_vocab, n_reused = 0;
+    float *expected = calloc((N_TEXTS + 1) * row, sizeof *expected);
+    ink_session *session = sharing(model, cache, N_CONTEXT);
+    assert_non_null(expected);
+    for (size_t text = 0; text < N_TEXTS; text++) {
+        random_tokens(model, tokens, N_TOKENS, text + 1);
+        assert_int_equal(ink_session_rewind(session, 0, NULL), INK_OK);
+        evaluate(session, tokens, N_TOKENS);
+        keep(session);
+        memcpy(expected + text * row, ink_session_logits(session), row * sizeof *expected);
+    }
+    assert_int_equal(ink_session_rewind(session, 0, NULL), INK_OK);
+    assert_int_equal(decode(session), INK_OK);
+    memcpy(expected + N_TEXTS * row, ink_session_logits(session), row * sizeof *expected);
+    ink_session_free(session);
+    ink_model_trim(model);
+    for (size_t i = 0; i <= N_READERS; i++) {
+        readers[i] = (reader){.model = model, .cache = cache, .expected = expected, .index = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, i < N_READERS ? read_prompts : decode_on,
+                                        &readers[i]),
+                         0);
+    }
+    for (size_t i = 0; i <= N_READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(readers[i].same);
+        n_reused += readers[i].n_reused;
+    }
+    assert_true(n_reused > N_READERS * 12 * 192 / 2); /* some may give way to others */
+    free(expected);
+    ink_model_free(model);
+}
+
+static void threads_read_while_others_decode(void **state)
+{
+    (void)state;
+    ink_require_shared();
+    n_warnings = 0;
+    read_while_others_decode(STORIES, NULL);
+    read_while_others_decode(GQA, "q3r");
+    read_while_others_decode("golden/models/granitehybrid-Q8_0.gguf", NULL);
+    assert_int_equal(n_warnings, 0);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -548,6 +695,8 @@ int main(void)
         IN_FOLDER(a_full_disk_loses_nothing),
         IN_FOLDER(killed_at_any_write),
         IN_FOLDER(two_at_once),
+        IN_FOLDER(nobody_waits_for_a_file),
+        IN_FOLDER(threads_read_while_others_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

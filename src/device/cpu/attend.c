@@ -65,6 +65,8 @@ static void end_sums(const ink_attend_work *w)
         if (w->layout->v_rotated)
             ink_rotate(y, n);
     }
+    if (w->sequence->heat)
+        ink_attend_observe(w);
 }
 
 /* ---- Runs ------------------------------------------------------------------------------------ */
@@ -272,6 +274,8 @@ void ink_cpu_attend_merge(const ink_cpu_call *call, size_t merge)
     }
     begin_run(&w, run);
     begin_sums(&w);
+    if (w.sequence->heat)
+        ink_attend_load_queries(&w);
     for (size_t i = 0; i < run.n_chunks; i++) {
         use_slot(&w, slot + i * run.n_tokens);
         merge_chunk(&w);

@@ -30,8 +30,8 @@ typedef struct ink_attend_work {
     const ink_kv_layout *layout;
     ink_attend_run run;
     size_t kv_head, group, n_columns;
-    ink_attend_range *ranges;                 /* [run.n_tokens] */
-    void *queries;                            /* [n_columns][k_dim], as the key format wants them */
+    ink_attend_range *ranges; /* [run.n_tokens] */
+    void *queries; /* [n_columns][k_dim], as the key format wants them; twofold: [2][..][..] */
     size_t query_stride;                      /* in ink_q8 or float */
     float *query;                             /* [k_dim], one that is being rotated */
     float *scores, *rescale;                  /* [n_columns][INK_PAGE], [n_columns] */
@@ -62,5 +62,8 @@ void ink_attend_load_queries(ink_attend_work *w);
 
 /* What its queries see of one chunk, into chunk_sums and chunk_states. */
 void ink_attend_chunk(const ink_attend_work *w, size_t chunk);
+
+/* Adds to the sequence's heat what its queries, whose states are whole, saw in each position. */
+void ink_attend_observe(const ink_attend_work *w);
 
 #endif

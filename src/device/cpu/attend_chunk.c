@@ -36,7 +36,8 @@ static size_t carve_work(ink_attend_work *w, const ink_attention *attention, voi
     size_t n_tokens = ink_attend_block(attention), n = n_tokens * ink_attend_group(attention);
     size_t query_bytes = attention->k_dim * sizeof(float); /* more than its ink_q8 would take */
     w->ranges = carve(&from, n_tokens * sizeof(ink_attend_range));
-    w->queries = carve(&from, n * ink_size_max(query_bytes, sizeof(ink_q8)));
+    w->queries =
+        carve(&from, (n << attention->twofold) * ink_size_max(query_bytes, sizeof(ink_q8)));
     w->query = carve(&from, query_bytes);
     w->scores = carve(&from, n * INK_PAGE * sizeof(float));
     w->rescale = carve(&from, n * sizeof(float));
@@ -61,15 +62,19 @@ size_t ink_cpu_attend_scratch(const ink_array *node)
 
 /* ---- Queries ------------------------------------------------------------------------------- */
 
+/* Second forms, where pages meet them, stand behind all first ones. */
 void ink_attend_load_queries(ink_attend_work *w)
 {
     const ink_array *q = w->call->node->inputs[0];
     size_t k_dim = w->layout->k_dim;
     bool quantized = ink_format_takes_q8(w->layout->k_format);
+    bool both = w->attention->twofold && w->sequence->n_sink_pages > 0;
     w->query_stride = quantized ? k_dim / INK_Q8_GROUP : k_dim;
-    for (size_t i = 0; i < w->n_columns; i++) {
-        const float *query =
-            ink_line(q, w->run.first_token + i / w->group, w->kv_head * w->group + i % w->group);
+    for (size_t i = 0; i < w->n_columns << both; i++) {
+        size_t column = i % w->n_columns;
+        const float *query = ink_line(q, w->run.first_token + column / w->group,
+                                      w->kv_head * w->group + column % w->group);
+        query += i / w->n_columns * k_dim;
         if (w->layout->k_rotated) {
             query = memcpy(w->query, query, k_dim * sizeof *query);
             ink_rotate(w->query, k_dim);
@@ -117,11 +122,12 @@ static void score_page(const ink_attend_work *w, const sight *s, size_t n_rows)
     size_t first = s->first_token * w->group, n = (s->end_token - s->first_token) * w->group;
     bool quantized = ink_format_takes_q8(s->layout->k_format);
     size_t query_bytes = w->query_stride * (quantized ? sizeof(ink_q8) : sizeof(float));
+    size_t form = s->index < w->sequence->n_sink_pages ? w->n_columns : 0;
     kernels->matmul[s->layout->k_format](&(ink_matmul){
         .tiles = s->page + w->kv_head * s->layout->head_bytes,
         .k = s->layout->k_dim,
         .n_rows = n_rows,
-        .x = (const char *)w->queries + first * query_bytes,
+        .x = (const char *)w->queries + (form + first) * query_bytes,
         .x_stride = w->query_stride,
         .n_cols = n,
         .y = w->scores + first * INK_PAGE,
@@ -130,17 +136,24 @@ static void score_page(const ink_attend_work *w, const sight *s, size_t n_rows)
     });
 }
 
-/* Scores of one query into probabilities; what it does not see becomes zero. */
-static void soften(const ink_attend_work *w, size_t column, size_t begin, size_t end)
+static void scale_scores(const ink_attend_work *w, float *scores, size_t begin, size_t end)
 {
     const ink_kernels *kernels = &w->call->cpu->kernels;
-    float *scores = w->scores + column * INK_PAGE, cap = w->attention->soft_cap;
+    float cap = w->attention->soft_cap;
     kernels->scale(scores + begin, scores + begin, w->attention->scale, end - begin);
     if (cap > 0) {
         kernels->scale(scores + begin, scores + begin, 1.0f / cap, end - begin);
         kernels->tanh(scores + begin, scores + begin, end - begin);
         kernels->scale(scores + begin, scores + begin, cap, end - begin);
     }
+}
+
+/* Scores of one query into probabilities; what it does not see becomes zero. */
+static void soften(const ink_attend_work *w, size_t column, size_t begin, size_t end)
+{
+    const ink_kernels *kernels = &w->call->cpu->kernels;
+    float *scores = w->scores + column * INK_PAGE;
+    scale_scores(w, scores, begin, end);
     for (size_t i = 0; i < begin; i++)
         scores[i] = -INFINITY;
     for (size_t i = end; i < INK_PAGE; i++)
@@ -212,19 +225,31 @@ static void attend_sight(const ink_attend_work *w, const sight *s)
     }
 }
 
+static bool sees_recent(const ink_attend_work *w, size_t token, size_t page)
+{
+    return page >= w->ranges[token].first_recent;
+}
+
+/* The page in the form that its first token sees. */
+static void look(const ink_attend_work *w, sight *s)
+{
+    bool recent = sees_recent(w, s->first_token, s->index);
+    s->layer = w->attention->layer + (recent ? w->sequence->n_layers : 0);
+    s->layout = &w->sequence->layouts[s->layer];
+    s->page = w->sequence->pages[s->layer][s->index];
+}
+
 /* Neighbors that see a page in the same form see it together. */
 static void attend_page(const ink_attend_work *w, size_t page)
 {
     sight s = {.index = page};
     for (; s.first_token < w->run.n_tokens; s.first_token = s.end_token) {
-        bool recent = page >= w->ranges[s.first_token].first_recent, same = true;
+        bool recent = sees_recent(w, s.first_token, page), same = true;
         for (s.end_token = s.first_token + 1; same && s.end_token < w->run.n_tokens;) {
-            same = recent == (page >= w->ranges[s.end_token].first_recent);
+            same = recent == sees_recent(w, s.end_token, page);
             s.end_token += same;
         }
-        s.layer = w->attention->layer + (recent ? w->sequence->n_layers : 0);
-        s.layout = &w->sequence->layouts[s.layer];
-        s.page = w->sequence->pages[s.layer][page];
+        look(w, &s);
         attend_sight(w, &s);
     }
 }
@@ -241,4 +266,41 @@ void ink_attend_chunk(const ink_attend_work *w, size_t chunk)
     memset(w->chunk_sums, 0, w->n_columns * w->layout->v_dim * sizeof *w->chunk_sums);
     for (; page <= last_page; page++)
         attend_page(w, page);
+}
+
+/* ---- What was seen --------------------------------------------------------------------------- */
+
+/* Of one query, with its scores of rows [0, n) of a page. */
+static void add_heat(const ink_attend_work *w, size_t column, size_t page, size_t n)
+{
+    float *scores = w->scores + column * INK_PAGE;
+    const ink_softmax_state *state = &w->states[column];
+    _Atomic uint32_t *heat = w->sequence->heat + page * INK_PAGE;
+    scale_scores(w, scores, 0, n);
+    for (size_t row = 0; row < n; row++)
+        scores[row] -= state->max;
+    w->call->cpu->kernels.exp(scores, scores, n);
+    for (size_t row = 0; row < n; row++) {
+        float part = scores[row] / state->sum; /* may be no number */
+        float seen = (part < 1 ? part : 1) * w->sequence->heat_of_one;
+        if (part > 0)
+            atomic_fetch_add_explicit(&heat[row], (uint32_t)seen, memory_order_relaxed);
+    }
+}
+
+void ink_attend_observe(const ink_attend_work *w)
+{
+    for (size_t t = 0; t < w->run.n_tokens; t++) {
+        size_t last = w->ranges[t].last, begin, end;
+        if (w->attention->window || last < w->sequence->first_observed)
+            continue;
+        for (size_t page = 0; page <= last / INK_PAGE; page++) {
+            sight s = {.index = page, .first_token = t, .end_token = t + 1};
+            look(w, &s);
+            rows_seen(w->ranges[t], page, &begin, &end);
+            score_page(w, &s, end);
+            for (size_t g = 0; g < w->group; g++)
+                add_heat(w, t * w->group + g, page, end);
+        }
+    }
 }

@@ -170,17 +170,18 @@ VALUES(q4_0, sizeof(ink_block_q4_0), half_scale)
 
 /* ---- Formats of levels: 16 of them from 16 codes, each a byte. */
 
-TEMPLATE void store_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], uint8x16_t first,
-                           uint8x16_t second)
+TEMPLATE void put_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], uint8x16_t first,
+                         uint8x16_t second)
 {
     vst1q_s8(out, vqtbl1q_s8(vld1q_s8(table), first));
     vst1q_s8(out + LANES, vqtbl1q_s8(vld1q_s8(table), second));
 }
 
-TEMPLATE void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
+/* One nibble of each byte. */
+TEMPLATE uint8x16_t nibbles(const uint8_t *q, int half)
 {
-    uint8x16_t both = vld1q_u8(block + offsetof(ink_block_iq4_nl, q));
-    store_levels(out, ink_codes_iq4, vandq_u8(both, vdupq_n_u8(15)), vshrq_n_u8(both, 4));
+    uint8x16_t both = vld1q_u8(q);
+    return half ? vshrq_n_u8(both, 4) : vandq_u8(both, vdupq_n_u8(15));
 }
 
 /* The four fields of four bytes, that is 16 codes of two bits. */
@@ -202,19 +203,4 @@ TEMPLATE uint8x16_t triples(const uint8_t *q, const uint8_t *high, int half)
     return vorrq_u8(pairs(q, half), third);
 }
 
-TEMPLATE void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g3, q),
-                  *high = block + offsetof(ink_block_g3, high);
-    store_levels(out, ink_codes_g3, triples(q, high, 0), triples(q, high, 1));
-}
-
-TEMPLATE void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g2, q);
-    store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));
-}
-
-INK_VALUES_LEVELS(iq4_nl, neon)
-INK_VALUES_LEVELS(g3, neon)
-INK_VALUES_LEVELS(g2, neon)
+INK_VALUES_OF_LEVELS(neon)

@@ -4,6 +4,7 @@
  * element is that of row one: acc = acc * rescale, then fma(p * d, q, acc) in increasing row.
  */
 #include "kernel/values_levels.h"
+#include "kernel/x86/codes_avx2.h"
 #include "kernel/x86/template_avx2.h"
 
 #include <string.h>
@@ -167,53 +168,21 @@ VALUES(q4_0, scale_d, sizeof(ink_block_q4_0))
 
 /* ---- Formats of levels: 16 of them from 16 codes, each a byte. */
 
-TEMPLATE void store_levels(int8_t out[PIECE], const int8_t table[16], __m128i first, __m128i second)
+TEMPLATE void put_levels(int8_t out[PIECE], const int8_t table[16], __m128i first, __m128i second)
 {
     __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)table);
     _mm_storeu_si128((__m128i *)(void *)out, _mm_shuffle_epi8(levels, first));
     _mm_storeu_si128((__m128i *)(void *)(out + PIECE / 2), _mm_shuffle_epi8(levels, second));
 }
 
-TEMPLATE void levels_iq4_nl(int8_t out[PIECE], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_iq4_nl, q);
-    __m128i both = _mm_loadu_si128((const __m128i *)(const void *)q), low = _mm_set1_epi8(15);
-    store_levels(out, ink_codes_iq4, _mm_and_si128(both, low),
-                 _mm_and_si128(_mm_srli_epi16(both, 4), low));
-}
-
-/* The four fields of four bytes, that is 16 codes of two bits. */
-TEMPLATE __m128i pairs(const uint8_t *q, int half)
-{
-    int32_t four;
-    memcpy(&four, q + 4 * half, sizeof four);
-    __m128i fields = _mm_srlv_epi32(_mm_set1_epi32(four), _mm_setr_epi32(0, 2, 4, 6));
-    return _mm_and_si128(fields, _mm_set1_epi8(3));
-}
-
-/* The third bits of 16 codes. */
-TEMPLATE __m128i third_bits(const uint8_t *high, int half)
+/* With the third bits of 16 codes. */
+TEMPLATE __m128i triples(const uint8_t *q, const uint8_t *high, int half)
 {
     const __m128i bit = _mm_set1_epi64x((int64_t)0x8040201008040201u);
     __m128i bytes = _mm_unpacklo_epi64(_mm_set1_epi8((char)high[2 * half]),
                                        _mm_set1_epi8((char)high[2 * half + 1]));
-    return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(bytes, bit), bit), _mm_set1_epi8(4));
+    __m128i third = _mm_cmpeq_epi8(_mm_and_si128(bytes, bit), bit);
+    return _mm_or_si128(pairs(q, half), _mm_and_si128(third, _mm_set1_epi8(4)));
 }
 
-TEMPLATE void levels_g3(int8_t out[PIECE], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g3, q),
-                  *high = block + offsetof(ink_block_g3, high);
-    store_levels(out, ink_codes_g3, _mm_or_si128(pairs(q, 0), third_bits(high, 0)),
-                 _mm_or_si128(pairs(q, 1), third_bits(high, 1)));
-}
-
-TEMPLATE void levels_g2(int8_t out[PIECE], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g2, q);
-    store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));
-}
-
-INK_VALUES_LEVELS(iq4_nl, avx2)
-INK_VALUES_LEVELS(g3, avx2)
-INK_VALUES_LEVELS(g2, avx2)
+INK_VALUES_OF_LEVELS(avx2)

@@ -5,6 +5,7 @@
  */
 #include "base/half.h"
 #include "kernel/values_levels.h"
+#include "kernel/x86/codes_avx2.h"
 #include "kernel/x86/template_avx512.h"
 
 #define MAX_COLUMNS 6
@@ -193,29 +194,12 @@ VALUES(q4_0, sizeof(ink_block_q4_0), true)
 
 /* ---- Formats of levels: 16 of them from 16 codes, each a byte. */
 
-TEMPLATE void store_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], __m128i first,
-                           __m128i second)
+TEMPLATE void put_levels(int8_t out[INK_Q8_GROUP], const int8_t table[16], __m128i first,
+                         __m128i second)
 {
     __m256i codes = _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1);
     __m256i levels = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table));
     _mm256_storeu_si256((void *)out, _mm256_shuffle_epi8(levels, codes));
-}
-
-TEMPLATE void levels_iq4_nl(int8_t out[INK_Q8_GROUP], const uint8_t *block)
-{
-    __m128i both = _mm_loadu_si128((const void *)(block + offsetof(ink_block_iq4_nl, q)));
-    const __m128i low = _mm_set1_epi8(15);
-    store_levels(out, ink_codes_iq4, _mm_and_si128(both, low),
-                 _mm_and_si128(_mm_srli_epi16(both, 4), low));
-}
-
-/* The four fields of four bytes, that is 16 codes of two bits. */
-TEMPLATE __m128i pairs(const uint8_t *q, int half)
-{
-    int32_t four;
-    memcpy(&four, q + 4 * half, sizeof four);
-    __m128i fields = _mm_srlv_epi32(_mm_set1_epi32(four), _mm_setr_epi32(0, 2, 4, 6));
-    return _mm_and_si128(fields, _mm_set1_epi8(3));
 }
 
 /* With the third bits of 16 codes. */
@@ -227,19 +211,4 @@ TEMPLATE __m128i triples(const uint8_t *q, const uint8_t *high, int half)
     return _mm_mask_add_epi8(low, bits, low, _mm_set1_epi8(4));
 }
 
-TEMPLATE void levels_g3(int8_t out[INK_Q8_GROUP], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g3, q),
-                  *high = block + offsetof(ink_block_g3, high);
-    store_levels(out, ink_codes_g3, triples(q, high, 0), triples(q, high, 1));
-}
-
-TEMPLATE void levels_g2(int8_t out[INK_Q8_GROUP], const uint8_t *block)
-{
-    const uint8_t *q = block + offsetof(ink_block_g2, q);
-    store_levels(out, ink_codes_g2, pairs(q, 0), pairs(q, 1));
-}
-
-INK_VALUES_LEVELS(iq4_nl, avx512)
-INK_VALUES_LEVELS(g3, avx512)
-INK_VALUES_LEVELS(g2, avx512)
+INK_VALUES_OF_LEVELS(avx512)
