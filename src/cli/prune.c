@@ -8,11 +8,14 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "One of --percent, --size, --milliseconds and --sparsity says how much goes. Layers, groups (a\n"
+    "One of --percent, --size, --milliseconds and --sparsity says how much goes. Layers, groups "
+    "(a\n"
     "head of keys and values with the query heads that see it) and channels of the feed-forward\n"
     "go where the text of --calibrate misses them least; what is left of the matrices behind them\n"
-    "is fitted to what they gave before. OUT is an ordinary model. --milliseconds measures how long\n"
-    "MODEL takes for a token here, and takes that to be in proportion to the bytes that are read.\n\n"
+    "is fitted to what they gave before. OUT is an ordinary model. --milliseconds measures how "
+    "long\n"
+    "MODEL takes for a token here, and takes that to be in proportion to the bytes that are "
+    "read.\n\n"
     "--sparsity 50% or 2:4 writes zeros into a file of the same size, no faster here.\n\n"
     "--measure reads another text at each stage, with MODEL beside: perplexity, KL, agreement, "
     "speed.\n"

@@ -94,15 +94,14 @@ ink_status ink_stages_add(ink_stages *s, const char *name, const char *path, ink
 void ink_stages_print(const ink_stages *s)
 {
     char bytes[INK_SIZE_BYTES], parameters[INK_SIZE_BYTES];
-    printf("\n%-10s %10s %10s %19s %20s %9s %10s\n", "", "bytes", "parameters", "perplexity",
-           "KL", "same best", "tokens/s");
+    printf("\n%-10s %10s %10s %19s %20s %9s %10s\n", "", "bytes", "parameters", "perplexity", "KL",
+           "same best", "tokens/s");
     for (size_t i = 0; i < s->n; i++) {
         const ink_stage *stage = &s->list[i];
         const ink_figures *f = &stage->figures;
-        printf("%-10s %10s %10s %11.3f +/- %.3f", stage->name,
-               ink_format_bytes(stage->n_bytes, bytes),
-               ink_format_count(stage->n_parameters, parameters), f->perplexity,
-               f->perplexity_error);
+        printf(
+            "%-10s %10s %10s %11.3f +/- %.3f", stage->name, ink_format_bytes(stage->n_bytes, bytes),
+            ink_format_count(stage->n_parameters, parameters), f->perplexity, f->perplexity_error);
         if (i > 0)
             printf(" %11.4f +/- %.4f %7.2f %%", f->kl_mean, f->kl_error, 100 * f->agreement);
         else

@@ -21,10 +21,10 @@ typedef struct ink_rewrite_part {
 /* Some rows of one matrix; with experts, of one expert's. */
 typedef struct ink_rewrite_rows {
     const ink_gguf_tensor *tensor;
-    ink_format format;         /* that is wanted */
+    ink_format format;          /* that is wanted */
     size_t expert, first, n, k; /* of what is written */
-    float *values; /* [n][k] */
-    void *blocks;  /* [n] rows of the format */
+    float *values;              /* [n][k] */
+    void *blocks;               /* [n] rows of the format */
 } ink_rewrite_rows;
 
 typedef struct ink_rewriter {

@@ -63,8 +63,8 @@ double ink_eliminate_cost(const ink_elimination *e, size_t unit)
         float pivot = e->inverse[at * e->k + at];
         return pivot > 0 ? (double)ink_dot(column, column, e->n_rows) / (double)pivot : 0;
     }
-    system s = {.columns = e->room + width * width, .inverse = e->room, .k = width,
-                .n_rows = e->n_rows};
+    system s = {
+        .columns = e->room + width * width, .inverse = e->room, .k = width, .n_rows = e->n_rows};
     memcpy(s.columns, e->columns + at * e->n_rows, width * e->n_rows * sizeof(float));
     for (size_t i = 0; i < width; i++)
         memcpy(s.inverse + i * width, e->inverse + (at + i) * e->k + at, width * sizeof(float));
@@ -77,8 +77,7 @@ double ink_eliminate_cost(const ink_elimination *e, size_t unit)
 
 double ink_eliminate(const ink_elimination *e, size_t unit)
 {
-    const system s = {
-        .columns = e->columns, .inverse = e->inverse, .k = e->k, .n_rows = e->n_rows};
+    const system s = {.columns = e->columns, .inverse = e->inverse, .k = e->k, .n_rows = e->n_rows};
     double loss = 0;
     for (size_t i = 0; i < e->width; i++)
         loss += take_out(&s, unit * e->width + i);

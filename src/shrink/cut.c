@@ -24,7 +24,7 @@ static const char *letters_of(const char *letter)
 
 static ink_cut_kind kind_of(char letter)
 {
-    return letter == 'F' || letter == 'G'                        ? INK_CUT_CHANNELS
+    return letter == 'F' || letter == 'G'                          ? INK_CUT_CHANNELS
            : letter && (letter == 'S' || strchr(NARROWED, letter)) ? INK_CUT_GROUPS
                                                                    : INK_N_CUTS;
 }
@@ -72,13 +72,13 @@ static const uint32_t *list(const ink_cut *cut, const ink_cut_place *place, char
 
 /* ---- Tensors --------------------------------------------------------------------------------- */
 
-static ink_status refuse(const ink_cut *cut, const char *name, const char *reason,
-                         ink_error *error)
+static ink_status refuse(const ink_cut *cut, const char *name, const char *reason, ink_error *error)
 {
-    return ink_fail(error, INK_UNSUPPORTED, 0,
-                    "%s: %s %s; a model of architecture %s in this form can get zeros (a sparsity), "
-                    "but not fewer layers, heads and channels",
-                    ink_gguf_name(cut->model->gguf), name, reason, cut->model->arch->name);
+    return ink_fail(
+        error, INK_UNSUPPORTED, 0,
+        "%s: %s %s; a model of architecture %s in this form can get zeros (a sparsity), "
+        "but not fewer layers, heads and channels",
+        ink_gguf_name(cut->model->gguf), name, reason, cut->model->arch->name);
 }
 
 /* The alternative of the part's shape that the tensor has. */
@@ -138,7 +138,8 @@ static ink_status check_layers(ink_cut *cut, ink_error *error)
             ink_hparams_k_dim(h, layer) != ink_hparams_k_dim(h, first) ||
             weights[INK_WEIGHT_ATTENTION_OUTPUT].matrix.n_rows == 0 ||
             weights[INK_WEIGHT_FFN_DOWN].matrix.n_rows == 0)
-            return refuse(cut, "layers", "are not alike, each of attention and one feed-forward", error);
+            return refuse(cut, "layers", "are not alike, each of attention and one feed-forward",
+                          error);
         if (layer->windowed != first->windowed || layer->rotated != first->rotated)
             cut->fixed = "its layers differ by their place in what they see or how they rotate";
     }
@@ -261,15 +262,13 @@ static ink_status check_keys(const ink_cut *cut, const ink_gguf_writer *writer, 
     ink_hparams after = {.n_layers = 0};
     ink_arena arena;
     ink_arena_init(&arena, cut->model->allocator, SIZE_MAX);
-    ink_status status =
-        ink_hparams_preview(&after, cut->model->arch, writer, file, &arena, error);
+    ink_status status = ink_hparams_preview(&after, cut->model->arch, writer, file, &arena, error);
     if (status == INK_OK &&
         (after.k_dim != before->k_dim || after.v_dim != before->v_dim ||
-         after.rope_dims != before->rope_dims ||
-         after.attention_scale != before->attention_scale ||
+         after.rope_dims != before->rope_dims || after.attention_scale != before->attention_scale ||
          after.residual_scale != before->residual_scale))
-        status = refuse(cut, "a scale or width", "follows from the number of layers or heads",
-                        error);
+        status =
+            refuse(cut, "a scale or width", "follows from the number of layers or heads", error);
     ink_arena_deinit(&arena);
     return status;
 }

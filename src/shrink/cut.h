@@ -36,12 +36,12 @@ typedef struct ink_cut_place {
 typedef struct ink_cut {
     const ink_model *model;
     size_t n_tensors;
-    ink_cut_place *places;       /* [n_tensors], as in the file */
-    uint32_t n[INK_N_CUTS];      /* layers; groups and channels of each */
-    uint32_t kept[INK_N_CUTS];   /* of them */
-    bool *stays[INK_N_CUTS];     /* [layers], [layers][groups], [layers][channels] */
-    const char *fixed;           /* why no layer may go; NULL: they may */
-    uint32_t *rows, *columns;    /* of the tensor that was selected last */
+    ink_cut_place *places;               /* [n_tensors], as in the file */
+    uint32_t n[INK_N_CUTS];              /* layers; groups and channels of each */
+    uint32_t kept[INK_N_CUTS];           /* of them */
+    bool *stays[INK_N_CUTS];             /* [layers], [layers][groups], [layers][channels] */
+    const char *fixed;                   /* why no layer may go; NULL: they may */
+    uint32_t *rows, *columns;            /* of the tensor that was selected last */
     char name[INK_PART_STEM_BYTES + 16]; /* that it gets */
 } ink_cut;
 
@@ -84,7 +84,6 @@ typedef struct ink_cut_costs {
  * How many of each stay so that the least is taken away, and which layers. *lost: how much. LIMIT:
  * the bytes are too few for any; it says how many it takes.
  */
-ink_status ink_cut_choose(ink_cut *cut, const ink_cut_costs *costs, double *lost,
-                          ink_error *error);
+ink_status ink_cut_choose(ink_cut *cut, const ink_cut_costs *costs, double *lost, ink_error *error);
 
 #endif

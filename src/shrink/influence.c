@@ -11,7 +11,7 @@
 
 typedef struct watching {
     const ink_model *model;
-    ink_influence *layers; /* [n_layers] */
+    ink_influence *layers;  /* [n_layers] */
     const ink_added *added; /* [n_added] */
     size_t n_added;
     ink_gemm_f32_fn *gemm;

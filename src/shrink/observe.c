@@ -32,7 +32,8 @@ static void note_same(const ink_statistics *s, const ink_graph *graph, size_t in
     const ink_array *x = ink_inputs_source(graph->nodes[index]);
     for (size_t i = 0; i < index && inputs->n_experts == 1; i++) {
         ink_inputs *other = ink_inputs_of(s, graph->nodes[i]);
-        if (other && other != inputs && other->n_experts == 1 && ink_inputs_source(graph->nodes[i]) == x)
+        if (other && other != inputs && other->n_experts == 1 &&
+            ink_inputs_source(graph->nodes[i]) == x)
             inputs->same_as = other->same_as ? other->same_as : other;
     }
 }

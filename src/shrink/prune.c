@@ -9,13 +9,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/pool.h"
 #include "quant/quantize.h"
 #include "shrink/prune_internal.h"
 #include "shrink/sparsify.h"
 
-#define MAX_STEP 32                      /* channels that blocks and tiles are made of */
-#define MAX_LEVELS 512                   /* numbers of a kind that are looked at */
+#define MAX_STEP 32    /* channels that blocks and tiles are made of */
+#define MAX_LEVELS 512 /* numbers of a kind that are looked at */
 
 /* ---- What is asked for ----------------------------------------------------------------------- */
 
@@ -26,8 +27,8 @@ static ink_status allow_kinds(ink_prune *p, ink_error *error)
         p->costs.allowed[i] = !kinds;
     for (; kinds && *kinds; kinds += *kinds == ',') {
         size_t n = strcspn(kinds, ","), kind = 0;
-        while (kind < INK_N_CUTS && (strlen(ink_cut_names[kind]) != n ||
-                                     memcmp(ink_cut_names[kind], kinds, n) != 0))
+        while (kind < INK_N_CUTS &&
+               (strlen(ink_cut_names[kind]) != n || memcmp(ink_cut_names[kind], kinds, n) != 0))
             kind++;
         if (kind == INK_N_CUTS)
             return ink_fail(error, INK_BAD_ARGUMENT, 0,
@@ -58,11 +59,12 @@ static ink_status set_aim(ink_prune *p, ink_error *error)
         return ink_fail(error, INK_LIMIT, 0,
                         "%s: %llu bytes are too few: metadata and padding alone take %llu", p->in,
                         (unsigned long long)o->n_bytes, (unsigned long long)beside);
-    p->costs.n_bytes = o->n_bytes ? o->n_bytes - beside
-                                  : (uint64_t)((double)all * (1 - (double)o->percent / 100));
+    p->costs.n_bytes =
+        o->n_bytes ? o->n_bytes - beside : (uint64_t)((double)all * (1 - (double)o->percent / 100));
     if (p->costs.n_bytes >= all)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "%s: has %llu bytes of weights: nothing is to go",
-                        p->in, (unsigned long long)all);
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: has %llu bytes of weights: nothing is to go", p->in,
+                        (unsigned long long)all);
     return INK_OK;
 }
 
@@ -245,7 +247,8 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
     const ink_prune_job *j = repair_of(p, tensor);
     size_t next;
     (void)expert;
-    return j && !j->work.columns ? ink_prune_work_from(p, (size_t)(j - p->jobs), &next, error) : INK_OK;
+    return j && !j->work.columns ? ink_prune_work_from(p, (size_t)(j - p->jobs), &next, error)
+                                 : INK_OK;
 }
 
 static void change(void *context, const ink_rewrite_rows *rows)
@@ -255,8 +258,9 @@ static void change(void *context, const ink_rewrite_rows *rows)
     for (size_t i = 0; j && i < rows->n; i++)
         for (size_t c = 0; c < rows->k; c++)
             rows->values[i * rows->k + c] =
-                j->work.columns[(ink_prune_n_gone(p, j) > 0 ? p->cut.columns[c] : c) * j->work.n_rows +
-                                rows->first + i];
+                j->work
+                    .columns[(ink_prune_n_gone(p, j) > 0 ? p->cut.columns[c] : c) * j->work.n_rows +
+                             rows->first + i];
 }
 
 static void encode(void *context, const ink_rewrite_rows *rows, int thread)
@@ -330,6 +334,7 @@ ink_status ink_prune_model(const char *in, const char *out, const ink_pruning *o
     ink_prune p = {.options = options, .in = in};
     INK_TRY(check_options(options, error));
     INK_TRY(ink_pool_choose_threads(options->n_threads, &p.n_threads, error));
+    ink_file_sweep(out);
     if (options->sparsity)
         return ink_sparsify_model(in, out, options, p.n_threads, error);
     ink_arena_init(&p.arena, options->allocator, SIZE_MAX);

@@ -199,8 +199,8 @@ ink_status ink_prune_work_from(ink_prune *p, size_t first, size_t *next, ink_err
 
 static ink_status add_job(ink_prune *p, size_t index, ink_error *error)
 {
-    static const ink_role reads[INK_N_CUTS] = {[INK_CUT_GROUPS] = INK_WEIGHT_ATTENTION_OUTPUT,
-                                               [INK_CUT_CHANNELS] = INK_WEIGHT_FFN_DOWN};
+    static const ink_role reads[INK_N_CUTS] = {
+        [INK_CUT_GROUPS] = INK_WEIGHT_ATTENTION_OUTPUT, [INK_CUT_CHANNELS] = INK_WEIGHT_FFN_DOWN};
     const ink_cut_place *place = &p->cut.places[index];
     for (ink_cut_kind kind = INK_CUT_GROUPS; kind < INK_N_CUTS; kind++) {
         uint32_t n = p->cut.n[kind];
@@ -211,10 +211,10 @@ static ink_status add_job(ink_prune *p, size_t index, ink_error *error)
             continue;
         ink_prune_job *j = &p->jobs[p->n_jobs++];
         *j = (ink_prune_job){.tensor = ink_gguf_get_tensor(p->model->gguf, index),
-                   .kind = kind,
-                   .layer = place->layer,
-                   .order = ink_arena_take(&p->arena, n, sizeof *j->order),
-                   .losses = ink_arena_take(&p->arena, n, sizeof *j->losses)};
+                             .kind = kind,
+                             .layer = place->layer,
+                             .order = ink_arena_take(&p->arena, n, sizeof *j->order),
+                             .losses = ink_arena_take(&p->arena, n, sizeof *j->losses)};
         j->inputs = ink_statistics_find(&p->statistics, j->tensor->name);
         j->work = (ink_elimination){.n_rows = (size_t)j->tensor->shape[1],
                                     .k = (size_t)j->tensor->shape[0],

@@ -10,14 +10,13 @@
 #include "model/rewrite.h"
 #include "quant/feedback.h"
 #include "quant/quantize.h"
-#include "quant/recipe.h"
 #include "quant/vector.h"
 #include "shrink/calibrate.h"
 #include "shrink/targets.h"
 
 #define PRODUCTS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
-#define DAMPING 0.01f /* of the mean of a product's diagonal */
-#define BLOCK 128     /* columns that SparseGPT chooses among, unless a pattern is shorter */
+#define DAMPING 0.01f                        /* of the mean of a product's diagonal */
+#define BLOCK 128 /* columns that SparseGPT chooses among, unless a pattern is shorter */
 
 typedef enum method { MAGNITUDE, WANDA, SPARSEGPT, N_METHODS } method;
 
@@ -36,9 +35,9 @@ typedef struct sparsifying {
     ink_targets targets;
     /* Of the matrix that is being written. */
     size_t k;
-    const float *u;  /* [k][k] of its inputs' products; NULL: no need of it */
-    float *weights;  /* [longest row] of its columns; ones where nothing is known */
-    float *rooms;    /* [n_threads][3][longest row] */
+    const float *u; /* [k][k] of its inputs' products; NULL: no need of it */
+    float *weights; /* [longest row] of its columns; ones where nothing is known */
+    float *rooms;   /* [n_threads][3][longest row] */
     size_t longest;
 } sparsifying;
 
@@ -93,16 +92,6 @@ static bool is_thinned(const ink_target *t)
            t->matrix->n_experts == 1;
 }
 
-/* Whether a block of the format can hold a zero beside anything. */
-static bool holds_zero(ink_format format)
-{
-    const ink_recipe *r = &ink_recipes[format];
-    bool zero = !r->levels;
-    for (size_t i = 0; r->levels && i < r->levels->n; i++)
-        zero = zero || r->levels->value[i] == 0;
-    return zero && !r->has_min;
-}
-
 static ink_status check_matrices(sparsifying *s, ink_error *error)
 {
     size_t n_thinned = 0, n_experts = 0;
@@ -113,11 +102,12 @@ static ink_status check_matrices(sparsifying *s, ink_error *error)
             continue;
         n_thinned++;
         s->longest = ink_size_max(s->longest, (size_t)t->tensor->shape[0]);
-        if (!holds_zero(t->tensor->format))
-            return ink_fail(error, INK_UNSUPPORTED, 0,
-                            "%s: %s is %s, whose blocks hold no exact zero; write it as F16 or Q8_0 "
-                            "first (inkling quantize), and quantize what comes of it",
-                            s->in, t->tensor->name, ink_formats[t->tensor->format].name);
+        if (!ink_quantize_holds_zero(t->tensor->format))
+            return ink_fail(
+                error, INK_UNSUPPORTED, 0,
+                "%s: %s is %s, whose blocks hold no exact zero; write it as F16 or Q8_0 "
+                "first (inkling quantize), and quantize what comes of it",
+                s->in, t->tensor->name, ink_formats[t->tensor->format].name);
         if (s->method != MAGNITUDE && !(t->inputs && t->inputs->counts[0] > 0))
             return ink_fail(error, INK_UNSUPPORTED, 0, "%s: nothing is known of what %s reads",
                             s->in, t->tensor->name);
@@ -175,8 +165,8 @@ static void thin_out(const sparsifying *s, float *x, float *scores, float *sorte
             float d = s->u ? s->u[i * s->k + i] : 1;
             scores[i - at] = x[i] * x[i] * (s->u ? 1 / (d * d) : s->weights[i]);
         }
-        size_t n_zeros = s->n_among ? s->n_zeros * n / s->n_among
-                                    : (size_t)(s->part * (double)n + 0.5);
+        size_t n_zeros =
+            s->n_among ? s->n_zeros * n / s->n_among : (size_t)(s->part * (double)n + 0.5);
         mark_least(scores, n, n_zeros, sorted);
         for (size_t i = at; i < at + n; i++) {
             if (scores[i - at] >= 0)

@@ -16,8 +16,8 @@ enum { N_ROWS = 5, K = 24, N_INPUTS = 40 };
 #define TOLERANCE 2e-4
 
 typedef struct problem {
-    double h[K][K];         /* dampened */
-    float w[N_ROWS][K];     /* before */
+    double h[K][K];     /* dampened */
+    float w[N_ROWS][K]; /* before */
     float columns[K * N_ROWS], products[K * K], factors[K * K];
     float room[K * (K + N_ROWS)];
     ink_elimination e;

@@ -366,10 +366,10 @@ static void broken_off_it_leaves_nothing(void **state)
 /* Each either becomes smaller and says something, or is refused by name. */
 static void every_architecture(void **state)
 {
-    static const char *const known[] = {"llama-gqa-Q8_0", "llama32-Q8_0", "llama-bias-mha-Q4_0",
-                                        "qwen2-Q4_K_M",   "qwen3-Q4_K_M", "phi3-Q4_K_M",
+    static const char *const known[] = {"llama-gqa-Q8_0", "llama32-Q8_0",   "llama-bias-mha-Q4_0",
+                                        "qwen2-Q4_K_M",   "qwen3-Q4_K_M",   "phi3-Q4_K_M",
                                         "gemma2-Q4_K_M",  "granite-Q4_K_M", "smollm3-Q8_0",
-                                        "gpt2-Q8_0",      "glm4-Q4_0",    "starcoder2-Q8_0"};
+                                        "gpt2-Q8_0",      "glm4-Q4_0",      "starcoder2-Q8_0"};
     char path[1024], folder[1024];
     size_t n_pruned = 0, n_refused = 0, n_known = 0;
     (void)state;
@@ -416,7 +416,7 @@ static void thin_or_fail(const char *out, const char *sparsity, const char *meth
 }
 
 /* Zeros in each run of `among` columns of each row. */
-static void check_zeros(const char *path, size_t among, size_t wanted)
+static void check_zeros(const char *path, size_t among, size_t wanted, bool exactly)
 {
     static const char *const names[] = {"blk.0.attn_q.weight", "blk.3.ffn_down.weight"};
     ink_gguf *gguf = open_file(path);
@@ -428,7 +428,9 @@ static void check_zeros(const char *path, size_t among, size_t wanted)
             size_t n_zeros = 0;
             for (size_t j = at; j < at + run; j++)
                 n_zeros += values[j] == 0;
-            assert_int_equal(n_zeros, among ? wanted : k / 2);
+            if (exactly)
+                assert_int_equal(n_zeros, among ? wanted : k / 2);
+            assert_true(n_zeros >= wanted);
         }
         free(values);
     }
@@ -444,13 +446,13 @@ static void zeros_in_place(void **state)
     prepare();
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         thin_or_fail(s.out, "2:4", methods[i]);
-        check_zeros(s.out, 4, 2);
+        check_zeros(s.out, 4, 2, true);
         double pattern = divergence(s.stories, s.out);
         thin_or_fail(s.out, "50%", methods[i]);
         double now = divergence(s.stories, s.out);
         print_message("# %s: %.4f nats, 2:4 %.4f\n", methods[i], now, pattern);
         if (i < 2)
-            check_zeros(s.out, 0, 0);
+            check_zeros(s.out, 0, 0, true);
         free(ink_read_file(s.out, &n));
         free(ink_read_file(s.stories, &m));
         assert_int_equal(n, m);
@@ -459,7 +461,7 @@ static void zeros_in_place(void **state)
     }
 }
 
-/* Of any format that has a zero they stay zeros. */
+/* Of any format that has a zero they stay zeros; rounding makes more. */
 static void zeros_in_blocks(void **state)
 {
     static const char *const types[] = {"F16", "BF16", "Q8_0", "Q5_0", "Q4_0", "MXFP4"};
@@ -471,7 +473,7 @@ static void zeros_in_blocks(void **state)
         quantize_or_fail(s.stories, s.other, &(ink_quantizing){.type = types[i]});
         prune_or_fail(s.other, s.out, &options);
         quantize_or_fail(s.out, s.statistics, &(ink_quantizing){.type = "F32"});
-        check_zeros(s.statistics, 4, 2);
+        check_zeros(s.statistics, 4, 2, false);
     }
     quantize_or_fail(s.stories, s.other, &(ink_quantizing){.type = "IQ4_NL"});
     assert_int_equal(ink_prune_model(s.other, s.out, &options, &error), INK_UNSUPPORTED);
@@ -480,8 +482,7 @@ static void zeros_in_blocks(void **state)
 
 /* ---- What goes wrong ------------------------------------------------------------------------- */
 
-static void refuse(const char *in, const ink_pruning *options, ink_status status,
-                   const char *words)
+static void refuse(const char *in, const ink_pruning *options, ink_status status, const char *words)
 {
     ink_error error;
     ink_write_file(s.out, "as it was", 9);
@@ -517,8 +518,8 @@ static void refusals(void **state)
     o = options_of(20, NULL);
     refuse(s.experts, &o, INK_UNSUPPORTED, "architecture llama in this form");
     refuse("/nowhere.gguf", &o, INK_IO, "nowhere");
-    static const char *const patterns[] = {"", "50", "0%", "100%", "2:", "4:2", "2:4x", "1.5:4",
-                                           "nan%", "2:1000", "-1:4", "50%%"};
+    static const char *const patterns[] = {"",     "50",    "0%",   "100%",   "2:",   "4:2",
+                                           "2:4x", "1.5:4", "nan%", "2:1000", "-1:4", "50%%"};
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         o = (ink_pruning){.sparsity = patterns[i]};
         refuse(s.stories, &o, INK_BAD_ARGUMENT, "is no sparsity");
