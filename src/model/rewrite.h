@@ -40,8 +40,8 @@ typedef struct ink_rewriter {
      */
     ink_format (*format)(void *context, const ink_gguf_tensor *tensor);
     /*
-     * What of the tensor is written: `part` is all of it under its own name. Where columns go, blocks
-     * are made anew. false: nothing is. NULL: all of all.
+     * What of the tensor is written: `part` is all of it under its own name. Where columns go,
+     * blocks are made anew. false: nothing is. NULL: all of all.
      */
     bool (*select)(void *context, const ink_gguf_tensor *tensor, ink_rewrite_part *part);
     /* More metadata. NULL: none. */

@@ -75,7 +75,7 @@ typedef struct ink_cut_costs {
     bool allowed[INK_N_CUTS];
     const uint32_t *order; /* [layers], those that are missed least first */
     const double *layers;  /* [layers] what each would take away of the stream */
-    /* [layers][groups + 1], [layers][channels + 1]: the same with so many left; NULL: none may go */
+    /* [layers][groups + 1], [layers][channels + 1]: with so many left; NULL: none may go */
     const double *narrow[INK_N_CUTS];
     uint32_t step[INK_N_CUTS]; /* that groups and channels go in */
 } ink_cut_costs;

@@ -3,8 +3,8 @@
  * (calibrate.h), what it costs to be without (quant/eliminate.h), how many of each stay and what
  * that makes of the file (cut.h), and writing (model/rewrite.h). Columns are taken out twice: once
  * to learn in which order they are missed least, and again, as far as was chosen, when what is left
- * is written with what was made good. Where a layer goes, the matrix in front of it gives what it can
- * of what that added.
+ * is written with what was made good. Where a layer goes, the matrix in front of it gives what it
+ * can of what that added.
  */
 #include <math.h>
 #include <string.h>
@@ -92,8 +92,8 @@ static double worth_of(const ink_prune *p, uint32_t layer)
 }
 
 /*
- * What is lost with so many units left: what is lost of the matrix's output, which all goes into the
- * stream; or, where it is normed before, as large a part of half of what the layer adds.
+ * What is lost with so many units left: what is lost of the matrix's output, which all goes into
+ * the stream; or, where it is normed before, as large a part of half of what the layer adds.
  */
 static void note_costs(const ink_prune *p, const ink_prune_job *j)
 {
@@ -291,13 +291,7 @@ static ink_status write_out(ink_prune *p, const char *out, ink_error *error)
 static ink_status prune(ink_prune *p, const char *out, ink_error *error)
 {
     const ink_pruning *o = p->options;
-    INK_TRY(ink_model_open(
-        &p->model, p->in,
-        &(ink_model_options){
-            .allocator = o->allocator, .log = o->log, .load = INK_LOAD_METADATA, .n_threads = 1},
-        error));
-    if (p->model->load != INK_LOAD_METADATA)
-        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights", p->in);
+    INK_TRY(ink_prune_open(&p->model, p->in, o, error));
     INK_TRY(ink_cut_init(&p->cut, p->model, error));
     INK_TRY(allow_kinds(p, error));
     INK_TRY(set_aim(p, error));

@@ -38,6 +38,18 @@ typedef struct ink_prune {
     bool chosen, repairing;
 } ink_prune;
 
+/* The model without its weights. */
+ink_status ink_prune_open(ink_model **out, const char *in, const ink_pruning *options,
+                          ink_error *error);
+
+/* With its weights and the texts, and room for what they show. */
+ink_status ink_prune_calibrate(ink_calibration *calibration, ink_statistics *statistics,
+                               const char *in, const ink_pruning *options, int n_threads,
+                               ink_error *error);
+
+/* Dampened products of what a matrix reads to factors (quant/feedback.h). */
+ink_status ink_prune_factor(const ink_inputs *inputs, float *room, ink_error *error);
+
 /* Lists the matrices and reads the text: what each layer does, and what all columns cost. */
 ink_status ink_prune_read_text(ink_prune *prune, ink_error *error);
 

@@ -13,6 +13,48 @@
 #define JOBS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
 #define DAMPING 0.01f                    /* of the mean of a product's diagonal */
 
+/* ---- What zeros need, too -------------------------------------------------------------------- */
+
+ink_status ink_prune_open(ink_model **out, const char *in, const ink_pruning *o, ink_error *error)
+{
+    INK_TRY(ink_model_open(
+        out, in,
+        &(ink_model_options){
+            .allocator = o->allocator, .log = o->log, .load = INK_LOAD_METADATA, .n_threads = 1},
+        error));
+    return (*out)->load == INK_LOAD_METADATA
+               ? INK_OK
+               : ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights", in);
+}
+
+ink_status ink_prune_calibrate(ink_calibration *calibration, ink_statistics *statistics,
+                               const char *in, const ink_pruning *o, int n_threads,
+                               ink_error *error)
+{
+    const ink_calibration_options options = {
+        .texts = o->texts,
+        .n_texts = o->n_texts,
+        .n_context = o->n_context,
+        .n_tokens = o->n_tokens,
+        .n_threads = n_threads,
+        .allocator = o->allocator,
+        .log = &o->log,
+        .progress = &o->calibration_progress,
+    };
+    INK_TRY(ink_calibration_open(calibration, in, &options, error));
+    return ink_statistics_take(statistics, calibration->model, error);
+}
+
+ink_status ink_prune_factor(const ink_inputs *inputs, float *room, ink_error *error)
+{
+    return ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, DAMPING, room)
+               ? INK_OK
+               : ink_fail(error, INK_CORRUPT, 0,
+                          "the products of what %s reads cannot be inverted; calibrate with a "
+                          "longer text",
+                          inputs->name);
+}
+
 /* ---- Taking out columns ---------------------------------------------------------------------- */
 
 /* Those that are to go: of the layers that stay, as many as was chosen. */
@@ -22,8 +64,8 @@ uint32_t ink_prune_n_gone(const ink_prune *p, const ink_prune_job *j)
 }
 
 /*
- * The layer behind those that go with the next one, or in learning, that would: what they add can be
- * given by this matrix in part, where its output goes into the stream as it is.
+ * The layer behind those that go with the next one, or in learning, that would: what they add can
+ * be given by this matrix in part, where its output goes into the stream as it is.
  */
 static uint32_t replaces_to(const ink_prune *p, const ink_prune_job *j)
 {
@@ -89,14 +131,8 @@ static void run_job(void *context, size_t stage, size_t task, int thread)
     (void)stage, (void)thread;
     if (!j->work.columns || !inputs->products)
         return;
-    if (!ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, DAMPING,
-                              j->work.room)) {
-        (void)ink_fail(&j->error, INK_CORRUPT, 0,
-                       "%s: the products of what %s reads cannot be inverted; calibrate with a "
-                       "longer text",
-                       p->in, inputs->name);
+    if (ink_prune_factor(inputs, j->work.room, &j->error) != INK_OK)
         return;
-    }
     ink_eliminate_begin(inputs->factors, inputs->products, inputs->k);
     j->work.inverse = inputs->products;
     if (load_columns(p, j) != INK_OK)
@@ -128,13 +164,13 @@ static ink_status take_work(ink_prune *p, ink_prune_job *j, ink_error *error)
 {
     const ink_allocator *allocator = p->options->allocator;
     ink_elimination *e = &j->work;
-    size_t n_columns, n_room;
+    size_t n_columns, n_room, n_row = 2 * e->k; /* of floats, and as it is in the file */
     INK_TRY(ink_inputs_take_products(j->inputs, allocator, error));
     if (!ink_size_mul(e->k, e->n_rows, &n_columns) ||
         !ink_size_mul(e->width, e->width + e->n_rows, &n_room))
         return ink_fail_memory(error, "the columns of a matrix");
     e->columns = ink_resize(allocator, NULL, n_columns, sizeof(float));
-    e->room = ink_resize(allocator, NULL, ink_size_max(n_room, 2 * e->k), sizeof(float));
+    e->room = ink_resize(allocator, NULL, ink_size_max(n_room, n_row), sizeof(float));
     bool adds = replaces_to(p, j) > j->layer + 1;
     if (adds)
         j->sums = ink_resize(allocator, NULL, n_columns, sizeof(float));
@@ -227,20 +263,9 @@ static ink_status add_job(ink_prune *p, size_t index, ink_error *error)
 
 ink_status ink_prune_read_text(ink_prune *p, ink_error *error)
 {
-    const ink_pruning *o = p->options;
-    const ink_calibration_options options = {
-        .texts = o->texts,
-        .n_texts = o->n_texts,
-        .n_context = o->n_context,
-        .n_tokens = o->n_tokens,
-        .n_threads = p->n_threads,
-        .allocator = o->allocator,
-        .log = &o->log,
-        .progress = &o->calibration_progress,
-    };
     size_t n_layers = p->cut.n[INK_CUT_LAYERS], most_jobs = n_layers * INK_N_CUTS;
-    INK_TRY(ink_calibration_open(&p->calibration, p->in, &options, error));
-    INK_TRY(ink_statistics_take(&p->statistics, p->calibration.model, error));
+    INK_TRY(ink_prune_calibrate(&p->calibration, &p->statistics, p->in, p->options, p->n_threads,
+                                error));
     p->influence = ink_arena_take(&p->arena, n_layers, sizeof *p->influence);
     p->jobs = ink_arena_take(&p->arena, most_jobs, sizeof *p->jobs);
     p->added = ink_arena_take(&p->arena, most_jobs, sizeof *p->added);

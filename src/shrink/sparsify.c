@@ -8,14 +8,12 @@
 #include "base/size.h"
 #include "model/part.h"
 #include "model/rewrite.h"
-#include "quant/feedback.h"
 #include "quant/quantize.h"
 #include "quant/vector.h"
-#include "shrink/calibrate.h"
+#include "shrink/prune_internal.h"
 #include "shrink/targets.h"
 
 #define PRODUCTS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
-#define DAMPING 0.01f                        /* of the mean of a product's diagonal */
 #define BLOCK 128 /* columns that SparseGPT chooses among, unless a pattern is shorter */
 
 typedef enum method { MAGNITUDE, WANDA, SPARSEGPT, N_METHODS } method;
@@ -205,12 +203,8 @@ static ink_status read_products(sparsifying *s, const ink_target *first, ink_err
     INK_TRY(ink_calibration_multiply(&s->calibration, &s->statistics, error));
     for (size_t i = 0; i < s->statistics.n; i++) {
         const ink_inputs *of = &s->statistics.all[i];
-        if (of->products &&
-            !ink_feedback_prepare(of->products, of->factors, of->k, DAMPING, s->rooms))
-            return ink_fail(error, INK_CORRUPT, 0,
-                            "%s: the products of what %s reads cannot be inverted; calibrate with "
-                            "a longer text",
-                            s->in, of->name);
+        if (of->products)
+            INK_TRY(ink_prune_factor(of, s->rooms, error));
     }
     return INK_OK;
 }
@@ -249,19 +243,8 @@ static void encode(void *context, const ink_rewrite_rows *rows, int thread)
 
 static ink_status calibrate(sparsifying *s, ink_error *error)
 {
-    const ink_pruning *o = s->options;
-    const ink_calibration_options options = {
-        .texts = o->texts,
-        .n_texts = o->n_texts,
-        .n_context = o->n_context,
-        .n_tokens = o->n_tokens,
-        .n_threads = s->n_threads,
-        .allocator = o->allocator,
-        .log = &o->log,
-        .progress = &o->calibration_progress,
-    };
-    INK_TRY(ink_calibration_open(&s->calibration, s->in, &options, error));
-    INK_TRY(ink_statistics_take(&s->statistics, s->calibration.model, error));
+    INK_TRY(ink_prune_calibrate(&s->calibration, &s->statistics, s->in, s->options, s->n_threads,
+                                error));
     return ink_calibration_run(&s->calibration, &s->statistics, error);
 }
 
@@ -271,13 +254,7 @@ static ink_status run(sparsifying *s, const char *out, ink_error *error)
     size_t n;
     INK_TRY(read_pattern(s, error));
     INK_TRY(read_method(s, error));
-    INK_TRY(ink_model_open(
-        &s->model, s->in,
-        &(ink_model_options){
-            .allocator = o->allocator, .log = o->log, .load = INK_LOAD_METADATA, .n_threads = 1},
-        error));
-    if (s->model->load != INK_LOAD_METADATA)
-        return ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights", s->in);
+    INK_TRY(ink_prune_open(&s->model, s->in, o, error));
     if (s->method != MAGNITUDE)
         INK_TRY(calibrate(s, error));
     INK_TRY(ink_targets_init(&s->targets, s->model, o->n_texts ? &s->statistics : NULL, error));

@@ -1,4 +1,4 @@
-/* Every allocation fails once: pruning with both files that repair writes, and zeros by products. */
+/* Every allocation fails once: pruning with both files that repair writes, zeros by products. */
 #include "../support.h"
 
 #include <stdio.h>
