@@ -213,6 +213,65 @@ INK_MUST_USE INK_API ink_status ink_quantize_model(const char *in, const char *o
                                                    const ink_quantizing *quantizing,
                                                    ink_error *error);
 
+/* What stays of a model when it is pruned. */
+typedef struct ink_pruned {
+    /* "layers"; of each of them "groups" (a head of keys and values with the query heads that see
+     * it) and "channels" of the feed-forward */
+    const char *kinds[3];
+    uint32_t n_before[3], n[3];
+    uint64_t n_bytes_before, n_bytes; /* of all tensors */
+    const char *format;               /* that most bytes of matrices are in */
+    /* What is expected to be lost, to second order: in nats a token, where gradients go through the
+     * model. To compare choices with, and no measure of the model. */
+    double lost;
+} ink_pruned;
+
+/* A model with less in it. Exactly one of percent, n_bytes and sparsity says how much less. */
+typedef struct ink_pruning {
+    float percent;    /* of the bytes of its tensors that are to go, below 100 */
+    uint64_t n_bytes; /* of the file, at most */
+    /* which may go: some of "layers,groups,channels"; NULL: whatever is missed least */
+    const char *kinds;
+    /*
+     * Zeros in place of weights, in a file of the same size: "50%" of each row, or "2:4", two of
+     * each four neighbors. `method`: "magnitude" of the weights; "wanda", times what they read;
+     * "sparsegpt", which changes the others to make it good. NULL: the last with texts, else the
+     * first.
+     */
+    const char *sparsity, *method;
+    /* [n_texts] files that the model reads; magnitude alone needs none */
+    const char *const *texts;
+    size_t n_texts;
+    size_t n_context; /* tokens of a window of text; 0: 512 */
+    size_t n_tokens;  /* of the texts at most, evenly from all of them; 0: all */
+    /*
+     * What is left of the matrices behind heads and channels is fitted by least squares to what
+     * they gave before.
+     */
+    bool repair;
+    int n_threads; /* at most 256; 0: as many as there are processors */
+    const ink_allocator *allocator;
+    ink_log log;
+    ink_progress calibration_progress, progress;
+    /* Before anything is written; not with a sparsity. NULL: nobody is told. */
+    void (*chosen)(void *context, const ink_pruned *pruned);
+    /* With `repair`: the file is there without it first; what fails ends it. NULL: it is not. */
+    ink_status (*unrepaired)(void *context, ink_error *error);
+    void *context;
+} ink_pruning;
+
+/*
+ * Writes the model `in` to `out` without the layers, groups and channels that a text misses least:
+ * an ordinary model of fewer of them, the same number in each layer. Formats whose blocks what is
+ * left of a row does not fill give way to wider ones, and the log is told. The same bits on any
+ * number of threads. The model is loaded for it, and what the text shows of some matrices: at most
+ * 256 MB, or one matrix, with two squares of its row's length. What stood at `out` stays until the
+ * new file is whole. UNSUPPORTED names the part of a model that cannot be made narrower; LIMIT: it
+ * cannot become so small, and how small it can; CORRUPT: weights are no numbers.
+ */
+INK_MUST_USE INK_API ink_status ink_prune_model(const char *in, const char *out,
+                                                const ink_pruning *pruning, ink_error *error);
+
 /* Models as others publish them, to GGUF and back (docs/convert.md). Zero means the default. */
 typedef struct ink_conversion {
     /*

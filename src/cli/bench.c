@@ -140,15 +140,29 @@ static void finish_phase(const ink_bench *b, ink_bench_phase *phase, size_t n_to
     }
 }
 
+ink_status ink_bench_measure(ink_bench *b, ink_error *error)
+{
+    b->session.isolated = true; /* what was evaluated before is to be evaluated again */
+    b->session.n_context = b->depth + ink_size_max(b->n_prompt, b->n_generate);
+    INK_TRY(open_session(b, error));
+    INK_TRY(measure(b, error));
+    finish_phase(b, &b->prefill, b->n_prompt, b->state->n_batch);
+    finish_phase(b, &b->decode, b->n_generate, 1);
+    b->peak_bytes = ink_peak_memory();
+    return INK_OK;
+}
+
+void ink_bench_close(ink_bench *b)
+{
+    ink_delete(NULL, b->tokens);
+    ink_session_free(b->state);
+    ink_model_free(b->model);
+}
+
 static ink_status run(ink_bench *b, ink_error *error)
 {
-    if (b->path) {
-        INK_TRY(open_session(b, error));
-        INK_TRY(measure(b, error));
-        finish_phase(b, &b->prefill, b->n_prompt, b->state->n_batch);
-        finish_phase(b, &b->decode, b->n_generate, 1);
-        b->peak_bytes = ink_peak_memory();
-    }
+    if (b->path)
+        INK_TRY(ink_bench_measure(b, error));
     if (b->roofline)
         INK_TRY(ink_roofline_measure(&b->limits, b->n_threads, error));
     return b->json ? ink_bench_report(b, error) : ink_bench_print(b);
@@ -180,12 +194,8 @@ ink_exit ink_cmd_bench(const ink_call *call)
         return INK_EXIT_USAGE;
     }
     b.n_threads = b.session.n_threads ? b.session.n_threads : ink_cpu_count();
-    b.session.isolated = true; /* what was evaluated before is to be evaluated again */
-    b.session.n_context = b.depth + ink_size_max(b.n_prompt, b.n_generate);
     ink_error error = {0};
     ink_status status = run(&b, &error);
-    ink_delete(NULL, b.tokens);
-    ink_session_free(b.state);
-    ink_model_free(b.model);
+    ink_bench_close(&b);
     return ink_finish(status, &error);
 }

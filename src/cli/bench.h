@@ -32,6 +32,13 @@ typedef struct ink_bench {
     ink_roofline limits; /* when roofline */
 } ink_bench;
 
+/*
+ * Measures the model at `path`, with n_prompt, n_generate, n_repeat and session as they are set;
+ * ended by ink_bench_close, also when this failed.
+ */
+ink_status ink_bench_measure(ink_bench *bench, ink_error *error);
+void ink_bench_close(ink_bench *bench);
+
 ink_status ink_bench_print(const ink_bench *bench);
 ink_status ink_bench_report(const ink_bench *bench, ink_error *error);
 

@@ -11,13 +11,20 @@
 /* Where a file keeps what was measured of its weights (learn/card.h). */
 #define INK_CARD_KEY "inkling.card"
 
+/* What is written of a tensor. Lists rise, and live until the next tensor is asked about. */
+typedef struct ink_rewrite_part {
+    const char *name;                  /* that it gets */
+    const uint32_t *rows, *columns;    /* that stay; NULL: all of them */
+    uint64_t shape[INK_GGUF_MAX_DIMS]; /* of what stays */
+} ink_rewrite_part;
+
 /* Some rows of one matrix; with experts, of one expert's. */
 typedef struct ink_rewrite_rows {
     const ink_gguf_tensor *tensor;
-    ink_format format; /* that is wanted */
-    size_t expert, first, n, k;
-    float *values; /* [n][k] */
-    void *blocks;  /* [n] rows of the format */
+    ink_format format;          /* that is wanted */
+    size_t expert, first, n, k; /* of what is written */
+    float *values;              /* [n][k] */
+    void *blocks;               /* [n] rows of the format */
 } ink_rewrite_rows;
 
 typedef struct ink_rewriter {
@@ -32,6 +39,11 @@ typedef struct ink_rewriter {
      * all are copied.
      */
     ink_format (*format)(void *context, const ink_gguf_tensor *tensor);
+    /*
+     * What of the tensor is written: `part` is all of it under its own name. Where columns go,
+     * blocks are made anew. false: nothing is. NULL: all of all.
+     */
+    bool (*select)(void *context, const ink_gguf_tensor *tensor, ink_rewrite_part *part);
     /* More metadata. NULL: none. */
     ink_status (*describe)(void *context, ink_gguf_writer *writer, ink_error *error);
     /* Before the first row of an expert's matrix. NULL: nothing is to be done. */

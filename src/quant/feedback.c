@@ -3,32 +3,11 @@
 #include <math.h>
 #include <string.h>
 #include "quant/search.h"
+#include "quant/vector.h"
 
-#define LANES 8
 #define SWEEPS 4 /* over the columns, at most: later ones gain little */
 
 /* ---- Factors --------------------------------------------------------------------------------- */
-
-static float dot(const float *a, const float *b, size_t n)
-{
-    float sums[LANES] = {0}, total = 0;
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            sums[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        total += a[i] * b[i];
-    for (size_t j = 0; j < LANES; j++)
-        total += sums[j];
-    return total;
-}
-
-/* y += factor * x */
-static void add_times(float *restrict y, const float *restrict x, float factor, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] += factor * x[i];
-}
 
 static bool dampen(float *h, size_t k, float damp)
 {
@@ -52,13 +31,13 @@ static bool factor(float *h, size_t k)
     for (size_t j = k; j-- > 0;) {
         float *of = h + j * k + j + 1;
         size_t n = k - j - 1;
-        float rest = h[j * k + j] - dot(of, of, n);
+        float rest = h[j * k + j] - ink_dot(of, of, n);
         if (!(rest > 0 && rest < INFINITY))
             return false;
         float d = sqrtf(rest), inverse = 1 / d;
         h[j * k + j] = d;
         for (size_t i = 0; i < j; i++)
-            h[i * k + j] = (h[i * k + j] - dot(h + i * k + j + 1, of, n)) * inverse;
+            h[i * k + j] = (h[i * k + j] - ink_dot(h + i * k + j + 1, of, n)) * inverse;
     }
     return true;
 }
@@ -71,7 +50,7 @@ static void invert(float *r, size_t k, float *row)
         memcpy(row, out, k * sizeof *row);
         memset(out + i, 0, (k - i) * sizeof *out);
         for (size_t l = i + 1; l < k; l++)
-            add_times(out + l, r + l * k + l, -(row[l] * inverse), k - l);
+            ink_add_times(out + l, r + l * k + l, -(row[l] * inverse), k - l);
         out[i] = inverse;
     }
 }
@@ -115,7 +94,7 @@ static void round_block(const feeding *f, size_t at, const float *weights)
         size_t j = at + i;
         const float *u = f->by->u + j * k;
         choice->codes[i] = ink_choice_round(f->format, choice, i, f->rest[j], &f->values[j]);
-        add_times(f->rest + j + 1, u + j + 1, -((f->rest[j] - f->values[j]) / u[j]), k - j - 1);
+        ink_add_times(f->rest + j + 1, u + j + 1, -((f->rest[j] - f->values[j]) / u[j]), k - j - 1);
     }
 }
 
@@ -135,7 +114,7 @@ static bool move_codes(const feeding *f)
             continue;
         choice->codes[j % f->n_block] = code;
         f->values[j] = value;
-        add_times(f->rest, h, -step, k);
+        ink_add_times(f->rest, h, -step, k);
         moved = true;
     }
     return moved;
@@ -147,7 +126,7 @@ static void find_lost(const feeding *f, const float *x, float *difference)
     for (size_t j = 0; j < k; j++)
         difference[j] = x[j] - f->values[j];
     for (size_t j = 0; j < k; j++)
-        f->rest[j] = dot(f->by->h + j * k, difference, k);
+        f->rest[j] = ink_dot(f->by->h + j * k, difference, k);
 }
 
 void ink_feedback_quantize(ink_format format, void *blocks, const float *x, const float *weights,

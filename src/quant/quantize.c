@@ -28,6 +28,15 @@ float ink_quantize_limit(ink_format format)
     return r->has_min ? half : half * most;
 }
 
+bool ink_quantize_holds_zero(ink_format format)
+{
+    const ink_recipe *r = &ink_recipes[format];
+    bool zero = !r->levels;
+    for (size_t i = 0; r->levels && i < r->levels->n; i++)
+        zero = zero || r->levels->value[i] == 0;
+    return zero && !r->has_min;
+}
+
 /* One value a block: they are rounded, and that is all. */
 static double round_values(ink_format format, void *blocks, const float *x, const float *weights,
                            size_t n)

@@ -11,6 +11,9 @@
 /* The values that the format can hold are at most so large: beyond, blocks would hold infinity. */
 float ink_quantize_limit(ink_format format);
 
+/* Whether its blocks can hold an exact zero beside any other values. */
+bool ink_quantize_holds_zero(ink_format format);
+
 /*
  * x[n] to blocks; n is a multiple of the block, |x| at most the format's limit. weights[n], finite
  * and not negative, say how much an error at each place matters; NULL: the same everywhere. Returns

@@ -39,6 +39,28 @@ void ink_calibration_close(ink_calibration *calibration);
 ink_status ink_calibration_run(ink_calibration *calibration, ink_statistics *statistics,
                                ink_error *error);
 
+/* What a layer does to the stream that it reads and adds to. */
+typedef struct ink_influence {
+    double n_tokens;
+    double apart;         /* 1 - cosine of what enters and what leaves: its mean */
+    double added, stream; /* squares of what it adds, and of what leaves it: sums over tokens */
+} ink_influence;
+
+/* Of all layers, into zeros. */
+ink_status ink_calibration_influence(ink_calibration *calibration, ink_influence *layers,
+                                     ink_error *error);
+
+/* What layers add to the stream, beside what a matrix in front of them reads. */
+typedef struct ink_added {
+    const ink_matrix *matrix;
+    size_t first, last; /* layers from `first` to before `last` */
+    float *sums;        /* [k][n_embedding] of x d^T over tokens; NULL: not wanted */
+} ink_added;
+
+/* Sums of all, as they are set to zero here. */
+ink_status ink_calibration_add(ink_calibration *calibration, const ink_added *all, size_t n,
+                               ink_error *error);
+
 /* Products of those that have room for them, as they are set to zero here. */
 ink_status ink_calibration_multiply(ink_calibration *calibration, ink_statistics *statistics,
                                     ink_error *error);

@@ -15,6 +15,9 @@ ink_status ink_calibration_go_on(const ink_calibration *calibration, size_t n_do
 /* Those of a product's matrix; NULL: the node is none. */
 ink_inputs *ink_inputs_of(const ink_statistics *statistics, const ink_array *node);
 
+/* What a product reads: the floats, not what they were quantized to. */
+ink_array *ink_inputs_source(const ink_array *node);
+
 /* One more input, x[k]. */
 void ink_inputs_add(ink_inputs *inputs, size_t expert, const float *x);
 

@@ -19,8 +19,7 @@ ink_inputs *ink_inputs_of(const ink_statistics *s, const ink_array *node)
     return NULL;
 }
 
-/* The floats, not what they were quantized to. */
-static ink_array *source_of(const ink_array *node)
+ink_array *ink_inputs_source(const ink_array *node)
 {
     ink_array *x = node->inputs[0];
     return x->op == INK_OP_QUANTIZE ? x->inputs[0] : x;
@@ -30,10 +29,11 @@ static ink_array *source_of(const ink_array *node)
 static void note_same(const ink_statistics *s, const ink_graph *graph, size_t index,
                       ink_inputs *inputs)
 {
-    const ink_array *x = source_of(graph->nodes[index]);
+    const ink_array *x = ink_inputs_source(graph->nodes[index]);
     for (size_t i = 0; i < index && inputs->n_experts == 1; i++) {
         ink_inputs *other = ink_inputs_of(s, graph->nodes[i]);
-        if (other && other != inputs && other->n_experts == 1 && source_of(graph->nodes[i]) == x)
+        if (other && other != inputs && other->n_experts == 1 &&
+            ink_inputs_source(graph->nodes[i]) == x)
             inputs->same_as = other->same_as ? other->same_as : other;
     }
 }
@@ -45,7 +45,7 @@ static void mark(void *context, ink_graph *graph)
         ink_inputs *inputs = ink_inputs_of(s, graph->nodes[i]);
         if (!inputs)
             continue;
-        ink_output(source_of(graph->nodes[i]));
+        ink_output(ink_inputs_source(graph->nodes[i]));
         if (graph->nodes[i]->op == INK_OP_LINEAR_EXPERTS)
             ink_output(graph->nodes[i]->inputs[1]);
         else
@@ -64,7 +64,7 @@ void ink_inputs_add(ink_inputs *inputs, size_t expert, const float *x)
 /* Each token's input goes to the experts that were chosen for it. */
 static void sum_experts(ink_inputs *inputs, ink_program *program, const ink_array *node)
 {
-    ink_array *x = source_of(node), *ids = node->inputs[1];
+    ink_array *x = ink_inputs_source(node), *ids = node->inputs[1];
     const float *values = ink_program_data(program, x);
     const int32_t *chosen = ink_program_data(program, ids);
     for (size_t token = 0; token < ids->shape[0]; token++)
@@ -75,7 +75,7 @@ static void sum_experts(ink_inputs *inputs, ink_program *program, const ink_arra
 
 static void sum_rows(ink_inputs *inputs, ink_program *program, const ink_array *node)
 {
-    ink_array *x = source_of(node);
+    ink_array *x = ink_inputs_source(node);
     const float *values = ink_program_data(program, x);
     for (size_t token = 0; token < x->shape[0]; token++)
         ink_inputs_add(inputs, 0, values + token * x->stride[0]);
@@ -136,7 +136,7 @@ static void multiply_stripe(void *context, size_t stage, size_t task, int thread
         return;
     size_t k = inputs->k, first = k * (task % STRIPES) / STRIPES;
     size_t n = k * (task % STRIPES + 1) / STRIPES - first;
-    ink_array *x = source_of(node);
+    ink_array *x = ink_inputs_source(node);
     const float *values = ink_program_data(m->program, x);
     if (n > 0)
         m->gemm(&(ink_gemm){.m = n,

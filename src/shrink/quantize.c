@@ -257,14 +257,9 @@ static bool feeds_back(const quantizing *q, const ink_target *t)
 
 static ink_status take_products(quantizing *q, ink_inputs *inputs, size_t *used, ink_error *error)
 {
-    size_t n, n_bytes;
-    if (!ink_size_mul(inputs->k, inputs->k, &n) || !ink_size_mul(n, sizeof(float), &n_bytes))
-        return ink_fail_memory(error, "the products of inputs");
-    inputs->products = ink_resize(q->options->allocator, NULL, n, sizeof(float));
-    inputs->factors = ink_resize(q->options->allocator, NULL, n, sizeof(float));
-    *used += n_bytes;
-    return inputs->products && inputs->factors ? INK_OK
-                                               : ink_fail_memory(error, "the products of inputs");
+    INK_TRY(ink_inputs_take_products(inputs, q->options->allocator, error));
+    *used += inputs->k * inputs->k * sizeof(float);
+    return INK_OK;
 }
 
 static void invert_task(void *context, size_t stage, size_t task, int thread)

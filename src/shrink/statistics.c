@@ -24,6 +24,18 @@ void ink_statistics_init(ink_statistics *s, const ink_allocator *allocator)
     ink_arena_init(&s->arena, allocator, SIZE_MAX);
 }
 
+ink_status ink_inputs_take_products(ink_inputs *inputs, const ink_allocator *allocator,
+                                    ink_error *error)
+{
+    size_t n;
+    if (ink_size_mul(inputs->k, inputs->k, &n)) {
+        inputs->products = ink_resize(allocator, NULL, n, sizeof(float));
+        inputs->factors = ink_resize(allocator, NULL, n, sizeof(float));
+    }
+    return inputs->products && inputs->factors ? INK_OK
+                                               : ink_fail_memory(error, "the products of inputs");
+}
+
 void ink_statistics_forget_products(ink_statistics *s)
 {
     for (size_t i = 0; i < s->n; i++) {

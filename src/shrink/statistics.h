@@ -35,7 +35,11 @@ typedef struct ink_statistics {
 void ink_statistics_init(ink_statistics *statistics, const ink_allocator *allocator);
 void ink_statistics_deinit(ink_statistics *statistics);
 
-/* Products and factors of all. */
+/* Room for products and factors of one, not zeroed. */
+ink_status ink_inputs_take_products(ink_inputs *inputs, const ink_allocator *allocator,
+                                    ink_error *error);
+
+/* Ends those of all. */
 void ink_statistics_forget_products(ink_statistics *statistics);
 
 /* Zeros for every matrix of the model that something is multiplied with. */
