@@ -281,7 +281,7 @@ static const ink_value *find_template(const ink_value *post)
     return post;
 }
 
-static ink_choice take_end(reader *r, const ink_value *item, ink_token_role role)
+static ink_vocab_choice take_end(reader *r, const ink_value *item, ink_token_role role)
 {
     ink_text text = ink_document_text(ink_document_get(item, "SpecialToken"), "id");
     int32_t id = text.data ? ink_hf_tokens_find(r->tokens, text) : -1;

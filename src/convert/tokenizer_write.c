@@ -137,7 +137,7 @@ static void put_level(writer *w, bool cuts)
 static void put_bytes(writer *w, const ink_pieces *row)
 {
     const ink_vocab_source *s = w->source;
-    const ink_choice *flags = s->flags;
+    const ink_vocab_choice *flags = s->flags;
     bool begins = flags[INK_VOCAB_ADD_BOS] == INK_CHOICE_YES ||
                   (flags[INK_VOCAB_ADD_BOS] == INK_CHOICE_DEFAULT && row->whole);
     bool ends = flags[INK_VOCAB_ADD_EOS] == INK_CHOICE_YES;
@@ -188,7 +188,7 @@ ink_status ink_tokenizer_json_write(const ink_vocab_source *source, ink_buffer *
 
 static void put_flag(writer *w, const char *key, ink_vocab_flag flag)
 {
-    ink_choice choice = w->source->flags[flag];
+    ink_vocab_choice choice = w->source->flags[flag];
     if (choice != INK_CHOICE_DEFAULT)
         (void)ink_buffer_format(w->out, "\"%s\": %s,\n", key,
                                 choice == INK_CHOICE_YES ? "true" : "false");

@@ -119,7 +119,7 @@ static ink_status read_role(const ink_gguf *gguf, const char *key, int32_t *role
     return INK_OK;
 }
 
-static ink_status read_flag(const ink_gguf *gguf, const char *key, ink_choice *choice,
+static ink_status read_flag(const ink_gguf *gguf, const char *key, ink_vocab_choice *choice,
                             ink_error *error)
 {
     bool value = false;

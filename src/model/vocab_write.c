@@ -50,7 +50,7 @@ static ink_status write_role(ink_gguf_writer *writer, const char *key, int32_t t
     return token < 0 ? INK_OK : ink_gguf_writer_set_u32(writer, key, (uint32_t)token, error);
 }
 
-static ink_status write_flag(ink_gguf_writer *writer, const char *key, ink_choice choice,
+static ink_status write_flag(ink_gguf_writer *writer, const char *key, ink_vocab_choice choice,
                              ink_error *error)
 {
     if (choice == INK_CHOICE_DEFAULT)

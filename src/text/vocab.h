@@ -83,7 +83,11 @@ typedef enum ink_vocab_flag {
 } ink_vocab_flag;
 
 /* A switch that a file may leave to the default of its kind and pre-tokenizer. */
-typedef enum ink_choice { INK_CHOICE_DEFAULT, INK_CHOICE_NO, INK_CHOICE_YES } ink_choice;
+typedef enum ink_vocab_choice {
+    INK_CHOICE_DEFAULT,
+    INK_CHOICE_NO,
+    INK_CHOICE_YES
+} ink_vocab_choice;
 
 /* Everything a model file says about its vocabulary. Begin with ink_vocab_source_init. */
 typedef struct ink_vocab_source {
@@ -100,7 +104,7 @@ typedef struct ink_vocab_source {
     const ink_text *merges; /* "left right", best first; NULL with n_merges 0 */
     size_t n_merges;
     int32_t roles[INK_N_TOKEN_ROLES]; /* token id; -1: none */
-    ink_choice flags[INK_N_VOCAB_FLAGS];
+    ink_vocab_choice flags[INK_N_VOCAB_FLAGS];
 } ink_vocab_source;
 
 /* Nothing known: no tokens, no roles, default flags. */
