@@ -8,19 +8,11 @@
 #include "cli/terminal.h"
 
 static const char notes[] =
-    "One of --percent, --size, --milliseconds and --sparsity says how much goes. Layers, groups "
-    "(a\n"
-    "head of keys and values with the query heads that see it) and channels of the feed-forward\n"
-    "go where the text of --calibrate misses them least; what is left of the matrices behind them\n"
-    "is fitted to what they gave before. OUT is an ordinary model. --milliseconds measures how "
-    "long\n"
-    "MODEL takes for a token here, and takes that to be in proportion to the bytes that are "
-    "read.\n\n"
-    "--sparsity 50% or 2:4 writes zeros into a file of the same size, no faster here.\n\n"
-    "--measure reads another text at each stage, with MODEL beside: perplexity, KL, agreement, "
-    "speed.\n"
-    "--heal teaches OUT what MODEL knows, on the texts of --calibrate; `inkling distill --teacher\n"
-    "MODEL --student OUT` does so with all options of training.";
+    "Layers, groups (a head of keys and values with its query heads) and channels of the\n"
+    "feed-forward go where the text misses them least; what is left is fitted to what there was.\n"
+    "A token's time is measured here, and taken to be in proportion to the bytes it reads. Zeros\n"
+    "(--sparsity) leave file and speed as they were. --heal learns from MODEL, as does, with more\n"
+    "options, inkling distill --teacher MODEL --student OUT.gguf. docs/prune.md tells more.";
 
 enum { MAX_HEALED_PATH = 4096 };
 

@@ -76,8 +76,7 @@ static ink_status refuse(const ink_cut *cut, const char *name, const char *reaso
 {
     return ink_fail(
         error, INK_UNSUPPORTED, 0,
-        "%s: %s %s; a model of architecture %s in this form can get zeros (a sparsity), "
-        "but not fewer layers, heads and channels",
+        "%s: %s %s; of architecture %s in this form only zeros (a sparsity) can be made",
         ink_gguf_name(cut->model->gguf), name, reason, cut->model->arch->name);
 }
 

@@ -1,6 +1,6 @@
 /*
  * A model with fewer layers, heads and channels. The parts: what a text shows of each of them
- * (calibrate.h), what it costs to be without (quant/eliminate.h), how many of each stay and what
+ * (calibrate.h), what it costs to be without (shrink/eliminate.h), how many of each stay and what
  * that makes of the file (cut.h), and writing (model/rewrite.h). Columns are taken out twice: once
  * to learn in which order they are missed least, and again, as far as was chosen, when what is left
  * is written with what was made good. Where a layer goes, the matrix in front of it gives what it

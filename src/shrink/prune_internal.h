@@ -2,9 +2,9 @@
 #ifndef INK_SHRINK_PRUNE_INTERNAL_H
 #define INK_SHRINK_PRUNE_INTERNAL_H
 
-#include "quant/eliminate.h"
 #include "shrink/calibrate.h"
 #include "shrink/cut.h"
+#include "shrink/eliminate.h"
 
 /* A matrix whose columns are groups or channels. */
 typedef struct ink_prune_job {

@@ -126,7 +126,7 @@ fails "more than there is" 1 'too few: with one of each' prune "$stories" "$scra
 fails "a kind that is none" 1 'some of layers,groups,channels' prune "$stories" "$scratch/x.gguf" --percent 20 --what heads --calibrate "$scratch/text"
 fails "zeros and healing" 2 'heal has no effect with --sparsity' prune "$stories" "$scratch/x.gguf" --sparsity 50% --calibrate "$scratch/text" --heal 5
 fails "no such sparsity" 1 'no sparsity' prune "$stories" "$scratch/x.gguf" --sparsity 4:2
-fails "experts" 1 'architecture llama in this form can get zeros' prune "$models/llama-moe-Q4_K_M.gguf" "$scratch/x.gguf" --percent 20 --calibrate "$scratch/text" --context 32
+fails "experts" 1 'architecture llama in this form only zeros' prune "$models/llama-moe-Q4_K_M.gguf" "$scratch/x.gguf" --percent 20 --calibrate "$scratch/text" --context 32
 fails "slower than it is" 1 'nothing is to go' prune "$stories" "$scratch/x.gguf" --milliseconds 100000 --calibrate "$scratch/text"
 fails "no model" 1 'none.gguf' prune none.gguf "$scratch/x.gguf" --percent 20 --calibrate "$scratch/text"
 [ -z "$(find "$scratch" -name 'x.gguf*')" ]

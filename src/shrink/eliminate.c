@@ -1,4 +1,4 @@
-#include "quant/eliminate.h"
+#include "shrink/eliminate.h"
 
 #include <math.h>
 #include <string.h>

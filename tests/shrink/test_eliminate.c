@@ -6,7 +6,7 @@
 
 #include <math.h>
 #include <string.h>
-#include "quant/eliminate.h"
+#include "shrink/eliminate.h"
 #include "quant/feedback.h"
 
 enum { N_ROWS = 5, K = 24, N_INPUTS = 40 };

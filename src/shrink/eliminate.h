@@ -7,8 +7,8 @@
  * With H the dampened sum of x x^T over the inputs x of a matrix W (quant/feedback.h), taking out
  * the columns B loses tr(W_B (H^-1_BB)^-1 W_B^T) of the output, summed up over those inputs.
  */
-#ifndef INK_QUANT_ELIMINATE_H
-#define INK_QUANT_ELIMINATE_H
+#ifndef INK_SHRINK_ELIMINATE_H
+#define INK_SHRINK_ELIMINATE_H
 
 #include <stddef.h>
 
