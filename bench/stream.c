@@ -7,6 +7,7 @@
  *       -lpthread -lm -o stream
  *   ./stream MODEL TEXT CONTEXT STRETCH [CACHE]
  */
+#define _POSIX_C_SOURCE 200809L
 #include <inkling.h>
 
 #include <math.h>

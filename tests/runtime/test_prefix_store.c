@@ -538,7 +538,7 @@ static void two_at_once(void **state)
 
 /* ---- While others go on ---------------------------------------------------------------------- */
 
-/* Whoever is told of a damaged file may use other sessions: nothing is locked while files are read. */
+/* Whoever is told of a damaged file may use other sessions: no lock is held while it is read. */
 static void nobody_waits_for_a_file(void **state)
 {
     int32_t tokens[N_TOKENS];
