@@ -213,6 +213,9 @@ INK_MUST_USE INK_API ink_status ink_quantize_model(const char *in, const char *o
                                                    const ink_quantizing *quantizing,
                                                    ink_error *error);
 
+/* Whether there is such a type. BAD_ARGUMENT: there is none, and which there are. */
+INK_MUST_USE INK_API ink_status ink_quantize_check_type(const char *type, ink_error *error);
+
 /* What stays of a model when it is pruned. */
 typedef struct ink_pruned {
     /* "layers"; of each of them "groups" (a head of keys and values with the query heads that see
@@ -275,8 +278,9 @@ INK_MUST_USE INK_API ink_status ink_prune_model(const char *in, const char *out,
 /* Models as others publish them, to GGUF and back (docs/convert.md). Zero means the default. */
 typedef struct ink_conversion {
     /*
-     * Format of the matrices that are written: "F32", "F16", "BF16"; of GGUF also "Q8_0" and
-     * "Q4_0". NULL: what each is published in; of an export F16. All else is F32.
+     * Format of the matrices that are written: "F32", "F16", "BF16"; of GGUF also any type of
+     * ink_quantize_model, which is called then. NULL: what each is published in; of an export F16.
+     * All else is F32.
      */
     const char *type;
     const char *tokenizer; /* of a llama2.c file; NULL: tokenizer.bin beside it */
@@ -289,8 +293,9 @@ typedef struct ink_conversion {
  * Writes the GGUF file `out` of a folder of safetensors with config.json and a tokenizer
  * (tokenizer.model or tokenizer.json), or of a file of llama2.c. Stripes of a tensor are in memory,
  * or one tensor where it is transposed; what stood at `out` stays until the new file is whole and
- * has been opened as a model. UNSUPPORTED names the model_type, key, step of a tokenizer or tensor
- * that cannot be converted; CORRUPT, the file and what is wrong with it.
+ * has been opened as a model. To be quantized it is whole at `out`.unchecked first. UNSUPPORTED
+ * names the model_type, key, step of a tokenizer or tensor that cannot be converted; CORRUPT, the
+ * file and what is wrong with it.
  */
 INK_MUST_USE INK_API ink_status ink_convert(const char *in, const char *out,
                                             const ink_conversion *conversion, ink_error *error);

@@ -168,6 +168,41 @@ void ink_remove_folder(const char *path)
     (void)rmdir(path);
 }
 
+/* ---- A folder of the whole program. */
+
+static char program_folder[64];
+
+int ink_test_folder_make(void **state)
+{
+    (void)state;
+    ink_temporary_folder(program_folder);
+    return 0;
+}
+
+int ink_test_folder_remove(void **state)
+{
+    (void)state;
+    ink_remove_folder(program_folder);
+    return 0;
+}
+
+const char *ink_test_file(const char *name, ink_test_path path)
+{
+    (void)snprintf(path, sizeof(ink_test_path), "%s/%s", program_folder, name);
+    return path;
+}
+
+void ink_write_sentences(const char *path, int n)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        fail_msg("cannot create %s", path);
+    for (int i = 0; i < n; i++)
+        (void)fputs("Once upon a time there was a fox. It liked to run. The fox ran all day long. ",
+                    file);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* ---- Numbers. */
 
 uint64_t ink_test_random(uint64_t *state)

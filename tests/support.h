@@ -72,6 +72,20 @@ void ink_write_file(const char *path, const void *bytes, size_t n_bytes);
 const char *ink_temporary_folder(char path[64]);
 void ink_remove_folder(const char *path);
 
+/* ---- A folder of the whole program, and a text in it. */
+
+/* Setup and teardown of a group of tests. */
+int ink_test_folder_make(void **state);
+int ink_test_folder_remove(void **state);
+
+typedef char ink_test_path[128];
+
+/* The path of a file in it; returns `path`. */
+const char *ink_test_file(const char *name, ink_test_path path);
+
+/* A file of the same sentences, of 77 bytes, n times. */
+void ink_write_sentences(const char *path, int n);
+
 /* ---- Numbers. */
 
 /* The next of a fixed sequence (xorshift64*, Vigna 2016); *state must not be zero. */

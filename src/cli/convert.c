@@ -10,8 +10,9 @@ static ink_exit run(const ink_call *call, bool back)
     ink_error error = {0};
     ink_bar bar;
     ink_option options[] = {
-        INK_OPTION_WORD("type", &conversion.type, "T",
-                        "of matrices: F32, F16, BF16, Q8_0, Q4_0 (their own, unless given)"),
+        INK_OPTION_WORD(
+            "type", &conversion.type, "T",
+            "of matrices: F32, F16, BF16, or a type of quantize (their own, unless given)"),
         INK_OPTION_WORD("tokenizer", &conversion.tokenizer, "FILE",
                         "of a llama2.c file (tokenizer.bin beside it, unless given)"),
         {0}};

@@ -21,6 +21,7 @@ typedef struct ink_hf_config {
     const ink_arch *arch;
     ink_hparams hparams; /* as they are read from the metadata */
     bool tied;           /* said to be: what multiplies for logits is not taken */
+    uint64_t n_tokens;   /* that are said to be; 0: nothing is */
     ink_made_tensor made[2];
     size_t n_made;
 } ink_hf_config;
@@ -43,10 +44,8 @@ ink_status ink_hf_config_write(const struct ink_model *model, const ink_dialect 
 /* The rows of keys.def, for both ways. */
 typedef enum ink_hf_id {
 #define KEY(id, type, suffix, where, names) INK_HF_##id,
-#define MUST(model_type, key, number)
 #include "convert/keys.def"
 #undef KEY
-#undef MUST
     INK_N_HF_KEYS
 } ink_hf_id;
 
@@ -57,6 +56,32 @@ typedef struct ink_hf_key {
     const char *suffix, *names;
 } ink_hf_key;
 
-extern const ink_hf_key ink_hf_keys[INK_N_HF_KEYS];
+ink_hf_key ink_hf_key_at(size_t id);
+
+/* Whether some layers attend and others do not, as layer_types says. */
+static inline bool ink_hf_is_mixed(const ink_arch *arch)
+{
+    return ink_arch_lists(arch, INK_WEIGHT_ATTENTION_OUTPUT) &&
+           !ink_arch_requires(arch, INK_WEIGHT_ATTENTION_OUTPUT);
+}
+
+/* ---- The rows of known.def. */
+
+/*
+ * Refuses what stands in config.json (`where` INK_HF_TOP), or in what scales a rotation
+ * (INK_HF_ROPE), under a key that is not known, or has a value that is not what the architecture
+ * computes. What is null is not said.
+ */
+ink_status ink_hf_check_known(ink_value object, unsigned where, const char *arch, ink_error *error);
+
+/* Which tensors of a role some layer has. */
+enum { INK_SEEN_WEIGHT = 1, INK_SEEN_BIAS = 2 };
+
+/* The index-th key that tells of tensors, and what it says of those that were seen; NULL: none. */
+const char *ink_hf_shown_at(size_t index, const uint8_t seen[INK_N_WEIGHT_ROLES], bool *truth);
+
+/* Refuses what config.json says of tensors and is not so. */
+ink_status ink_hf_check_shown(ink_value json, const uint8_t seen[INK_N_WEIGHT_ROLES],
+                              ink_error *error);
 
 #endif

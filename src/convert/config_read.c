@@ -7,25 +7,6 @@
 
 #define FILE_NAME "config.json"
 
-const ink_hf_key ink_hf_keys[INK_N_HF_KEYS] = {
-#define KEY(id, type, suffix, where, names) {INK_HF_##type | INK_HF_##where, suffix, names},
-#define MUST(model_type, key, number)
-#include "convert/keys.def"
-#undef KEY
-#undef MUST
-};
-
-static const struct must {
-    const char *model_type, *key;
-    uint8_t number;
-} musts[] = {
-#define KEY(id, type, suffix, where, names)
-#define MUST(model_type, key, number) {model_type, key, number},
-#include "convert/keys.def"
-#undef KEY
-#undef MUST
-};
-
 typedef struct reader {
     ink_hf_config *config;
     ink_value json;
@@ -63,72 +44,87 @@ static double or_else(const reader *r, ink_hf_id id, double fallback)
 
 static ink_status read_number(reader *r, size_t id)
 {
-    const ink_hf_key *row = &ink_hf_keys[id];
+    const ink_hf_key row = ink_hf_key_at(id);
     double *v = &r->v[id];
     const ink_value *value =
-        ink_document_get(row->traits & INK_HF_ROPE ? r->rope : &r->json, row->names);
+        ink_document_get(row.traits & INK_HF_ROPE ? r->rope : &r->json, row.names);
     *v = NAN;
     if (!value)
         return INK_OK;
     if (!ink_document_number(value, v))
-        return refuse(r, INK_CORRUPT, row->names, "is no number");
+        return refuse(r, INK_CORRUPT, row.names, "is no number");
     bool is_whole = *v >= 0 && *v <= UINT32_MAX && *v == floor(*v);
-    if ((row->traits & 3) == INK_HF_u32 && !is_whole)
-        return refuse(r, INK_CORRUPT, row->names, "is out of range");
+    if ((row.traits & 3) == INK_HF_u32 && !is_whole)
+        return refuse(r, INK_CORRUPT, row.names, "is out of range");
     return INK_OK;
+}
+
+static uint32_t whole(double v)
+{
+    return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
 
 static ink_status set_number(reader *r, size_t id)
 {
-    const ink_hf_key *row = &ink_hf_keys[id];
+    const ink_hf_key row = ink_hf_key_at(id);
     double v = r->v[id];
-    if (isnan(v) || !row->suffix[0])
+    if (isnan(v) || !row.suffix[0])
         return INK_OK;
-    const char *key = key_of(r, row->suffix);
-    if ((row->traits & 3) == INK_HF_FLAG)
+    const char *key = key_of(r, row.suffix);
+    if ((row.traits & 3) == INK_HF_FLAG)
         return ink_gguf_writer_set_bool(r->writer, key, v != 0, r->error);
-    if ((row->traits & 3) == INK_HF_f32)
+    if ((row.traits & 3) == INK_HF_f32)
         return ink_gguf_writer_set_f32(r->writer, key, (float)v, r->error);
-    return ink_gguf_writer_set_u32(r->writer, key, v < UINT32_MAX ? (uint32_t)v : UINT32_MAX,
-                                   r->error);
+    return ink_gguf_writer_set_u32(r->writer, key, whole(v), r->error);
 }
 
-/* ---- Keys that must ------------------------------------------------------------------------- */
+/* ---- Keys that are no numbers --------------------------------------------------------------- */
 
 static ink_status check_keys(const reader *r)
 {
+    static const char *const lists[] = {"layer_types", "no_rope_layers"};
+    const char *arch = r->config->arch->name;
     if (ink_document_get(&r->json, "quantization_config"))
         return refuse(r, INK_UNSUPPORTED, "quantization_config",
                       "is there: convert what it was made of");
-    for (size_t i = 0; i < sizeof musts / sizeof *musts; i++) {
-        double number;
-        const ink_value *value = ink_document_get(&r->json, musts[i].key);
-        bool here = musts[i].model_type[0] == '\0' ||
-                    strcmp(musts[i].model_type, r->config->dialect->model_type) == 0;
-        if (here && value && (!ink_document_number(value, &number) || number != musts[i].number))
-            return refuse(r, INK_UNSUPPORTED, musts[i].key, "is not supported as it is");
+    if (r->rope && r->rope->kind != INK_VALUE_DICT)
+        return refuse(r, INK_CORRUPT, "rope_scaling", "is no object");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const ink_value *value = ink_document_get(&r->json, lists[i]);
+        if (value && value->kind != INK_VALUE_LIST)
+            return refuse(r, INK_CORRUPT, lists[i], "is no list");
     }
-    return INK_OK;
+    INK_TRY(ink_hf_check_known(r->json, INK_HF_TOP, arch, r->error));
+    return r->rope ? ink_hf_check_known(*r->rope, INK_HF_ROPE, arch, r->error) : INK_OK;
 }
 
+/*
+ * By name, the first an exact one. GELU is computed in its tanh form here, as is usual of GGUF,
+ * whatever the form that a model was trained with; Gemma says "gelu" and means the former.
+ */
 static ink_status check_activation(const reader *r)
 {
     static const struct {
         ink_activation activation;
-        const char *stem;
-    } rows[] = {{INK_ACTIVATION_SILU, "silu"},
-                {INK_ACTIVATION_SILU, "swi"}, /* swish, swiglu */
-                {INK_ACTIVATION_GELU, "gelu"},
+        const char *names;
+    } rows[] = {{INK_ACTIVATION_SILU, "silu|swish|swiglu"},
+                {INK_ACTIVATION_GELU, "gelu|gelu_new|gelu_fast|gelu_pytorch_tanh"},
                 {INK_ACTIVATION_RELU_SQUARED, "relu2"}};
-    ink_text found =
-        ink_document_text(&r->json, "hidden_activation|hidden_act|activation_function|activation");
-    for (size_t i = 0; found.data && i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].activation == r->config->arch->activation &&
-            found.n_bytes >= strlen(rows[i].stem) &&
-            memcmp(found.data, rows[i].stem, strlen(rows[i].stem)) == 0)
-            return INK_OK;
-    return found.data ? refuse(r, INK_UNSUPPORTED, "hidden_act", "is not what is computed here")
-                      : INK_OK;
+    const char *names = "hidden_activation|hidden_act|activation_function|activation";
+    const ink_value *value = ink_document_get(&r->json, names);
+    ink_text found = ink_document_text(&r->json, names);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].activation == r->config->arch->activation)
+            names = rows[i].names;
+    if (value && !ink_document_has_word(names, '|', found))
+        return ink_fail(r->error, INK_UNSUPPORTED, 0,
+                        FILE_NAME ": hidden_act \"%.*s\" is not what is computed here: %s",
+                        (int)ink_size_min(found.n_bytes, 60), found.data ? found.data : "", names);
+    if (found.n_bytes == 4 && memcmp(found.data, "gelu", 4) == 0 &&
+        !(r->config->dialect->traits & INK_DIALECT_PLUS_ONE))
+        ink_warn(r->log, FILE_NAME ": hidden_act gelu is computed in its tanh form, which differs "
+                                   "by at most 0.0005");
+    return INK_OK;
 }
 
 /* ---- Rotation -------------------------------------------------------------------------------- */
@@ -223,7 +219,12 @@ static ink_status read_scaling(reader *r)
     r->v[INK_HF_FACTOR] = or_else(r, INK_HF_FACTOR, 1);
     while (type < 6 && !ink_document_is_text(r->rope, "rope_type|type", names[type]))
         type++;
-    if (type == 0 || !ink_document_get(r->rope, "rope_type|type")) {
+    if (!ink_document_get(r->rope, "rope_type|type")) {
+        if (ink_document_get(r->rope, "factor|long_factor"))
+            return refuse(r, INK_CORRUPT, "rope_scaling", "has no type");
+        type = 0;
+    }
+    if (type == 0) {
         r->v[INK_HF_ORIGINAL] = r->v[INK_HF_FACTOR] = NAN;
         return INK_OK;
     }
@@ -258,12 +259,24 @@ static ink_status read_rotation(reader *r)
 
 /* ---- Windows and layers ---------------------------------------------------------------------- */
 
+/* "LLLG": layers that see a window, then one that sees all. */
+static bool is_period(ink_value value, uint32_t period)
+{
+    if (!ink_value_is_string(value) || value.n_bytes != period)
+        return false;
+    for (uint32_t i = 0; i < period; i++)
+        if (value.as.text[i] != (i == period - 1 ? 'G' : 'L'))
+            return false;
+    return true;
+}
+
 /* layer_types, or a period, where they say other than the architecture does. */
 static ink_status set_pattern(reader *r, const ink_value_list *types)
 {
     double number;
     uint32_t period = r->config->arch->window_period;
-    const ink_value *value = ink_document_get(&r->json, "sliding_window_pattern");
+    const ink_value *value =
+        ink_document_get(&r->json, "sliding_window_pattern|_sliding_window_pattern");
     const char *key = key_of(r, "attention.sliding_window_pattern");
     bool same = true;
     if (types->n_items > 0) {
@@ -278,11 +291,33 @@ static ink_status set_pattern(reader *r, const ink_value_list *types)
         return same ? INK_OK
                     : ink_gguf_writer_set_array(r->writer, key, INK_GGUF_BOOL, flags, n, r->error);
     }
-    if (!value || ink_value_is_string(*value))
+    if (!value || is_period(*value, period))
         return INK_OK;
     if (!ink_document_number(value, &number) || !(number >= 1 && number <= INK_MAX_LAYERS))
         return refuse(r, INK_UNSUPPORTED, "sliding_window_pattern", "is out of range");
     return ink_gguf_writer_set_u32(r->writer, key, (uint32_t)number, r->error);
+}
+
+/* Layers that do not attend have no heads of keys and values. */
+static ink_status set_attending(reader *r, const ink_value_list *types)
+{
+    size_t n = types->n_items;
+    uint32_t *heads = ink_arena_take(r->arena, n, sizeof *heads);
+    if (!heads)
+        return ink_fail_memory(r->error, "the heads of layers");
+    if (n == 0 || (double)n != r->v[INK_HF_LAYERS])
+        return refuse(r, INK_UNSUPPORTED, "layer_types", "is not one a layer");
+    for (size_t i = 0; i < n; i++) {
+        bool attends = ink_value_is_text(types->items[i], "full_attention") ||
+                       ink_value_is_text(types->items[i], "attention");
+        if (!attends && !ink_value_is_text(types->items[i], "conv") &&
+            !ink_value_is_text(types->items[i], "mamba"))
+            return refuse(r, INK_UNSUPPORTED, "layer_types", "names unknown layers");
+        heads[i] = attends ? whole(r->v[INK_HF_KV_HEADS]) : 0;
+    }
+    r->v[INK_HF_KV_HEADS] = NAN;
+    return ink_gguf_writer_set_array(r->writer, key_of(r, "attention.head_count_kv"), INK_GGUF_U32,
+                                     heads, n, r->error);
 }
 
 /*
@@ -295,6 +330,8 @@ static ink_status read_windows(reader *r)
     const ink_value_list *types = ink_document_list(&r->json, "layer_types");
     bool any = types->n_items == 0;
     r->v[INK_HF_WINDOW] = NAN;
+    if (ink_hf_is_mixed(r->config->arch))
+        return set_attending(r, types);
     if (!any && (double)types->n_items != r->v[INK_HF_LAYERS])
         return refuse(r, INK_UNSUPPORTED, "layer_types", "is not one a layer");
     for (size_t i = 0; i < types->n_items; i++) {
@@ -333,12 +370,39 @@ static ink_status check_rotated(const reader *r)
 
 /* ---- All ------------------------------------------------------------------------------------- */
 
+/* Lfm2MLP's: two thirds of what is said, times a factor, up to the next whole unit. */
+static void adjust_forward(reader *r)
+{
+    double unit = or_else(r, INK_HF_BLOCK_UNIT, 256);
+    double n = or_else(r, INK_HF_BLOCK, r->v[INK_HF_FORWARD]);
+    if (or_else(r, INK_HF_BLOCK_ADJUSTS, 1) != 0)
+        n = ceil(floor(or_else(r, INK_HF_BLOCK_TIMES, 1) * floor(2 * n / 3)) / unit) * unit;
+    r->v[INK_HF_FORWARD] = n;
+}
+
+/* What has state spaces; without attention, head_dim is that of theirs, and no length is said. */
+static void complete_scan(reader *r)
+{
+    double *v = r->v;
+    v[INK_HF_SCAN] = v[INK_HF_SCAN_HEADS] * or_else(r, INK_HF_SCAN_HEAD, v[INK_HF_HEAD]);
+    v[INK_HF_FORWARD] = or_else(r, INK_HF_SHARED, v[INK_HF_FORWARD]);
+    if (ink_arch_lists(r->config->arch, INK_WEIGHT_ATTENTION_OUTPUT))
+        return;
+    v[INK_HF_CONTEXT] = or_else(r, INK_HF_CONTEXT, 1 << 20);
+    v[INK_HF_FORWARD] = v[INK_HF_HEADS] = v[INK_HF_KV_HEADS] = 0;
+    v[INK_HF_HEAD] = v[INK_HF_HEAD_VALUE] = NAN;
+}
+
 /* What others take for granted, or say in another way. */
 static void complete(reader *r)
 {
     double *v = r->v;
     uint16_t traits = r->config->dialect->traits;
-    v[r->config->arch->norm == INK_NORM_RMS ? INK_HF_EPSILON_LAYER : INK_HF_EPSILON] = NAN;
+    const ink_arch *arch = r->config->arch;
+    bool scans = ink_arch_lists(arch, INK_WEIGHT_SCAN_OUT);
+    if (scans || ink_arch_lists(arch, INK_WEIGHT_CONV))
+        v[INK_HF_EPSILON] = or_else(r, INK_HF_EPSILON, v[INK_HF_EPSILON_LAYER]);
+    v[arch->norm == INK_NORM_RMS ? INK_HF_EPSILON_LAYER : INK_HF_EPSILON] = NAN;
     if (!has(r, INK_HF_FORWARD) && (traits & INK_DIALECT_QUARTER))
         v[INK_HF_FORWARD] = 4 * v[INK_HF_WIDTH];
     if (!has(r, INK_HF_PARALLEL) && (traits & INK_DIALECT_PARALLEL))
@@ -346,6 +410,12 @@ static void complete(reader *r)
     v[INK_HF_KV_HEADS] =
         or_else(r, INK_HF_MULTI_QUERY, 0) != 0 ? 1 : or_else(r, INK_HF_KV_HEADS, v[INK_HF_HEADS]);
     v[INK_HF_HEAD_VALUE] = v[INK_HF_HEAD];
+    if (traits & INK_DIALECT_ADJUST)
+        adjust_forward(r);
+    if (scans)
+        complete_scan(r);
+    else
+        v[INK_HF_SCAN_HEADS] = NAN; /* LFM2's num_heads are those of attention */
     if (has(r, INK_HF_SCALE_DEPTH))
         v[INK_HF_SCALE_ADDED] = v[INK_HF_SCALE_DEPTH] / sqrt(v[INK_HF_LAYERS]);
     if (has(r, INK_HF_SCALE_BASE))
@@ -354,8 +424,9 @@ static void complete(reader *r)
 
 static ink_status set_pooled(reader *r)
 {
-    INK_TRY(ink_gguf_writer_set_u32(r->writer, "tokenizer.ggml.token_type_count",
-                                    (uint32_t)or_else(r, INK_HF_TYPES, 2), r->error));
+    if (ink_arch_lists(r->config->arch, INK_WEIGHT_TOKEN_TYPES))
+        INK_TRY(ink_gguf_writer_set_u32(r->writer, "tokenizer.ggml.token_type_count",
+                                        (uint32_t)or_else(r, INK_HF_TYPES, 2), r->error));
     return ink_gguf_writer_set_bool(r->writer, key_of(r, "attention.causal"), false, r->error);
 }
 
@@ -364,10 +435,11 @@ static ink_status find_dialect(reader *r)
     ink_hf_config *c = r->config;
     ink_text type = ink_document_text(&r->json, "model_type");
     ink_buffer list;
+    bool both_ways = ink_document_flag(&r->json, "use_bidirectional_attention", false);
     if (type.data)
-        c->dialect = ink_dialect_find(type);
+        c->dialect = ink_dialect_find(type, both_ways);
     if (c->dialect) {
-        c->arch = ink_arch_find(c->dialect->arch);
+        c->arch = ink_arch_find(ink_dialect_text(c->dialect, INK_DIALECT_ARCH));
         return INK_OK;
     }
     ink_buffer_init(&list, r->arena->allocator, 4096);
@@ -400,7 +472,15 @@ static ink_status read_all(reader *r)
         INK_TRY(set_number(r, i));
     if (c->dialect->traits & INK_DIALECT_POOLS)
         INK_TRY(set_pooled(r));
+    if (c->arch->rope_if_finetuned)
+        INK_TRY(ink_gguf_writer_set_bool(
+            r->writer, key_of(r, "rope.scaling.finetuned"),
+            ink_document_is_text(&r->json, "position_embedding_type", "rope"), r->error));
+    if (c->arch->gate == INK_GATE_SIGMOID)
+        INK_TRY(ink_gguf_writer_set_u32(r->writer, key_of(r, "expert_gating_func"),
+                                        INK_GATE_SIGMOID, r->error));
     c->tied = r->v[INK_HF_TIED] == 1 && !ink_arch_requires(c->arch, INK_WEIGHT_OUTPUT);
+    c->n_tokens = (uint64_t)or_else(r, INK_HF_TOKENS, 0);
     INK_TRY(ink_hparams_preview(&c->hparams, c->arch, r->writer, FILE_NAME, r->arena, r->error));
     if (fabs(1 / sqrt(r->v[INK_HF_SCALAR]) - (double)c->hparams.attention_scale) >= 1e-6)
         return refuse(r, INK_UNSUPPORTED, "query_pre_attn_scalar", "is not what is computed here");

@@ -51,10 +51,16 @@ static ink_status get_number(writer *w, size_t id, ink_error *error)
     double *v = &w->v[id];
     const ink_gguf *gguf = w->model->gguf;
     *v = NAN;
-    (void)snprintf(key, sizeof key, "%s.%s", w->model->arch->name, ink_hf_keys[id].suffix);
+    const char *suffix = ink_hf_key_at(id).suffix;
+    (void)snprintf(key, sizeof key, "%s.%s", w->model->arch->name, suffix);
     const ink_gguf_value *value = ink_gguf_find(gguf, key);
-    if (!value || !ink_hf_keys[id].suffix[0])
+    if (!value || !suffix[0])
         return INK_OK;
+    if (value->type == INK_GGUF_ARRAY && id == INK_HF_KV_HEADS && ink_hf_is_mixed(w->model->arch)) {
+        for (uint32_t i = 0; i < w->model->hparams.n_layers; i++) /* layer_types says which */
+            *v = fmax(*v, w->model->hparams.layers[i].n_kv_heads);
+        return INK_OK;
+    }
     if (value->type == INK_GGUF_ARRAY)
         return ink_fail(error, INK_UNSUPPORTED, 0, "%s: %s differs by layer", ink_gguf_name(gguf),
                         key);
@@ -69,12 +75,12 @@ static ink_status get_number(writer *w, size_t id, ink_error *error)
 
 static void put_number(writer *w, size_t id)
 {
-    const ink_hf_key *row = &ink_hf_keys[id];
+    const ink_hf_key row = ink_hf_key_at(id);
     double v = w->v[id];
     if (isnan(v))
         return;
-    unsigned type = row->traits & 3;
-    put(w, row->traits & INK_HF_ROPE ? w->rope : w->json, row->names,
+    unsigned type = row.traits & 3;
+    put(w, row.traits & INK_HF_ROPE ? w->rope : w->json, row.names,
         type == INK_HF_u32   ? ink_value_integer((int64_t)v)
         : type == INK_HF_f32 ? ink_value_float(v)
                              : ink_value_bool(v != 0));
@@ -87,6 +93,20 @@ static void complete(writer *w)
     const ink_arch *arch = w->model->arch;
     uint16_t traits = w->dialect->traits;
     double *v = w->v, factor = (double)h->rope_factor;
+    bool scans = ink_arch_lists(arch, INK_WEIGHT_SCAN_OUT);
+    if (scans || ink_arch_lists(arch, INK_WEIGHT_CONV))
+        v[INK_HF_EPSILON_LAYER] = v[INK_HF_EPSILON];
+    if (scans && !ink_arch_lists(arch, INK_WEIGHT_ATTENTION_OUTPUT)) {
+        v[INK_HF_FORWARD] = v[INK_HF_HEADS] = v[INK_HF_KV_HEADS] = NAN;
+        v[INK_HF_HEAD] = (double)h->n_scan / h->n_scan_heads;
+    } else if (scans) {
+        v[INK_HF_SCAN_HEAD] = (double)h->n_scan / h->n_scan_heads;
+        v[INK_HF_SHARED] = v[INK_HF_FORWARD];
+    }
+    if (scans)
+        v[INK_HF_EXPAND] = (double)h->n_scan / h->n_embedding;
+    if (traits & INK_DIALECT_ADJUST)
+        v[INK_HF_BLOCK_ADJUSTS] = 0;
     v[INK_HF_TOKENS] = h->n_vocab;
     v[INK_HF_TIED] = w->model->weights[INK_WEIGHT_OUTPUT].n == 0;
     if (traits & INK_DIALECT_SCALES) {
@@ -97,7 +117,7 @@ static void complete(writer *w)
     }
     if (traits & INK_DIALECT_SCALAR)
         v[INK_HF_SCALAR] = 1 / ((double)h->attention_scale * (double)h->attention_scale);
-    if (traits & INK_DIALECT_POOLS)
+    if (ink_arch_lists(arch, INK_WEIGHT_TOKEN_TYPES))
         v[INK_HF_TYPES] = h->n_token_types;
     if (arch->rope != INK_ROPE_NONE) {
         v[INK_HF_THETA] = (double)h->rope_base;
@@ -146,16 +166,41 @@ static void put_layers(writer *w)
     const ink_arch *arch = w->model->arch;
     const ink_hparams *h = &w->model->hparams;
     bool windows = arch->window_period > 0 && h->window > 0;
+    bool mixed = ink_hf_is_mixed(arch), convolves = ink_arch_lists(arch, INK_WEIGHT_CONV);
     ink_value types = new_list(w), rotated = new_list(w);
     for (uint32_t i = 0; i < h->n_layers; i++) {
-        const char *type = h->layers[i].windowed ? "sliding_attention" : "full_attention";
+        const char *other = convolves ? "conv" : "mamba",
+                   *own = mixed && !convolves ? "attention" : "full_attention";
+        const char *type = h->layers[i].windowed                   ? "sliding_attention"
+                           : mixed && h->layers[i].n_kv_heads == 0 ? other
+                                                                   : own;
         append(w, types, ink_value_borrow(type, strlen(type)));
         append(w, rotated, ink_value_integer(h->layers[i].rotated));
     }
-    if (windows)
+    if (windows || mixed)
         put(w, w->json, "layer_types", types);
+    if (arch->rope_if_finetuned)
+        put_text(w, w->json, "position_embedding_type", h->rope_finetuned ? "rope" : "nope");
     if (arch->no_rope_period > 0)
         put(w, w->json, "no_rope_layers", rotated);
+}
+
+/* What is said of tensors, by those that the file has and the model reads. */
+static void put_shown(writer *w)
+{
+    uint8_t seen[INK_N_WEIGHT_ROLES] = {0};
+    ink_place place = {0};
+    char name[INK_PLACE_NAME_BYTES];
+    const char *key;
+    bool truth;
+    while (ink_place_next(w->model->arch, w->model->hparams.n_layers, &place)) {
+        bool lone = place.bias && !(seen[place.role] & INK_SEEN_WEIGHT) &&
+                    ink_parts[place.role].bias != INK_BIAS_ALONE;
+        if (!lone && ink_gguf_find_tensor(w->model->gguf, ink_place_name(&place, false, name)))
+            seen[place.role] |= place.bias ? INK_SEEN_BIAS : INK_SEEN_WEIGHT;
+    }
+    for (size_t i = 0; (key = ink_hf_shown_at(i, seen, &truth)) != NULL; i++)
+        put(w, w->json, key, ink_value_bool(truth));
 }
 
 /* The tokens that a text begins and ends with. */
@@ -177,7 +222,8 @@ static ink_value class_name(writer *w)
 {
     char name[64];
     ink_value out = ink_value_none();
-    const char *stem = w->dialect->class_name, *end = strstr(stem, "Model");
+    const char *stem = ink_dialect_text(w->dialect, INK_DIALECT_CLASS),
+               *end = strstr(stem, "Model");
     int n = snprintf(name, sizeof name, "%s%s", stem, end ? "" : "ForCausalLM");
     w->failed = w->failed || !ink_value_new_string(w->arena, name, (size_t)n, &out);
     return out;
@@ -191,13 +237,15 @@ static void put_names(writer *w, const char *dtype)
     ink_value names = new_list(w);
     append(w, names, class_name(w));
     put(w, w->json, "architectures", names);
-    put_text(w, w->json, "model_type", w->dialect->model_type);
+    put_text(w, w->json, "model_type", ink_dialect_text(w->dialect, INK_DIALECT_MODEL_TYPE));
     put_text(w, w->json, "torch_dtype", dtype);
     put_text(w, w->json, "hidden_act|hidden_activation|activation_function",
              arch->activation == INK_ACTIVATION_GELU           ? "gelu_pytorch_tanh"
              : arch->activation == INK_ACTIVATION_RELU_SQUARED ? "relu2"
              : glu                                             ? "swiglu"
                                                                : "silu");
+    if (w->dialect->traits & INK_DIALECT_BOTH_WAYS)
+        put(w, w->json, "use_bidirectional_attention", ink_value_bool(true));
     if (w->model->hparams.n_experts > 0)
         put(w, w->json, "norm_topk_prob", ink_value_bool(true));
 }
@@ -217,6 +265,7 @@ ink_status ink_hf_config_write(const ink_model *model, const ink_dialect *dialec
         put_number(&w, i);
     put_scaling(&w);
     put_layers(&w);
+    put_shown(&w);
     put_tokens(&w);
     *json = w.json;
     return w.failed ? ink_fail_memory(error, "a configuration") : INK_OK;

@@ -26,7 +26,9 @@ typedef struct converter {
     ink_arena arena; /* what config points to */
     ink_gguf_writer *writer;
     ink_copier copier;
-    ink_format type; /* INK_N_FORMATS: each tensor keeps its own */
+    ink_format type;                  /* INK_N_FORMATS: each tensor keeps its own */
+    bool quantized;                   /* afterwards, to the type that is asked for */
+    uint8_t seen[INK_N_WEIGHT_ROLES]; /* INK_SEEN_ */
     ink_error *error;
 } converter;
 
@@ -36,6 +38,7 @@ typedef struct made {
     ink_dialect_name name;
     size_t n_sources;
     bool stacked; /* experts: one more dimension */
+    bool matrix;  /* of two dimensions, beside that */
     ink_format to;
     uint32_t n_dims;
     uint64_t shape[INK_GGUF_MAX_DIMS]; /* as in GGUF */
@@ -59,21 +62,35 @@ static ink_source_tensor *find_source(const converter *c, const made *m, size_t 
 static ink_row_map map_of(const converter *c, const made *m, uint64_t n_rows)
 {
     const ink_layer_hparams *layer = &c->config.hparams.layers[m->place.layer];
-    ink_row_order order = m->name.order;
-    bool permutes = (c->config.dialect->traits & INK_DIALECT_PERMUTE) != 0;
-    if ((order == INK_ROWS_TRANSPOSED && m->place.bias) ||
-        ((order == INK_ROWS_QUERIES || order == INK_ROWS_KEYS) && !permutes))
-        order = INK_ROWS_PLAIN;
-    return (ink_row_map){order, n_rows, layer->n_heads, layer->n_kv_heads};
+    return (ink_row_map){m->name.order, n_rows, layer->n_heads, layer->n_kv_heads};
+}
+
+static bool is_flat(const made *m)
+{
+    return m->name.order == INK_ROWS_FLAT || m->name.order == INK_ROWS_DECAY;
+}
+
+/* A vector, a matrix, or the taps of a convolution of channels: those of one stand between. */
+static bool has_shape(const made *m, const ink_source_tensor *t)
+{
+    if (m->name.order == INK_ROWS_TAPS)
+        return t->n_dims == 3 && t->shape[1] == 1;
+    return t->n_dims >= 1 && t->n_dims <= (is_flat(m) ? 1 : 2);
 }
 
 /* Rows and the width of one, as they are here. */
 static void measure(const converter *c, const made *m, const ink_source_tensor *t, uint64_t *n_rows,
                     uint64_t *k)
 {
-    bool transposed = map_of(c, m, 1).order == INK_ROWS_TRANSPOSED;
+    bool transposed = m->name.order == INK_ROWS_TRANSPOSED;
     *n_rows = t->shape[transposed ? 1 : 0];
-    *k = t->n_dims == 2 ? t->shape[transposed ? 0 : 1] : 1;
+    *k = t->n_dims < 2 ? 1 : t->shape[transposed ? 0 : t->n_dims - 1];
+    if (ink_dialect_half(&m->name))
+        *n_rows = *n_rows % 2 == 0 ? *n_rows / 2 : 0;
+    if (!is_flat(m))
+        return;
+    *k = ink_part_dimension(&c->config.hparams, ink_parts[m->place.role].shape[1], m->place.layer);
+    *n_rows = *k > 0 && *n_rows % *k == 0 ? *n_rows / *k : 0;
 }
 
 static ink_status refuse(const converter *c, const ink_source_tensor *t, ink_status status,
@@ -94,7 +111,7 @@ static ink_status check_source(const converter *c, const made *m, const ink_sour
         return ink_fail(c->error, INK_UNSUPPORTED, 0,
                         "%s: tensor %.200s is %s, not F32, F16 or BF16",
                         ink_source_file_name(&c->source, t), t->name, t->type);
-    if (t->n_dims < 1 || t->n_dims > 2 || t->n_dims != first->n_dims || n_rows == 0 || k == 0)
+    if (!has_shape(m, t) || t->n_dims != first->n_dims || n_rows == 0 || k == 0)
         return refuse(c, t, INK_CORRUPT, "is no matrix");
     if (k != first_k || (m->stacked && n_rows != first_rows))
         return refuse(c, t, INK_CORRUPT, "has another width");
@@ -113,7 +130,7 @@ static ink_status refuse_missing(const converter *c, const char *name)
 static ink_status find(const converter *c, made *m, bool *found)
 {
     *found = false;
-    if (!ink_dialect_name_of(c->config.dialect, m->place.role, &m->name) ||
+    if (!ink_dialect_name_of(c->config.dialect, m->place.role, m->place.bias, &m->name) ||
         (m->place.role == INK_WEIGHT_OUTPUT && c->config.tied))
         return INK_OK;
     m->stacked = strchr(m->name.name, '#') != NULL;
@@ -123,8 +140,8 @@ static ink_status find(const converter *c, made *m, bool *found)
     uint64_t n_rows = 0, k = 0, all = 0;
     for (size_t i = 0; i < m->n_sources; i++) {
         t = find_source(c, m, i);
-        if (!t || t->used)
-            continue;
+        if (!t || t->used != (ink_dialect_half(&m->name) == 2))
+            continue; /* a second half is of what its first one has taken */
         first = first ? first : t;
         n++;
         INK_TRY(check_source(c, m, t, first));
@@ -135,10 +152,10 @@ static ink_status find(const converter *c, made *m, bool *found)
         return INK_OK;
     if (n < m->n_sources)
         return refuse_missing(c, first->name);
-    bool matrix = first->n_dims == 2;
-    m->n_dims = (matrix ? 2u : 1u) + m->stacked;
-    const uint64_t shape[3] = {matrix ? k : 0, m->stacked ? n_rows : all, n};
-    memcpy(m->shape, shape + !matrix, m->n_dims * sizeof *shape);
+    m->matrix = first->n_dims > 1 || is_flat(m);
+    m->n_dims = (m->matrix ? 2u : 1u) + m->stacked;
+    const uint64_t shape[3] = {m->matrix ? k : 0, m->stacked ? n_rows : all, n};
+    memcpy(m->shape, shape + !m->matrix, m->n_dims * sizeof *shape);
     *found = true;
     return INK_OK;
 }
@@ -147,10 +164,11 @@ static ink_format format_of(const converter *c, const made *m)
 {
     ink_format format = c->type == INK_N_FORMATS ? find_source(c, m, 0)->format : c->type;
     ink_role role = m->place.role;
-    if (m->n_dims == 1 || m->place.bias || role == INK_WEIGHT_ROUTER ||
-        role == INK_WEIGHT_POSITION_EMBEDDING || role == INK_WEIGHT_TOKEN_TYPES)
+    if (m->n_dims == 1 || m->place.bias || is_flat(m) || m->name.order == INK_ROWS_TAPS ||
+        role == INK_WEIGHT_ROUTER || role == INK_WEIGHT_POSITION_EMBEDDING ||
+        role == INK_WEIGHT_TOKEN_TYPES)
         return INK_FORMAT_F32;
-    return m->shape[0] % ink_formats[format].block_elements ? INK_FORMAT_F16 : format;
+    return format;
 }
 
 /* ---- Announcing and writing ------------------------------------------------------------------ */
@@ -170,7 +188,7 @@ static ink_status visit_all(converter *c, visitor *visit)
         bool needed = !place.bias && ink_arch_requires(c->config.arch, place.role);
         if (!found && needed)
             return ink_fail(c->error, INK_CORRUPT, 0, "%s: what %s is made of is missing", c->in,
-                            ink_place_name(&place, name));
+                            ink_place_name(&place, false, name));
         if (!found)
             continue;
         m.to = format_of(c, &m);
@@ -187,14 +205,11 @@ static ink_status announce(converter *c, made *m)
     uint64_t n = 1;
     for (uint32_t i = 0; i < m->n_dims; i++)
         n *= m->shape[i]; /* no more values than its files have bytes */
-    c->copier.n_all += n;
-    if (m->to == INK_FORMAT_F16 && c->type < INK_N_FORMATS && c->type != m->to)
-        ink_warn(&c->options->log,
-                 "%s: rows of %" PRIu64 " do not fill blocks of %u (%s): kept as F16",
-                 ink_place_name(&m->place, name), m->shape[0], ink_formats[c->type].block_elements,
-                 ink_formats[c->type].name);
-    return ink_gguf_writer_add_tensor(c->writer, ink_place_name(&m->place, name),
-                                      ink_formats[m->to].gguf_id, m->n_dims, m->shape, c->error);
+    c->copier.n_all += c->quantized ? 2 * n : n;
+    c->seen[m->place.role] |= m->place.bias ? INK_SEEN_BIAS : INK_SEEN_WEIGHT;
+    return ink_gguf_writer_add_tensor(
+        c->writer, ink_place_name(&m->place, ink_dialect_is_whole(&m->name), name),
+        ink_formats[m->to].gguf_id, m->n_dims, m->shape, c->error);
 }
 
 typedef struct streaming {
@@ -230,8 +245,10 @@ static ink_status copy_part(converter *c, made *m)
                                .map = map_of(c, m, n_rows),
                                .from = s.tensor->format,
                                .to = m->to,
+                               .first_row = ink_dialect_half(&m->name) == 2 ? n_rows : 0,
                                .k = k,
                                .add = plus_one ? 1 : 0,
+                               .decays = m->name.order == INK_ROWS_DECAY,
                                .read = read_source,
                                .write = write_gguf,
                                .context = &s};
@@ -286,12 +303,20 @@ static ink_status set_pooling(converter *c)
     ink_value json = {.kind = INK_VALUE_UNDEFINED};
     if (!(c->config.dialect->traits & INK_DIALECT_POOLS))
         return INK_OK;
+    INK_TRY(ink_document_read(c->in, "2_Dense/config.json", &c->arena, &json, c->error));
+    if (json.kind != INK_VALUE_UNDEFINED)
+        return ink_fail(c->error, INK_UNSUPPORTED, 0,
+                        "%s: 2_Dense is not computed here; without it vectors are the model's own",
+                        c->in);
     INK_TRY(ink_document_read(c->in, "1_Pooling/config.json", &c->arena, &json, c->error));
     (void)snprintf(key, sizeof key, "%s.pooling_type", c->config.arch->name);
     for (uint32_t i = 1; i < 4; i++)
         if (ink_document_flag(&json, modes[i], false))
             return ink_gguf_writer_set_u32(c->writer, key, i, c->error);
-    return INK_OK;
+    if (json.kind == INK_VALUE_UNDEFINED)
+        return INK_OK;
+    return ink_fail(c->error, INK_UNSUPPORTED, 0,
+                    "1_Pooling/config.json: neither mean, nor first, nor last token");
 }
 
 /* The last part of the path. */
@@ -320,6 +345,11 @@ static ink_status set_tokens(converter *c, ink_value config, size_t n_tokens)
     INK_TRY(find(c, &m, &found));
     if (!found || m.n_dims != 2)
         return ink_fail(c->error, INK_CORRUPT, 0, "%s: has no embedding of tokens", c->in);
+    if (c->config.n_tokens > 0 && c->config.n_tokens != m.shape[1])
+        return ink_fail(c->error, INK_CORRUPT, 0,
+                        "config.json: vocab_size is %" PRIu64 ", the embedding has %" PRIu64
+                        " rows",
+                        c->config.n_tokens, m.shape[1]);
     ink_arena_init(&arena, c->options->allocator, MAX_MEMORY);
     const char *tokenizer = c->options->tokenizer;
     if (!tokenizer && !c->folder) {
@@ -331,6 +361,11 @@ static ink_status set_tokens(converter *c, ink_value config, size_t n_tokens)
     ink_status status =
         c->folder ? ink_hf_tokens_read(&tokens, c->in, config, (size_t)m.shape[1], &arena, c->error)
                   : ink_hf_tokens_read_llama2c(&tokens, tokenizer, n_tokens, &arena, c->error);
+    if (status == INK_OK && tokens.strips)
+        ink_warn(&c->options->log,
+                 "%s: added tokens keep the spaces beside them, though lstrip, rstrip or "
+                 "single_word say otherwise",
+                 c->in);
     if (status == INK_OK)
         status = ink_hf_tokens_write(&tokens, c->writer, c->error);
     ink_arena_deinit(&arena);
@@ -361,9 +396,6 @@ static ink_status prepare(converter *c)
 {
     ink_value config;
     size_t n_tokens = 0;
-    c->type = INK_N_FORMATS;
-    if (c->options->type)
-        INK_TRY(ink_encode_format(c->options->type, &c->type, c->error));
     INK_TRY(open_source(c, &config, &n_tokens));
     INK_TRY(ink_gguf_writer_new(&c->writer, 0, c->options->allocator, c->error));
     INK_TRY(
@@ -373,6 +405,7 @@ static ink_status prepare(converter *c)
     INK_TRY(set_tokens(c, config, n_tokens));
     INK_TRY(announce_made(c));
     INK_TRY(visit_all(c, announce));
+    INK_TRY(ink_hf_check_shown(config, c->seen, c->error));
     return check_all_used(c);
 }
 
@@ -385,6 +418,8 @@ static ink_status write_all(converter *c, const char *path)
     INK_TRY(visit_all(c, copy_part));
     return ink_gguf_writer_commit(c->writer, c->error);
 }
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
 
 /* What is written is opened as every model is before it has its name. */
 static ink_status check_and_rename(const converter *c, const char *path, const char *out)
@@ -399,7 +434,42 @@ static ink_status check_and_rename(const converter *c, const char *path, const c
     ink_model_free(model);
     if (status == INK_OK && rename(path, out) != 0)
         status = ink_fail(c->error, INK_IO, 0, "%s: cannot be replaced", out);
-    if (status != INK_OK)
+    return status;
+}
+
+static bool report_second_half(void *context, float part)
+{
+    const ink_progress *progress = context;
+    return !progress->report || progress->report(progress->context, 0.5f + part / 2);
+}
+
+/* As the command of that name does it; what it leaves to go on from would not be used. */
+static ink_status quantize(const converter *c, const char *path, const char *out)
+{
+    static const char *const kept[] = {".part", ".journal"};
+    ink_progress progress = c->options->progress;
+    char name[INK_DOCUMENT_PATH_BYTES];
+    ink_status status =
+        ink_quantize_model(path, out,
+                           &(ink_quantizing){.type = c->options->type,
+                                             .allocator = c->options->allocator,
+                                             .log = c->options->log,
+                                             .progress = {report_second_half, &progress}},
+                           c->error);
+    for (size_t i = 0; i < 2 && status != INK_OK; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", out, kept[i]);
+        (void)unlink(name);
+    }
+    return status;
+}
+
+static ink_status convert(converter *c, const char *path, const char *out)
+{
+    INK_TRY(prepare(c));
+    ink_status status = write_all(c, path);
+    if (status == INK_OK)
+        status = (c->quantized ? quantize : check_and_rename)(c, path, out);
+    if (status != INK_OK || c->quantized)
         (void)unlink(path);
     return status;
 }
@@ -407,19 +477,20 @@ static ink_status check_and_rename(const converter *c, const char *path, const c
 ink_status ink_convert(const char *in, const char *out, const ink_conversion *conversion,
                        ink_error *error)
 {
-    converter c = {.options = conversion, .in = in, .error = error};
+    converter c = {.options = conversion, .in = in, .type = INK_N_FORMATS, .error = error};
     char path[INK_DOCUMENT_PATH_BYTES];
     const ink_allocator *allocator = conversion->allocator;
     if (snprintf(path, sizeof path, "%s" UNCHECKED, out) >= (int)sizeof path)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "the path is too long");
+    c.quantized = conversion->type && !ink_copy_format(conversion->type, &c.type);
+    if (c.quantized) {
+        c.type = INK_N_FORMATS;
+        INK_TRY(ink_quantize_check_type(conversion->type, error));
+    }
     c.copier = (ink_copier){.allocator = allocator, .progress = conversion->progress};
     ink_arena_init(&c.arena, allocator, MAX_MEMORY);
     ink_source_init(&c.source, allocator);
-    ink_status status = prepare(&c);
-    if (status == INK_OK)
-        status = write_all(&c, path);
-    if (status == INK_OK)
-        status = check_and_rename(&c, path, out);
+    ink_status status = convert(&c, path, out);
     ink_gguf_writer_free(c.writer);
     ink_copier_deinit(&c.copier);
     ink_source_deinit(&c.source);

@@ -45,12 +45,19 @@ static const char names[] =
 #define SCALES INK_DIALECT_SCALES
 #define SCALAR INK_DIALECT_SCALAR
 #define POOLS INK_DIALECT_POOLS
+#define BOTH_WAYS INK_DIALECT_BOTH_WAYS
+#define ADJUST INK_DIALECT_ADJUST
 static const ink_dialect dialects[] = {
-#define DIALECT(model_type, class_name, arch, family, traits) \
-    {model_type, class_name, arch, traits, FAMILY_##family},
+#define DIALECT(model_type, class_name, arch, family, traits) {traits, FAMILY_##family},
 #include "convert/dialects.def"
 #undef DIALECT
 };
+static const char texts[] =
+#define DIALECT(model_type, class_name, arch, family, traits) \
+    model_type "\0" class_name "\0" arch "\0"
+#include "convert/dialects.def"
+#undef DIALECT
+    ;
 #undef PERMUTE
 #undef PLUS_ONE
 #undef THETA
@@ -60,23 +67,42 @@ static const ink_dialect dialects[] = {
 #undef SCALES
 #undef SCALAR
 #undef POOLS
+#undef BOTH_WAYS
+#undef ADJUST
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-const ink_dialect *ink_dialect_find(ink_text model_type)
+const char *ink_dialect_text(const ink_dialect *dialect, ink_dialect_text_id id)
 {
-    for (size_t i = 0; i < COUNT(dialects); i++)
-        if (strlen(dialects[i].model_type) == model_type.n_bytes &&
-            memcmp(dialects[i].model_type, model_type.data, model_type.n_bytes) == 0)
-            return &dialects[i];
-    return NULL;
+    const char *text = texts;
+    for (size_t i = 3 * (size_t)(dialect - dialects) + id; i > 0; i--)
+        text += strlen(text) + 1;
+    return text;
+}
+
+static bool looks_both_ways(const ink_dialect *dialect)
+{
+    return (dialect->traits & INK_DIALECT_BOTH_WAYS) != 0;
+}
+
+const ink_dialect *ink_dialect_find(ink_text model_type, bool both_ways)
+{
+    const ink_dialect *found = NULL;
+    for (size_t i = 0; i < COUNT(dialects); i++) {
+        const ink_dialect *row = &dialects[i];
+        const char *type = ink_dialect_text(row, INK_DIALECT_MODEL_TYPE);
+        if ((both_ways || !looks_both_ways(row)) && strlen(type) == model_type.n_bytes &&
+            memcmp(type, model_type.data, model_type.n_bytes) == 0)
+            found = row; /* those that look both ways stand behind those that do not */
+    }
+    return found;
 }
 
 const ink_dialect *ink_dialect_of_arch(const char *arch, bool experts)
 {
     const ink_dialect *found = NULL;
     for (size_t i = 0; i < COUNT(dialects); i++)
-        if (strcmp(dialects[i].arch, arch) == 0 &&
+        if (strcmp(ink_dialect_text(&dialects[i], INK_DIALECT_ARCH), arch) == 0 &&
             (!found || (experts && dialects[i].family == FAMILY_MIXTRAL)))
             found = &dialects[i];
     return found;
@@ -85,7 +111,9 @@ const ink_dialect *ink_dialect_of_arch(const char *arch, bool experts)
 void ink_dialect_list(ink_buffer *out)
 {
     for (size_t i = 0; i < COUNT(dialects); i++)
-        (void)ink_buffer_format(out, "%s%s", i ? ", " : "", dialects[i].model_type);
+        if (!looks_both_ways(&dialects[i]))
+            (void)ink_buffer_format(out, "%s%s", i ? ", " : "",
+                                    ink_dialect_text(&dialects[i], INK_DIALECT_MODEL_TYPE));
 }
 
 static bool find_name(uint8_t family, ink_role role, ink_dialect_name *out)
@@ -99,9 +127,27 @@ static bool find_name(uint8_t family, ink_role role, ink_dialect_name *out)
     return false;
 }
 
-bool ink_dialect_name_of(const ink_dialect *dialect, ink_role role, ink_dialect_name *out)
+bool ink_dialect_is_whole(const ink_dialect_name *name)
 {
-    return find_name(dialect->family, role, out) || find_name(FAMILY_LLAMA, role, out);
+    return strchr(name->name, '=') != NULL;
+}
+
+unsigned ink_dialect_half(const ink_dialect_name *name)
+{
+    return strchr(name->name, '<') ? 1 : strchr(name->name, '>') ? 2 : 0;
+}
+
+/* A whole name is that of the weight, or of a bias that stands alone. */
+bool ink_dialect_name_of(const ink_dialect *dialect, ink_role role, bool bias,
+                         ink_dialect_name *out)
+{
+    if (!find_name(dialect->family, role, out) && !find_name(FAMILY_LLAMA, role, out))
+        return false;
+    bool moves = out->order >= INK_ROWS_QUERIES;
+    bool permutes = out->order == INK_ROWS_QUERIES || out->order == INK_ROWS_KEYS;
+    if ((bias && !moves) || (permutes && !(dialect->traits & INK_DIALECT_PERMUTE)))
+        out->order = INK_ROWS_PLAIN;
+    return !ink_dialect_is_whole(out) || bias == (ink_parts[role].bias == INK_BIAS_ALONE);
 }
 
 size_t ink_dialect_n_sources(const ink_dialect_name *name, size_t n_experts)
@@ -119,7 +165,9 @@ void ink_dialect_spell(const ink_dialect *dialect, const ink_dialect_name *name,
     const char *at = name->name, *expert = strchr(at, '#');
     for (size_t i = 0; !expert && i < index; i++)
         at = strchr(at, '+') + 1;
-    int n = (int)strcspn(at, "+#");
+    int n = (int)strcspn(at, "+#=<>");
+    if (at[n] == '=')
+        suffix = "";
     if (ink_parts[name->role].in_layer)
         (void)snprintf(stem, sizeof stem, families[dialect->family].layer, layer);
     if (expert)
@@ -167,10 +215,13 @@ bool ink_place_next(const ink_arch *arch, uint32_t n_layers, ink_place *place)
     }
 }
 
-const char *ink_place_name(const ink_place *place, char out[INK_PLACE_NAME_BYTES])
+const char *ink_place_name(const ink_place *place, bool bare, char out[INK_PLACE_NAME_BYTES])
 {
     char stem[INK_PART_STEM_BYTES];
-    (void)snprintf(out, INK_PLACE_NAME_BYTES, "%s.%s",
-                   ink_part_stem(place->role, place->layer, stem), place->bias ? "bias" : "weight");
+    (void)snprintf(out, INK_PLACE_NAME_BYTES, "%s%s",
+                   ink_part_stem(place->role, place->layer, stem),
+                   place->bias ? ".bias"
+                   : bare      ? ""
+                               : ".weight");
     return out;
 }

@@ -75,6 +75,25 @@ bool ink_document_word(const char **at, char mark, ink_text *out)
     return true;
 }
 
+static bool fits(ink_text word, ink_text text)
+{
+    bool front = word.n_bytes > 0 && word.data[0] == '*';
+    bool back = word.n_bytes > 0 && word.data[word.n_bytes - 1] == '*';
+    size_t n = word.n_bytes - (front || back);
+    if (front || back ? text.n_bytes < n : text.n_bytes != n)
+        return false;
+    return n == 0 || memcmp(word.data + front, text.data + (front ? text.n_bytes - n : 0), n) == 0;
+}
+
+bool ink_document_has_word(const char *words, char mark, ink_text text)
+{
+    ink_text word;
+    while (ink_document_word(&words, mark, &word))
+        if (fits(word, text))
+            return true;
+    return false;
+}
+
 const ink_value *ink_document_get(const ink_value *object, const char *names)
 {
     ink_text name;

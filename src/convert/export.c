@@ -64,15 +64,12 @@ static ink_status visit_pieces(exporter *e, piece *p, visitor *visit)
 {
     const ink_gguf_tensor *t = p->tensor;
     bool stacked = strchr(p->name.name, '#') != NULL;
-    bool permutes = (e->dialect->traits & INK_DIALECT_PERMUTE) != 0;
     size_t n = ink_dialect_n_sources(&p->name, e->model->hparams.n_experts);
     p->matrix = t->n_dims == 2u + stacked;
     p->k = p->matrix ? t->shape[0] : 1;
     p->order = p->name.order;
-    if ((p->order == INK_ROWS_TRANSPOSED && !p->matrix) ||
-        ((p->order == INK_ROWS_QUERIES || p->order == INK_ROWS_KEYS) && !permutes))
-        p->order = INK_ROWS_PLAIN;
-    p->to = p->matrix ? e->type : INK_FORMAT_F32;
+    bool keeps = p->order >= INK_ROWS_TAPS && p->order <= INK_ROWS_DECAY;
+    p->to = p->matrix && !keeps ? e->type : INK_FORMAT_F32;
     p->n_rows = t->shape[p->matrix];
     for (p->index = 0; p->index < n; p->index++) {
         if (n > 1 && !stacked)
@@ -94,17 +91,19 @@ static ink_status visit_all(exporter *e, visitor *visit)
         bool made = place.role == INK_WEIGHT_ROPE_FACTORS ||
                     place.role == INK_WEIGHT_ROPE_FACTORS_LONG ||
                     place.role == INK_WEIGHT_ROPE_FACTORS_SHORT;
-        const ink_gguf_tensor *t = ink_gguf_find_tensor(gguf, ink_place_name(&place, name));
+        const ink_gguf_tensor *t = ink_gguf_find_tensor(gguf, ink_place_name(&place, false, name));
         if (!t && !place.bias)
             t = ink_gguf_find_tensor(gguf, ink_part_stem(place.role, place.layer, stem));
         const ink_weight *weight =
             &(place.in_layer ? e->model->layers[place.layer] : e->model->weights)[place.role];
-        if (!t || made || weight->n == 0)
+        bool alone = ink_parts[place.role].bias == INK_BIAS_ALONE;
+        if (!t || made || (weight->n == 0 && !alone))
             continue;
         piece p = {.place = &place, .tensor = t};
-        if (!ink_dialect_name_of(e->dialect, place.role, &p.name))
+        if (!ink_dialect_name_of(e->dialect, place.role, place.bias, &p.name))
             return ink_fail(e->error, INK_UNSUPPORTED, 0, "%s: tensor %s has no name in %s",
-                            ink_gguf_name(gguf), t->name, e->dialect->model_type);
+                            ink_gguf_name(gguf), t->name,
+                            ink_dialect_text(e->dialect, INK_DIALECT_MODEL_TYPE));
         INK_TRY(visit_pieces(e, &p, visit));
     }
     return INK_OK;
@@ -120,17 +119,26 @@ static ink_status announce(exporter *e, const piece *p)
 {
     char name[INK_DIALECT_NAME_BYTES];
     bool turned = p->order == INK_ROWS_TRANSPOSED;
-    uint64_t n = p->n_rows * p->k; /* no more than the tensor has values: checked */
+    bool flat = p->order == INK_ROWS_FLAT || p->order == INK_ROWS_DECAY;
+    unsigned half = ink_dialect_half(&p->name);
+    uint64_t n_rows = half ? 2 * p->n_rows : p->n_rows;
+    uint64_t n = n_rows * p->k; /* no more than its tensors have values: checked */
     uint64_t end = e->offset + n * ink_formats[p->to].block_bytes;
+    e->copier.n_all += p->n_rows * p->k;
+    if (half == 2)
+        return INK_OK; /* stands behind the first, which said so */
     spell(e, p, name);
     (void)ink_buffer_format(&e->header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%" PRIu64, name,
-                            ink_formats[p->to].name, turned ? p->k : p->n_rows);
-    if (p->matrix)
-        (void)ink_buffer_format(&e->header, ",%" PRIu64, turned ? p->n_rows : p->k);
+                            ink_formats[p->to].name,
+                            flat     ? n
+                            : turned ? p->k
+                                     : n_rows);
+    if (p->matrix && !flat)
+        (void)ink_buffer_format(&e->header, "%s,%" PRIu64, p->order == INK_ROWS_TAPS ? ",1" : "",
+                                turned ? n_rows : p->k);
     (void)ink_buffer_format(&e->header, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", e->offset,
                             end);
     e->offset = end;
-    e->copier.n_all += n;
     return e->header.failed ? ink_fail_memory(e->error, "the names of tensors") : INK_OK;
 }
 
@@ -168,6 +176,7 @@ static ink_status copy_piece(exporter *e, const piece *p)
         .first_row = p->first_row,
         .k = turned ? p->n_rows : p->k,
         .add = plus_one ? -1 : 0,
+        .decays = p->order == INK_ROWS_DECAY,
         .read = read_gguf,
         .write = write_file,
         .context = &s};
@@ -278,10 +287,9 @@ static ink_status write_tokens(exporter *e, ink_buffer *out)
 static ink_status open_model(exporter *e, const char *in)
 {
     const ink_conversion *o = e->options;
-    INK_TRY(ink_encode_format(o->type ? o->type : "F16", &e->type, e->error));
-    if (e->type != INK_FORMAT_F32 && e->type != INK_FORMAT_F16 && e->type != INK_FORMAT_BF16)
-        return ink_fail(e->error, INK_BAD_ARGUMENT, 0, "%s: safetensors have F32, F16 or BF16",
-                        ink_formats[e->type].name);
+    if (!ink_copy_format(o->type ? o->type : "F16", &e->type))
+        return ink_fail(e->error, INK_BAD_ARGUMENT, 0,
+                        "\"%.40s\": safetensors have F32, F16 or BF16", o->type);
     INK_TRY(ink_model_open(
         &e->model, in,
         &(ink_model_options){

@@ -86,7 +86,8 @@ static ink_status read_numbers(reader *r, const ink_file *file)
 static ink_status add(reader *r, const struct block *b, uint32_t layer)
 {
     char name[INK_DIALECT_NAME_BYTES];
-    const ink_dialect *dialect = ink_dialect_find((ink_text){MODEL_TYPE, sizeof MODEL_TYPE - 1});
+    const ink_dialect *dialect =
+        ink_dialect_find((ink_text){MODEL_TYPE, sizeof MODEL_TYPE - 1}, false);
     ink_dialect_name part;
     ink_source_tensor t = {.name = name,
                            .type = "F32",
@@ -97,7 +98,7 @@ static ink_status add(reader *r, const struct block *b, uint32_t layer)
                            .offset = r->at};
     t.n_bytes = 4 * t.shape[0] * t.shape[1]; /* numbers are small: checked */
     r->at += t.n_bytes;
-    if (!ink_dialect_name_of(dialect, (ink_role)b->role, &part))
+    if (!ink_dialect_name_of(dialect, (ink_role)b->role, false, &part))
         return INK_OK;
     ink_dialect_spell(dialect, &part, 0, layer, ".weight", name);
     return ink_source_take_tensor(r->source, t, r->error);

@@ -25,22 +25,14 @@ const ink_pieces *ink_pieces_find(bool clean, bool whole, bool digits, ink_text 
     return found;
 }
 
-static bool has_word(const char *words, ink_text wanted)
-{
-    ink_text word;
-    while (ink_document_word(&words, ' ', &word))
-        if (word.n_bytes == wanted.n_bytes && memcmp(word.data, wanted.data, word.n_bytes) == 0)
-            return true;
-    return false;
-}
-
 const ink_pieces *ink_pieces_of_family(ink_text name)
 {
     const char *family;
     for (size_t f = 0; (family = ink_pretokenizer_family(f)) != NULL; f++)
         for (size_t i = 0; i < COUNT(rows); i++)
-            if (has_word(family, name) &&
-                has_word(family, (ink_text){rows[i].family, strlen(rows[i].family)}))
+            if (ink_document_has_word(family, ' ', name) &&
+                ink_document_has_word(family, ' ',
+                                      (ink_text){rows[i].family, strlen(rows[i].family)}))
                 return &rows[i];
     return NULL;
 }

@@ -18,7 +18,7 @@ static uint64_t heads_of(const ink_row_map *map)
 bool ink_row_map_fits(const ink_row_map *map)
 {
     uint64_t n = heads_of(map);
-    if (map->order == INK_ROWS_PLAIN || map->order == INK_ROWS_TRANSPOSED)
+    if (map->order < INK_ROWS_QUERIES)
         return true;
     if (map->n_kv_heads == 0 || n == 0 || map->n_rows % n != 0)
         return false;
@@ -49,11 +49,17 @@ static uint64_t grouped(const ink_row_map *map, uint64_t head, bool back)
 
 uint64_t ink_row_move(const ink_row_map *map, uint64_t row, bool back)
 {
-    if (map->order == INK_ROWS_PLAIN || map->order == INK_ROWS_TRANSPOSED)
+    if (map->order < INK_ROWS_QUERIES)
         return row;
     uint64_t width = map->n_rows / heads_of(map);
     return map->order == INK_ROWS_GROUPED ? grouped(map, row / width, back) * width + row % width
                                           : permuted(row, width, back);
+}
+
+bool ink_copy_format(const char *name, ink_format *out)
+{
+    return ink_format_by_name(name, out) &&
+           (*out == INK_FORMAT_F32 || *out == INK_FORMAT_F16 || *out == INK_FORMAT_BF16);
 }
 
 /* ---- Copying --------------------------------------------------------------------------------- */
@@ -121,6 +127,9 @@ static ink_status finish(const ink_copier *copier, const ink_copy *c, size_t n, 
     const ink_format_info *to = &ink_formats[c->to];
     float limit = c->to == INK_FORMAT_F16 ? 65520 : INFINITY;
     for (size_t i = 0; i < n; i++) {
+        double decay = (double)copier->values[i];
+        if (c->decays)
+            copier->values[i] = (float)(c->back ? log(-decay) : -exp(decay));
         copier->values[i] += c->add;
         if (!(fabsf(copier->values[i]) < limit))
             return ink_fail(error, INK_CORRUPT, 0, "%s: holds %g, which %s cannot", c->name,

@@ -18,14 +18,18 @@ bool ink_row_map_fits(const ink_row_map *map);
 /* Where there the row is that is `row` here; `back`: here, the one that is `row` there. */
 uint64_t ink_row_move(const ink_row_map *map, uint64_t row, bool back);
 
+/* The format of a name, if values stand for themselves in it: F32, F16, BF16. */
+bool ink_copy_format(const char *name, ink_format *out);
+
 /* What is read: a tensor of `from`, of which the rows begin with first_row. */
 typedef struct ink_copy {
-    const char *name; /* for messages */
-    ink_row_map map;  /* of what is written */
-    bool back;        /* from here to there */
-    ink_format from, to;
+    const char *name;      /* for messages */
+    ink_row_map map;       /* of what is written */
+    bool back;             /* from here to there */
+    ink_format from, to;   /* `to`: as ink_copy_format finds them */
     uint64_t first_row, k; /* k: of a row that is written */
     float add;
+    bool decays; /* as INK_ROWS_DECAY says */
     ink_status (*read)(void *context, uint64_t offset, size_t n_bytes, void *dst, ink_error *error);
     ink_status (*write)(void *context, const void *bytes, size_t n_bytes, ink_error *error);
     void *context;

@@ -127,8 +127,8 @@ static ink_status read_trainer(ink_hf_tokens *t, ink_text in, ink_error *error)
     if (type == TYPE_BPE)
         return INK_OK;
     return ink_fail(error, INK_UNSUPPORTED, 0,
-                    FILE_NAME ": is of kind %d; only 2, byte pairs, is supported",
-                    (int)(type < 100 ? type : 100));
+                    FILE_NAME ": is of kind %d%s; only 2, byte pairs, is run here",
+                    (int)(type < 100 ? type : 100), type == TYPE_UNIGRAM ? " (unigrams)" : "");
 }
 
 static ink_status read_normalizer(ink_hf_tokens *t, ink_text in, ink_error *error)

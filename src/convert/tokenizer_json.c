@@ -18,6 +18,7 @@
 typedef struct steps {
     bool spaces, prefix; /* spaces become U+2581, one stands before the text */
     bool bytes, digits, words;
+    bool ends; /* what is put around a text is said */
     ink_text pattern;
 } steps;
 
@@ -100,6 +101,13 @@ static bool read_bert(reader *r, const ink_value *step)
            ink_document_flag(step, "clean_text", true);
 }
 
+/* Behind its normalizer, which is read first. */
+static bool cut_bert(reader *r, const ink_value *step)
+{
+    (void)step;
+    return r->steps.words;
+}
+
 static bool read_nothing(reader *r, const ink_value *step)
 {
     (void)r;
@@ -107,28 +115,118 @@ static bool read_nothing(reader *r, const ink_value *step)
     return true;
 }
 
-static ink_status read_steps(reader *r, const ink_value *step)
+/* ---- Steps on the way back ------------------------------------------------------------------- */
+
+static bool decode_bytes(reader *r, const ink_value *step)
+{
+    (void)step;
+    return r->steps.bytes;
+}
+
+static bool decode_pieces(reader *r, const ink_value *step)
+{
+    (void)step;
+    return r->steps.spaces;
+}
+
+static bool decode_spaces(reader *r, const ink_value *step)
+{
+    return r->steps.spaces &&
+           ink_document_is_text(ink_document_get(step, "pattern"), "String", SPACE) &&
+           ink_document_is_text(step, "content", " ");
+}
+
+/* The space that stands before each text. */
+static bool decode_strip(reader *r, const ink_value *step)
+{
+    double start = 0, stop = 0;
+    (void)ink_document_number(ink_document_get(step, "start"), &start);
+    (void)ink_document_number(ink_document_get(step, "stop"), &stop);
+    return ink_document_is_text(step, "content", " ") && start == r->steps.prefix && stop == 0;
+}
+
+static bool decode_words(reader *r, const ink_value *step)
+{
+    return r->steps.words && ink_document_is_text(step, "prefix", "##");
+}
+
+/* ---- What is put around a text --------------------------------------------------------------- */
+
+/* At most one token on either side; WordPiece's own are put there without being asked. */
+static bool read_ends(reader *r, const ink_value *step)
+{
+    static const uint8_t roles[] = {INK_ROLE_BOS, INK_ROLE_EOS},
+                         flags[] = {INK_VOCAB_ADD_BOS, INK_VOCAB_ADD_EOS};
+    ink_vocab_source *source = &r->tokens->source;
+    const ink_value_list *list = ink_document_list(step, "single");
+    int32_t ids[2] = {-1, -1};
+    size_t n_texts = 0;
+    for (size_t i = 0; i < list->n_items; i++) {
+        ink_text text = ink_document_text(ink_document_get(&list->items[i], "SpecialToken"), "id");
+        bool is_text = ink_document_get(&list->items[i], "Sequence") != NULL;
+        int32_t id = text.data ? ink_hf_tokens_find(r->tokens, text) : -1;
+        n_texts += is_text;
+        if (is_text)
+            continue;
+        if (id < 0 || n_texts > 1 || ids[n_texts] >= 0)
+            return false;
+        ids[n_texts] = id;
+    }
+    bool first = !r->steps.ends;
+    r->steps.ends = true;
+    if (n_texts != 1 || !first || (r->steps.words && (ids[0] < 0 || ids[1] < 0)))
+        return false;
+    for (size_t i = 0; i < 2 && !r->steps.words; i++) {
+        source->flags[flags[i]] = ids[i] < 0 ? INK_CHOICE_NO : INK_CHOICE_YES;
+        if (ids[i] >= 0)
+            source->roles[roles[i]] = ids[i];
+    }
+    return true;
+}
+
+/* ---- All steps ------------------------------------------------------------------------------- */
+
+typedef enum stage { STAGE_TEXT, STAGE_ENDS, STAGE_BACK } stage;
+
+static ink_status read_steps(reader *r, stage of, const ink_value *step)
 {
     static const struct {
         const char *type;
+        uint8_t of;
         bool (*read)(reader *r, const ink_value *step);
     } rows[] = {
-        {"Metaspace", read_metaspace},  {"Prepend", read_prepend},
-        {"Replace", read_replace},      {"Digits", read_digits},
-        {"ByteLevel", read_byte_level}, {"Split", read_split},
-        {"BertNormalizer", read_bert},  {"BertPreTokenizer", read_nothing},
-        {"NFC", read_nothing},
+        {"Metaspace", STAGE_TEXT, read_metaspace},
+        {"Prepend", STAGE_TEXT, read_prepend},
+        {"Replace", STAGE_TEXT, read_replace},
+        {"Digits", STAGE_TEXT, read_digits},
+        {"ByteLevel", STAGE_TEXT, read_byte_level},
+        {"Split", STAGE_TEXT, read_split},
+        {"BertNormalizer", STAGE_TEXT, read_bert},
+        {"BertPreTokenizer", STAGE_TEXT, cut_bert},
+        {"NFC", STAGE_TEXT, read_nothing},
+        {"TemplateProcessing", STAGE_ENDS, read_ends},
+        {"BertProcessing", STAGE_ENDS, cut_bert},
+        {"ByteLevel", STAGE_ENDS, decode_bytes}, /* which offsets are told */
+        {"ByteLevel", STAGE_BACK, decode_bytes},
+        {"Metaspace", STAGE_BACK, decode_pieces},
+        {"ByteFallback", STAGE_BACK, decode_pieces},
+        {"Fuse", STAGE_BACK, decode_pieces},
+        {"Replace", STAGE_BACK, decode_spaces},
+        {"Strip", STAGE_BACK, decode_strip},
+        {"WordPiece", STAGE_BACK, decode_words},
     };
+    static const char *const lists[] = {"normalizers|pretokenizers", "processors", "decoders"};
     if (!step)
         return INK_OK;
     if (ink_document_is_text(step, "type", "Sequence")) {
-        const ink_value_list *list = ink_document_list(step, "normalizers|pretokenizers");
+        const ink_value_list *list = ink_document_list(step, lists[of]);
         for (size_t i = 0; i < list->n_items; i++)
-            INK_TRY(read_steps(r, &list->items[i]));
+            INK_TRY(read_steps(r, of, &list->items[i]));
         return INK_OK;
     }
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (ink_document_is_text(step, "type", rows[i].type) && !r->steps.bytes)
+    bool late = of == STAGE_TEXT && r->steps.bytes; /* bytes are the last step of a text */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !late; i++)
+        if (rows[i].of == of && ink_document_is_text(step, "type", rows[i].type))
             return rows[i].read(r, step)
                        ? INK_OK
                        : refuse(r, "as set up, step", ink_document_text(step, "type"));
@@ -198,6 +296,7 @@ static ink_status read_added(reader *r, const ink_value *json)
         if (r->tokens->has_scores && is_same(unknown, text))
             type = INK_TOKEN_UNKNOWN;
         INK_TRY(ink_hf_tokens_put(r->tokens, id->as.integer, text, type, 0, r->error));
+        ink_hf_tokens_note_strips(r->tokens, item);
     }
     return INK_OK;
 }
@@ -270,41 +369,6 @@ static ink_status read_merges(reader *r)
     return INK_OK;
 }
 
-/* ---- What is put around a text --------------------------------------------------------------- */
-
-static const ink_value *find_template(const ink_value *post)
-{
-    const ink_value_list *list = ink_document_list(post, "processors");
-    for (size_t i = 0; i < list->n_items; i++)
-        if (ink_document_is_text(&list->items[i], "type", "TemplateProcessing"))
-            return &list->items[i];
-    return post;
-}
-
-static ink_vocab_choice take_end(reader *r, const ink_value *item, ink_token_role role)
-{
-    ink_text text = ink_document_text(ink_document_get(item, "SpecialToken"), "id");
-    int32_t id = text.data ? ink_hf_tokens_find(r->tokens, text) : -1;
-    if (id >= 0)
-        r->tokens->source.roles[role] = id;
-    return id >= 0 ? INK_CHOICE_YES : INK_CHOICE_NO;
-}
-
-/* WordPiece's own are put around its texts here without being asked. */
-static void read_ends(reader *r, const ink_value *json)
-{
-    ink_vocab_source *source = &r->tokens->source;
-    const ink_value_list *list =
-        ink_document_list(find_template(ink_document_get(json, "post_processor")), "single");
-    size_t n = list->n_items;
-    if (r->steps.words)
-        return;
-    source->flags[INK_VOCAB_ADD_BOS] =
-        n > 1 ? take_end(r, &list->items[0], INK_ROLE_BOS) : INK_CHOICE_NO;
-    source->flags[INK_VOCAB_ADD_EOS] =
-        n > 1 ? take_end(r, &list->items[n - 1], INK_ROLE_EOS) : INK_CHOICE_NO;
-}
-
 /* ---- All ------------------------------------------------------------------------------------- */
 
 /* Texts that the model itself must not change. */
@@ -328,7 +392,8 @@ static ink_status choose_kind(reader *r)
     if (pairs && s->bytes && !s->spaces && !s->words && is_plain(r->model))
         kind = "gpt2";
     if (pairs && s->spaces && !s->bytes && !s->words && !s->digits && !s->pattern.data &&
-        ink_document_flag(r->model, "byte_fallback", false) && is_plain(r->model))
+        ink_document_flag(r->model, "byte_fallback", false) && is_plain(r->model) &&
+        !ink_document_flag(r->model, "ignore_merges", false))
         kind = "llama";
     if (!kind)
         return refuse(r, "with these steps, type", type);
@@ -346,14 +411,38 @@ static ink_status choose_kind(reader *r)
     return INK_OK;
 }
 
+/* What is said under another key might change what texts become. */
+static ink_status check_keys(const reader *r, const ink_value *object, const char *known)
+{
+    for (uint32_t i = 0; object && object->kind == INK_VALUE_DICT && i < object->as.dict->n_entries;
+         i++) {
+        const ink_value_entry *entry = &object->as.dict->entries[i];
+        ink_text key = {entry->key.as.text, entry->key.n_bytes};
+        if (entry->item.kind != INK_VALUE_NONE && !ink_document_has_word(known, ' ', key))
+            return refuse(r, "key", key);
+    }
+    return INK_OK;
+}
+
 ink_status ink_hf_tokens_read_json(ink_hf_tokens *tokens, ink_value json, bool clean,
                                    ink_error *error)
 {
     reader r = {.tokens = tokens, .clean = clean, .error = error};
     r.model = ink_document_get(&json, "model");
     r.vocabulary = ink_document_get(r.model, "vocab");
-    INK_TRY(read_steps(&r, ink_document_get(&json, "normalizer")));
-    INK_TRY(read_steps(&r, ink_document_get(&json, "pre_tokenizer")));
+    if (ink_document_is_text(r.model, "type", "Unigram"))
+        return ink_fail(r.error, INK_UNSUPPORTED, 0,
+                        FILE_NAME ": Unigram models are not run here, and no other kind cuts texts "
+                                  "as they do");
+    INK_TRY(check_keys(&r, &json,
+                       "version truncation padding added_tokens normalizer pre_tokenizer "
+                       "post_processor decoder model"));
+    INK_TRY(check_keys(&r, r.model,
+                       "type dropout unk_token continuing_subword_prefix end_of_word_suffix "
+                       "fuse_unk byte_fallback ignore_merges vocab merges "
+                       "max_input_chars_per_word"));
+    INK_TRY(read_steps(&r, STAGE_TEXT, ink_document_get(&json, "normalizer")));
+    INK_TRY(read_steps(&r, STAGE_TEXT, ink_document_get(&json, "pre_tokenizer")));
     INK_TRY(choose_kind(&r));
     if (!r.vocabulary || r.vocabulary->kind != INK_VALUE_DICT)
         return corrupt(&r, "has no model with a vocab");
@@ -361,6 +450,9 @@ ink_status ink_hf_tokens_read_json(ink_hf_tokens *tokens, ink_value json, bool c
     if (!r.steps.words)
         INK_TRY(read_merges(&r));
     INK_TRY(read_added(&r, &json));
-    read_ends(&r, &json);
-    return INK_OK;
+    if (!r.steps.words)
+        tokens->source.flags[INK_VOCAB_ADD_BOS] = tokens->source.flags[INK_VOCAB_ADD_EOS] =
+            INK_CHOICE_NO;
+    INK_TRY(read_steps(&r, STAGE_ENDS, ink_document_get(&json, "post_processor")));
+    return read_steps(&r, STAGE_BACK, ink_document_get(&json, "decoder"));
 }

@@ -120,9 +120,8 @@ static void put_words(writer *w)
            "\"strip_accents\":null,\"lowercase\":true},\n\"pre_tokenizer\":"
            "{\"type\":\"BertPreTokenizer\"},\n\"post_processor\":");
     put_ends(w, roles[INK_ROLE_CLS], roles[INK_ROLE_SEPARATOR]);
-    say(w,
-        ",\n\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true},\n"
-        "\"model\":{\"type\":\"WordPiece\",\"unk_token\":@",
+    put(w, ",\n\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}");
+    say(w, ",\n\"model\":{\"type\":\"WordPiece\",\"unk_token\":@",
         unknown >= 0 ? w->source->tokens[unknown] : (ink_text){"[UNK]", 5}, 0);
     put(w, ",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,\"vocab\":{");
 }

@@ -58,6 +58,13 @@ int32_t ink_hf_tokens_find(const ink_hf_tokens *t, ink_text text)
     return -1;
 }
 
+void ink_hf_tokens_note_strips(ink_hf_tokens *t, const ink_value *added)
+{
+    t->strips = t->strips || ink_document_flag(added, "lstrip", false) ||
+                ink_document_flag(added, "rstrip", false) ||
+                ink_document_flag(added, "single_word", false);
+}
+
 /* ---- Tokens beside the vocabulary ------------------------------------------------------------ */
 
 /* A token that is added keeps the type that its own file gives it, unless that is plain text. */
@@ -95,6 +102,7 @@ static ink_status read_added(ink_hf_tokens *t, const ink_value *added, ink_error
         ink_text text = {key.as.text, key.n_bytes};
         int64_t id = item.kind == INK_VALUE_INTEGER ? item.as.integer : number_of(key);
         if (item.kind == INK_VALUE_DICT) {
+            ink_hf_tokens_note_strips(t, &item);
             text = ink_document_text(&item, "content");
             (void)ink_document_number(ink_document_get(&item, "special"), &special);
         }

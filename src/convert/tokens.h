@@ -15,6 +15,7 @@ typedef struct ink_hf_tokens {
     int32_t *types; /* 0: nobody has named the token yet */
     size_t n_tokens, capacity;
     bool has_scores;
+    bool strips; /* an added token takes spaces beside it away, as none does here */
     ink_vocab_source source;
     ink_text chat_template; /* no data: none */
 } ink_hf_tokens;
@@ -42,6 +43,9 @@ void ink_hf_tokens_init(ink_hf_tokens *tokens, size_t capacity, ink_arena *arena
 /* Names a token, or gives one that is named another type and text; `score` only if has_scores. */
 ink_status ink_hf_tokens_put(ink_hf_tokens *tokens, int64_t id, ink_text text, ink_token_type type,
                              float score, ink_error *error);
+
+/* Sets `strips` if this added token says so. */
+void ink_hf_tokens_note_strips(ink_hf_tokens *tokens, const ink_value *added);
 
 /* -1: there is none. */
 int32_t ink_hf_tokens_find(const ink_hf_tokens *tokens, ink_text text);

@@ -109,15 +109,3 @@ bool ink_encode(ink_format format, void *blocks, const float *x, size_t n)
         encoders[format](block, x + i);
     return true;
 }
-
-ink_status ink_encode_format(const char *name, ink_format *out, ink_error *error)
-{
-    if (!ink_format_by_name(name, out))
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no format \"%.40s\"", name);
-    if (!encoders[*out])
-        return ink_fail(error, INK_UNSUPPORTED, 0,
-                        "%s cannot be written here; F32, F16, BF16, Q8_0 and Q4_0 can, and "
-                        "quantize makes the others of such a file",
-                        ink_formats[*out].name);
-    return INK_OK;
-}

@@ -254,7 +254,4 @@ bool ink_encode_levels(ink_format format, void *blocks, const float *x, size_t n
 #define INK_ROTATION_MOST 512
 void ink_rotate(float *x, size_t n);
 
-/* The format of a name, where ink_encode has it. */
-ink_status ink_encode_format(const char *name, ink_format *out, ink_error *error);
-
 #endif

@@ -46,7 +46,6 @@ typedef struct quantizing {
 static ink_status check_options(quantizing *q, ink_error *error)
 {
     const ink_quantizing *o = q->options;
-    char names[NAMES_BYTES];
     if ((o->type != NULL) + (o->n_bytes > 0) + (o->bits > 0) != 1)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "quantizing takes one of a type, a size and bits a parameter");
@@ -62,10 +61,16 @@ static ink_status check_options(quantizing *q, ink_error *error)
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "no text is read: there is nothing to keep");
     INK_TRY(ink_pool_choose_threads(o->n_threads, &q->n_threads, error));
     q->mixture = o->type ? ink_mixture_find(o->type) : NULL;
-    if (q->mixture || !o->type)
+    return o->type ? ink_quantize_check_type(o->type, error) : INK_OK;
+}
+
+ink_status ink_quantize_check_type(const char *type, ink_error *error)
+{
+    char names[NAMES_BYTES];
+    if (ink_mixture_find(type))
         return INK_OK;
     ink_mixture_list(names, sizeof names);
-    return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no type \"%.40s\"; there are %s", o->type,
+    return ink_fail(error, INK_BAD_ARGUMENT, 0, "there is no type \"%.40s\"; there are %s", type,
                     names);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char config[] =
+static const char tiny[] =
     "{\"architecture\": \"llama\", \"context_length\": 64, \"embedding_length\": 32, "
     "\"block_count\": 1, \"feed_forward_length\": 32, \"attention.head_count\": 4, "
     "\"attention.head_count_kv\": 2}";
@@ -18,14 +18,14 @@ const char *published_file(const published *p, const char *name, char path[160])
     return path;
 }
 
-static void create(published *p)
+static void create(const published *p, const char *config)
 {
     char path[128], text[128];
     const char *texts[] = {text};
     ink_error error;
     (void)snprintf(path, sizeof path, "%s/c.json", p->folder);
     (void)snprintf(text, sizeof text, "%s/t.txt", p->folder);
-    ink_write_file(path, config, sizeof config - 1);
+    ink_write_file(path, config, strlen(config));
     ink_write_file(text, "so it was, so it is", 19);
     const ink_creation creation = {
         .config = path, .vocabulary = "264", .texts = texts, .n_texts = 1};
@@ -35,12 +35,17 @@ static void create(published *p)
 
 void published_make(published *p, const char *type)
 {
+    published_make_of(p, tiny, type);
+}
+
+void published_make_of(published *p, const char *config, const char *type)
+{
     ink_error error;
     ink_temporary_folder(p->folder);
     (void)snprintf(p->model, sizeof p->model, "%s/model.gguf", p->folder);
     (void)snprintf(p->dir, sizeof p->dir, "%s/tiny", p->folder);
     (void)snprintf(p->out, sizeof p->out, "%s/out.gguf", p->folder);
-    create(p);
+    create(p, config);
     const ink_conversion conversion = {.type = type};
     if (ink_export(p->model, p->dir, &conversion, &error) != INK_OK)
         fail_msg("%s", error.message);
@@ -75,4 +80,16 @@ ink_status published_convert(const published *p, const char *type, ink_error *er
     const ink_conversion conversion = {.type = type};
     *error = (ink_error){.status = INK_OK};
     return ink_convert(p->dir, p->out, &conversion, error);
+}
+
+void published_expect_alone(const published *p)
+{
+    static const char *const beside[] = {"unchecked", "part", "journal"};
+    char name[128];
+    assert_int_equal(access(p->out, F_OK), 0);
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        (void)snprintf(name, sizeof name, "%s.%s", p->out, beside[i]);
+        if (access(name, F_OK) == 0)
+            fail_msg("%s is left", name);
+    }
 }

@@ -12,6 +12,9 @@ typedef struct published {
 
 /* Made anew, exported with matrices of `type`. */
 void published_make(published *p, const char *type);
+
+/* The same of another configuration, as ink_model_create takes it. */
+void published_make_of(published *p, const char *config, const char *type);
 void published_remove(published *p);
 
 /* The path of one of its files. */
@@ -23,5 +26,9 @@ void published_edit(const published *p, const char *name, const char *old, const
 
 /* Converts it, with warnings as they come; `error` as the library filled it. */
 ink_status published_convert(const published *p, const char *type, ink_error *error);
+
+/* Fails unless the file named OUT, and none of those that are written on the way to it, is there.
+ */
+void published_expect_alone(const published *p);
 
 #endif

@@ -9,13 +9,14 @@
 
 typedef struct paths {
     published p;
+    const char *type;
     char again[160], bin[1024], tok[1024];
 } paths;
 
 static ink_status convert(const ink_allocator *allocator, void *context)
 {
     const paths *x = context;
-    const ink_conversion conversion = {.allocator = allocator, .type = "Q8_0"};
+    const ink_conversion conversion = {.allocator = allocator, .type = x->type};
     (void)unlink(x->p.out);
     ink_status status = ink_convert(x->p.dir, x->p.out, &conversion, NULL);
     assert_int_equal(access(x->p.out, F_OK) == 0, status == INK_OK);
@@ -46,7 +47,10 @@ static void memory_runs_out(void **state)
     (void)state;
     published_make(&x.p, "F16");
     (void)snprintf(x.again, sizeof x.again, "%s/again", x.p.folder);
+    x.type = "F16";
     assert_true(ink_fail_each_allocation(convert, &x, MAX_CALLS) > 50);
+    x.type = "Q8_0";
+    assert_true(ink_fail_each_allocation(convert, &x, MAX_CALLS) > 100);
     assert_true(ink_fail_each_allocation(export, &x, MAX_CALLS) > 50);
     ink_remove_folder(x.again);
     published_remove(&x.p);

@@ -93,7 +93,53 @@ static void refusals(void **state)
         {"{\"model_type\":\"phi\"," BASE "}", INK_CORRUPT, "partial_rotary_factor"},
         {"{" GEMMA3 ",\"query_pre_attn_scalar\":17}", INK_UNSUPPORTED, "query_pre_attn_scalar"},
         {"{" GEMMA3 ",\"sliding_window_pattern\":-1}", INK_UNSUPPORTED, "out of range"},
+        {"{" LLAMA ",\"logit_bend\":2}", INK_UNSUPPORTED,
+         "config.json: logit_bend is not known and may change what the model computes; if it does "
+         "not, take it out"},
+        {"{" LLAMA ",\"logit_bend\":false}", INK_UNSUPPORTED, "logit_bend"},
+        {"{" LLAMA ",\"\":1}", INK_UNSUPPORTED, "is not known"},
+        {"{" LLAMA ",\"dropout_of_heads\":1}", INK_UNSUPPORTED, "dropout_of_heads"},
+        {"{" LLAMA ",\"alibi\":false}", INK_UNSUPPORTED, "alibi is not known"}, /* in a llama */
+        {"{" LLAMA ",\"is_decoder\":true}", INK_UNSUPPORTED, "it can only be false, or 0"},
+        {"{" LLAMA ",\"scale_attn_weights\":false}", INK_UNSUPPORTED, "only be true, or 1"},
+        {"{" LLAMA ",\"mlp_only_layers\":[1]}", INK_UNSUPPORTED, "it can only be empty"},
+        {"{" LLAMA ",\"pruned_heads\":{\"0\":[1]}}", INK_UNSUPPORTED, "it can only be empty"},
+        {"{\"model_type\":\"starcoder2\",\"norm_epsilon\":1e-5,\"norm_type\":\"rms_norm\"," BASE
+         "}",
+         INK_UNSUPPORTED, "norm_type is not supported as it is: here it can only be layer_norm"},
+        {"{\"model_type\":\"starcoder2\",\"norm_epsilon\":1e-5,\"norm_type\":0," BASE "}",
+         INK_UNSUPPORTED, "norm_type"},
+        {"{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"," BASE "}",
+         INK_UNSUPPORTED, "position_embedding_type"},
+        {"{" LLAMA ",\"hidden_act\":7}", INK_UNSUPPORTED, "hidden_act"},
+        {"{" LLAMA ",\"hidden_act\":\"silu_clipped\"}", INK_UNSUPPORTED, "\"silu_clipped\""},
+        {"{\"model_type\":\"gpt2\",\"activation_function\":\"gelu_10\"," BASE "}", INK_UNSUPPORTED,
+         "\"gelu_10\" is not what is computed here: gelu|gelu_new"},
+        {"{" LLAMA ",\"layer_types\":\"full\"}", INK_CORRUPT, "layer_types is no list"},
+        {"{" LLAMA ",\"no_rope_layers\":4}", INK_CORRUPT, "no_rope_layers is no list"},
+        {"{" LLAMA ",\"rope_scaling\":\"linear\"}", INK_CORRUPT, "rope_scaling is no object"},
+        {"{" LLAMA ",\"rope_scaling\":{\"factor\":2}}", INK_CORRUPT, "rope_scaling has no type"},
+        {"{" LLAMA ",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":2,\"truncate\":false}}",
+         INK_UNSUPPORTED, "rope_scaling.truncate is not known"},
+        {"{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"}}}",
+         INK_UNSUPPORTED, "full_attention is not known"},
+        {"{" GEMMA3 ",\"sliding_window_pattern\":\"LLG\"}", INK_UNSUPPORTED, "out of range"},
+        {"{\"model_type\":\"lfm2\",\"norm_eps\":1e-5,\"conv_L_cache\":3," BASE "}", INK_UNSUPPORTED,
+         "layer_types is not one a layer"},
+        {"{\"model_type\":\"lfm2\",\"norm_eps\":1e-5,\"conv_L_cache\":3,\"layer_types\":["
+         "\"conv\",\"conv\",\"sliding_attention\",\"conv\"]," BASE "}",
+         INK_UNSUPPORTED, "names unknown layers"},
+        {"{\"model_type\":\"lfm2\",\"norm_eps\":1e-5,\"conv_L_cache\":3,\"block_multiple_of\":0,"
+         "\"layer_types\":[\"conv\",\"conv\",\"conv\",\"conv\"]," BASE "}",
+         INK_CORRUPT, "feed_forward_length"},
+        {"{\"model_type\":\"mamba2\",\"hidden_size\":64,\"num_hidden_layers\":2,"
+         "\"layer_norm_epsilon\":1e-5,\"head_dim\":64,\"num_heads\":0,\"n_groups\":1,"
+         "\"state_size\":16,\"conv_kernel\":4}",
+         INK_CORRUPT, "ssm.inner_size"},
+        {"{\"model_type\":\"mamba2\",\"time_step_limit\":[0,1]}", INK_UNSUPPORTED,
+         "time_step_limit is not known"},
         {"{\"model_type\":\"falcon\",\"alibi\":true," BASE "}", INK_UNSUPPORTED, "alibi"},
+        {"{\"model_type\":\"falcon\",\"alibi\":\"false\"," BASE "}", INK_UNSUPPORTED, "alibi"},
         {"{\"model_type\":\"falcon\",\"alibi\":\"no\"," BASE "}", INK_UNSUPPORTED, "alibi"},
     };
     (void)state;
@@ -136,7 +182,7 @@ static void keys(void **state)
     assert_true(h->layers[3].n_heads == 4 && h->layers[3].n_kv_heads == 2);
     assert_true(h->k_dim == 16 && h->rope_dims == 16 && h->rope_base == 5e5f);
     assert_true(h->epsilon == 1e-5f && !config.tied && warnings.n == 0);
-    read_good("{" LLAMA ",\"tie_word_embeddings\":true}");
+    read_good("{" LLAMA ",\"tie_word_embeddings\":true,\"logit_bend\":null}");
     assert_true(config.tied && warnings.n == 0);
     h = read_good(
         "{\"model_type\":\"phi\",\"layer_norm_eps\":1e-5,\"partial_rotary_factor\":0.5," BASE
@@ -169,6 +215,8 @@ static void windows(void **state)
     assert_int_equal(h->n_context, 128);
     h = read_good("{" GEMMA3 "}");
     assert_true(h->window == 16 && h->layers[0].windowed && h->layers[3].windowed);
+    h = read_good("{" GEMMA3 ",\"sliding_window_pattern\":\"LLLLLG\"}");
+    assert_true(h->layers[0].windowed && h->layers[3].windowed);
     h = read_good("{" GEMMA3 ",\"sliding_window_pattern\":2}");
     assert_true(h->layers[0].windowed && !h->layers[1].windowed);
     h = read_good("{" GEMMA3 ",\"layer_types\":[\"full_attention\",\"sliding_attention\","

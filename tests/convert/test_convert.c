@@ -75,14 +75,16 @@ static void the_same_bits(void **state)
     assert_same_logits(p.model, p.out);
 }
 
+/* Those of one value each, and those that quantizing makes. */
 static void formats(void **state)
 {
-    static const char *const types[] = {"F16", "bf16", "Q8_0", "Q4_0"};
+    static const char *const types[] = {"F16", "bf16", "Q8_0", "Q4_0", "IQ4_NL"};
     ink_error error;
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         ink_gguf *gguf;
-        assert_int_equal(published_convert(&p, types[i], &error), INK_OK);
+        if (published_convert(&p, types[i], &error) != INK_OK)
+            fail_msg("%s: %s", types[i], error.message);
         assert_int_equal(ink_gguf_open(&gguf, p.out, NULL, NULL), INK_OK);
         const ink_gguf_tensor *matrix = ink_gguf_find_tensor(gguf, "blk.0.ffn_up.weight");
         const ink_gguf_tensor *norm = ink_gguf_find_tensor(gguf, "blk.0.ffn_norm.weight");
@@ -91,8 +93,54 @@ static void formats(void **state)
         assert_int_equal(norm->format, INK_FORMAT_F32);
         ink_gguf_free(gguf);
     }
-    assert_int_equal(published_convert(&p, "Q6_K", &error), INK_UNSUPPORTED);
     assert_int_equal(published_convert(&p, "Q9", &error), INK_BAD_ARGUMENT);
+    assert_non_null(strstr(error.message, "there is no type \"Q9\"; there are F32"));
+}
+
+/* Byte by byte what `quantize` makes of the converted file, and nothing else is left beside it. */
+static void as_quantize_does_it(void **state)
+{
+    static const char *const types[] = {"Q4_K_M", "Q5_1"};
+    char quantized[160];
+    ink_error error;
+    (void)state;
+    (void)snprintf(quantized, sizeof quantized, "%s/quantized.gguf", p.folder);
+    for (size_t i = 0; i < 2; i++) {
+        size_t n, m;
+        const ink_quantizing options = {.type = types[i], .n_threads = 1};
+        assert_int_equal(published_convert(&p, NULL, &error), INK_OK);
+        if (ink_quantize_model(p.out, quantized, &options, &error) != INK_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(published_convert(&p, types[i], &error), INK_OK);
+        char *a = ink_read_file(quantized, &n), *b = ink_read_file(p.out, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(a, b, n);
+        free(a);
+        free(b);
+        published_expect_alone(&p);
+    }
+}
+
+static bool until(void *context, float part)
+{
+    float *most = context;
+    return part < *most;
+}
+
+/* In either half; what stood there stays, and nothing else does. */
+static void broken_off(void **state)
+{
+    (void)state;
+    ink_write_file(p.out, "as it was", 9);
+    for (float most = 0.2f; most < 1; most += 0.4f) {
+        const ink_conversion conversion = {.type = "Q8_0", .progress = {until, &most}};
+        size_t n;
+        assert_int_equal(ink_convert(p.dir, p.out, &conversion, NULL), INK_CANCELLED);
+        char *bytes = ink_read_file(p.out, &n);
+        assert_int_equal(n, 9);
+        free(bytes);
+        published_expect_alone(&p);
+    }
 }
 
 static void names_without_their_beginning(void **state)
@@ -151,6 +199,20 @@ static void a_shape_that_is_another(void **state)
     published_edit(&p, "config.json", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 4");
     expect(INK_CORRUPT, "blk.0.attn_k.weight is 32 x 16");
     assert_int_not_equal(access(p.out, F_OK), 0);
+}
+
+/* What config.json says of tensors and is not so, both ways; and of rows. */
+static void tensors_that_are_other_than_said(void **state)
+{
+    (void)state;
+    published_edit(&p, "config.json", "\"attention_bias\": false", "\"attention_bias\": true");
+    expect(INK_CORRUPT, "attention_bias is not so: there are no tensors of this kind");
+    published_edit(&p, "config.json", "\"attention_bias\": true", "\"attention_bias\": \"no\"");
+    expect(INK_CORRUPT, "attention_bias");
+    published_edit(&p, "config.json", "\"attention_bias\": \"no\"", "\"attention_bias\": null");
+    expect(INK_OK, "");
+    published_edit(&p, "config.json", "\"vocab_size\": ", "\"vocab_size\": 9");
+    expect(INK_CORRUPT, "config.json: vocab_size is 9");
 }
 
 static void numbers_that_are_not_read(void **state)
@@ -236,9 +298,9 @@ static void exports_that_are_refused(void **state)
     assert_int_equal(ink_export(p.model, p.out, &own, &error), INK_BAD_ARGUMENT);
     assert_int_equal(ink_export(p.model, "", &plain, &error), INK_BAD_ARGUMENT);
     ink_require_shared();
-    ink_shared_path("golden/models/mamba2-Q4_K_M.gguf", bert, sizeof bert);
+    ink_shared_path("golden/models/qwen35-Q4_K_M.gguf", bert, sizeof bert);
     assert_int_equal(ink_export(bert, p.out, &plain, &error), INK_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "mamba2"));
+    assert_non_null(strstr(error.message, "qwen35"));
     ink_shared_path("vocab/ggml-vocab-gpt-2.gguf", bert, sizeof bert);
     assert_int_equal(ink_export(bert, p.out, &plain, &error), INK_UNSUPPORTED);
 }
@@ -313,10 +375,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(the_same_bits),
         FRESH(formats),
+        FRESH(as_quantize_does_it),
+        FRESH(broken_off),
         FRESH(names_without_their_beginning),
         FRESH(a_tensor_that_nothing_reads),
         FRESH(a_tensor_that_is_missing),
         FRESH(a_shape_that_is_another),
+        FRESH(tensors_that_are_other_than_said),
         FRESH(numbers_that_are_not_read),
         FRESH(values_that_are_none),
         FRESH(files_that_are_missing),

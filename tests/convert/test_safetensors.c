@@ -162,6 +162,8 @@ static void indexes(void **state)
          "does not name the tensors"},
         {"{\"weight_map\":{\"c\":\"1.safetensors\"}}", INK_CORRUPT, "does not name the tensors"},
         {"{\"weight_map\":{\"a\":\"../x.safetensors\"}}", INK_CORRUPT, "not one of this folder"},
+        {"{\"weight_map\":{\"a\":\"../../x\"}}", INK_CORRUPT, "not one of this folder"},
+        {"{\"weight_map\":{\"a\":\"../../x.safetensors\"}}", INK_CORRUPT, "not one of this folder"},
         {"{\"weight_map\":{\"a\":\"/etc/x.safetensors\"}}", INK_CORRUPT, "not one of this folder"},
         {"{\"weight_map\":{\"a\":\"..safetensors\"}}", INK_CORRUPT, "not one of this folder"},
         {"{\"weight_map\":{\"a\":\"passwd\"}}", INK_CORRUPT, "not one of this folder"},

@@ -4,14 +4,12 @@
  */
 #include "../support.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define MAX_CALLS 5000
-#define SENTENCE "Once upon a time there was a fox. It liked to run. The fox ran all day long. "
 
-static char folder[64], text[128], out[128], kept[128], stories[1024];
+static ink_test_path text, out, kept;
+static char stories[1024];
 static const char *const texts[] = {text};
 
 static ink_training short_training(const ink_allocator *allocator)
@@ -50,14 +48,14 @@ static ink_status compare(const ink_allocator *allocator, void *context)
 
 static void every_allocation_may_fail(void **state)
 {
-    char sentences[6 * sizeof SENTENCE] = "";
     ink_distillation ways[3];
     (void)state;
     ink_require_shared();
     ink_shared_path("weights/stories260K.gguf", stories, sizeof stories);
-    for (int i = 0; i < 6; i++)
-        memcpy(sentences + strlen(sentences), SENTENCE, sizeof SENTENCE);
-    ink_write_file(text, sentences, strlen(sentences));
+    ink_test_file("text", text);
+    ink_test_file("out.gguf", out);
+    ink_test_file("kept", kept);
+    ink_write_sentences(text, 6);
     for (int i = 0; i < 3; i++) {
         ink_distillation_init(&ways[i]);
         ways[i].teacher = stories;
@@ -70,25 +68,8 @@ static void every_allocation_may_fail(void **state)
     assert_true(ink_fail_each_allocation(compare, NULL, MAX_CALLS) > 50);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    ink_temporary_folder(folder);
-    (void)snprintf(text, sizeof text, "%s/text", folder);
-    (void)snprintf(out, sizeof out, "%s/out.gguf", folder);
-    (void)snprintf(kept, sizeof kept, "%s/kept", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    ink_remove_folder(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, ink_test_folder_make, ink_test_folder_remove);
 }

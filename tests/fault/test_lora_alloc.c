@@ -1,13 +1,10 @@
 /* Every allocation fails once: opening with an adapter, teaching one, and building it in. */
 #include "../support.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define STORIES "weights/stories260K.gguf"
-#define SENTENCE "Once upon a time there was a fox. It liked to run. The fox ran all day long. "
 
-static char folder[64], text[128], adapter_path[128], out[128], checkpoint[128], stories[1024];
+static ink_test_path text, adapter_path, out, checkpoint;
+static char stories[1024];
 static const char *const texts[] = {text};
 
 static ink_status teach(const ink_allocator *allocator, void *context)
@@ -51,40 +48,23 @@ static ink_status merge(const ink_allocator *allocator, void *context)
 
 static void every_allocation_may_fail(void **state)
 {
-    char sentences[20 * sizeof SENTENCE] = "";
     const ink_adapter adapters[2] = {{adapter_path, 1}, {adapter_path, 0.5f}};
     (void)state;
     ink_require_shared();
     ink_shared_path(STORIES, stories, sizeof stories);
-    for (int i = 0; i < 20; i++)
-        memcpy(sentences + strlen(sentences), SENTENCE, sizeof SENTENCE);
-    ink_write_file(text, sentences, strlen(sentences));
+    ink_test_file("text", text);
+    ink_test_file("adapter.gguf", adapter_path);
+    ink_test_file("out.gguf", out);
+    ink_test_file("checkpoint", checkpoint);
+    ink_write_sentences(text, 20);
     assert_true(ink_fail_each_allocation(teach, NULL, 5000) > 50);
     assert_true(ink_fail_each_allocation(teach, checkpoint, 5000) > 50);
     assert_true(ink_fail_each_allocation(open_with, (void *)(uintptr_t)adapters, 5000) > 20);
     assert_true(ink_fail_each_allocation(merge, (void *)(uintptr_t)adapters, 5000) > 20);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    ink_temporary_folder(folder);
-    (void)snprintf(text, sizeof text, "%s/text", folder);
-    (void)snprintf(adapter_path, sizeof adapter_path, "%s/adapter.gguf", folder);
-    (void)snprintf(out, sizeof out, "%s/out.gguf", folder);
-    (void)snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    ink_remove_folder(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, ink_test_folder_make, ink_test_folder_remove);
 }

@@ -1,15 +1,12 @@
 /* Every allocation fails once: quantizing, calibrated, by a budget, with feedback, broken off. */
 #include "../support.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define STORIES "weights/stories260K.gguf"
-#define SENTENCE "Once upon a time there was a fox. It liked to run. The fox ran all day long. "
 
 enum { MAX_CALLS = 20000 };
 
-static char folder[64], text[128], out[128], kept[128], stories[1024];
+static ink_test_path text, out, kept;
+static char stories[1024];
 static const char *const texts[] = {text};
 
 static ink_status quantize(const ink_allocator *allocator, void *context)
@@ -22,13 +19,13 @@ static ink_status quantize(const ink_allocator *allocator, void *context)
 
 static void every_allocation_may_fail(void **state)
 {
-    char sentences[4 * sizeof SENTENCE] = "";
     (void)state;
     ink_require_shared();
     ink_shared_path(STORIES, stories, sizeof stories);
-    for (int i = 0; i < 4; i++)
-        memcpy(sentences + strlen(sentences), SENTENCE, sizeof SENTENCE);
-    ink_write_file(text, sentences, strlen(sentences));
+    ink_test_file("text", text);
+    ink_test_file("out.gguf", out);
+    ink_test_file("kept", kept);
+    ink_write_sentences(text, 4);
     ink_quantizing plain = {.type = "Q8_0"};
     ink_quantizing calibrated = {.type = "Q8_0",
                                  .texts = texts,
@@ -44,25 +41,8 @@ static void every_allocation_may_fail(void **state)
     assert_true(ink_fail_each_allocation(quantize, &budget, MAX_CALLS) > 50);
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    ink_temporary_folder(folder);
-    (void)snprintf(text, sizeof text, "%s/text", folder);
-    (void)snprintf(out, sizeof out, "%s/out.gguf", folder);
-    (void)snprintf(kept, sizeof kept, "%s/kept", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    ink_remove_folder(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, ink_test_folder_make, ink_test_folder_remove);
 }
