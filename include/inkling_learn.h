@@ -383,6 +383,64 @@ typedef struct ink_creation {
 INK_MUST_USE INK_API ink_status ink_model_create(const char *out, const ink_creation *creation,
                                                  ink_error *error);
 
+/* ---- Fitting --------------------------------------------------------------------------------- */
+
+/* A model in some formats, with a session of one cache: what that comes to. */
+typedef struct ink_fitted {
+    const char *cache;     /* the name of a format, or ink_fitting.cache */
+    uint64_t budget_bytes; /* that the formats of its tensors were chosen for, */
+    uint64_t weight_bytes; /* what those have, */
+    uint64_t file_bytes;   /* and at most its file */
+    double bits;           /* of a parameter */
+    ink_memory_plan plan;
+    double weights_loss; /* that is expected of the weights, in nats a token; NAN: not known */
+    double cache_loss;   /* what ink_fitting.measure said of the cache; NAN: it was not asked */
+    /*
+     * Of the last token of a full context, timed with weights of nothing in these formats; NAN: it
+     * is more than this machine has room for now.
+     */
+    double tokens_per_second;
+    double read_bytes; /* that such a token reads, of weights and cache; NAN likewise */
+    double divergence; /* what ink_fitting.compare said; NAN: it was not asked */
+    bool is_choice;
+} ink_fitted;
+
+/* What a model is to fit into. */
+typedef struct ink_fitting {
+    /*
+     * The texts to calibrate with, and how: as for a budget, but without one. `progress` is that of
+     * writing.
+     */
+    ink_quantizing quantizing;
+    uint64_t memory_bytes;   /* everything that ink_memory_plan_all counts, at most */
+    float tokens_per_second; /* of the last token of a full context, at least; 0: any */
+    size_t n_context;  /* positions; 0: 4096, or fewer where the model was trained for fewer */
+    const char *cache; /* as in ink_session_options; NULL: it is chosen */
+    double machine_read_bytes; /* that the machine reads in a second, for messages; 0: not known */
+    ink_cache_measure measure; /* of the model as it is; without it, the cache is a rule's choice */
+    /*
+     * Sets fit->divergence of the model in the file `path`, with fit->cache. Asked for what was
+     * written, and for all others too where the model has at most 100 million parameters; these are
+     * written to `trial`, one after the other, as ink_quantize_model writes. NULL: nobody is
+     * asked; without a trial, for the others.
+     */
+    ink_status (*compare)(void *context, const char *path, ink_fitted *fit, ink_error *error);
+    const char *trial;
+    ink_progress trying; /* of all fits */
+    /* Of each fit, in the order of memory, at the end. NULL: nobody is told. */
+    void (*found)(void *context, const ink_fitted *fit);
+    void *context; /* of compare and found */
+} ink_fitting;
+
+/*
+ * Chooses formats of the weights of `in`, and of a session's cache, by which the expected loss is
+ * least of all that fit into the memory and are quick enough (docs/fit.md), and some others for
+ * less and more memory. Writes the choice to `out`, as ink_quantize_model does; NULL: nothing is
+ * written. LIMIT: there is no choice; says what is missing, and what would do.
+ */
+INK_MUST_USE INK_API ink_status ink_fit_model(const char *in, const char *out,
+                                              const ink_fitting *fitting, ink_error *error);
+
 /* ---- Cards ----------------------------------------------------------------------------------- */
 
 /*

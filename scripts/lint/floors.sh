@@ -26,7 +26,7 @@ find src -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
         cli_needs["home/assistant.h"] = cli_needs["home/home.h"] = 1
         # What a machine can do, and what a step costs, is measured on kernels and tables.
         # A synthetic model is made from the tables that others are read with.
-        cli_insider = "^src/cli/(bench|roofline|work|synthesize|synthetic)[a-z_]*[.]"
+        cli_insider = "^src/cli/(bench|roofline|synthesize|synthetic)[a-z_]*[.]"
     }
     FNR == 1 {
         split(FILENAME, parts, "/")

@@ -4,7 +4,7 @@
 
 #include "cli/roofline.h"
 #include "cli/setup.h"
-#include "cli/work.h"
+#include "runtime/work.h"
 
 enum { INK_BENCH_MAX_REPEAT = 100 };
 

@@ -44,32 +44,32 @@ static ink_status read_text(ink_eval *e, ink_eval_text *text, ink_error *error)
     return status;
 }
 
-static ink_status prepare_texts(ink_eval *e, ink_error *error)
+ink_status ink_eval_score(ink_eval *e, ink_error *error)
 {
     ink_windows *w = &e->windows;
-    w->n_readers = e->reference ? 2 : 1;
-    w->readers[0].model = e->model;
-    w->readers[1].model = e->reference;
-    w->n_window = e->session.n_context ? e->session.n_context : INK_DEFAULT_WINDOW;
-    w->all = e->all;
     w->score = ink_score_token;
     w->context = &e->score;
-    INK_TRY(ink_windows_init(w, &e->session, error));
+    ink_status status = ink_windows_init(w, &e->session, error);
     e->score =
         (ink_score){.path = e->path, .reference_path = e->reference_path, .n_vocab = w->n_vocab};
-    return INK_OK;
+    for (size_t i = 0; status == INK_OK && i < e->n_texts; i++)
+        status = read_text(e, &e->texts[i], error);
+    if (status == INK_OK)
+        ink_score_finish(&e->score, &e->figures);
+    ink_windows_deinit(w);
+    ink_score_deinit(&e->score);
+    return status;
 }
 
 /* The reference's weights and all sessions are gone before a task begins. */
 static ink_status score_texts(ink_eval *e, ink_error *error)
 {
-    ink_status status = prepare_texts(e, error);
-    for (size_t i = 0; status == INK_OK && i < e->n_texts; i++)
-        status = read_text(e, &e->texts[i], error);
-    if (status == INK_OK)
-        ink_score_finish(&e->score, &e->figures);
-    ink_windows_deinit(&e->windows);
-    ink_score_deinit(&e->score);
+    e->windows =
+        (ink_windows){.readers = {{.model = e->model}, {.model = e->reference}},
+                      .n_readers = e->reference ? 2 : 1,
+                      .n_window = e->session.n_context ? e->session.n_context : INK_DEFAULT_WINDOW,
+                      .all = e->all};
+    ink_status status = ink_eval_score(e, error);
     ink_model_free(e->reference);
     e->reference = NULL;
     return status;

@@ -32,10 +32,23 @@ typedef struct ink_eval {
     ink_windows windows;
     ink_score score;
     ink_figures figures; /* with texts */
+    /* What else its entry of a card says. NULL: nothing. */
+    void (*more)(const void *context, ink_report *report);
+    const void *more_context;
 } ink_eval;
+
+/*
+ * Reads the texts with the readers of e->windows, whose other fields but `score` and `context` are
+ * set too: the last of two readers is the reference. Fills counts and figures, and ends sessions.
+ */
+ink_status ink_eval_score(ink_eval *eval, ink_error *error);
 
 /* On standard output, for people or as JSON. */
 ink_status ink_eval_print(const ink_eval *eval, ink_error *error);
+
+/* A file as cards name it, into a list. */
+void ink_eval_report_file(ink_report *report, ink_value list, const char *path, size_t n_bytes,
+                          const char *sha256);
 
 /* As an entry of the model's card: what does not depend on the machine, the data, the command. */
 ink_status ink_eval_write_entry(const ink_eval *eval, ink_buffer *out, ink_error *error);

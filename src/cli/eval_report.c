@@ -133,8 +133,8 @@ static void report_intents(const ink_task *task, ink_report *report)
     }
 }
 
-static void report_file(ink_report *report, ink_value list, const char *path, size_t n_bytes,
-                        const char *sha256)
+void ink_eval_report_file(ink_report *report, ink_value list, const char *path, size_t n_bytes,
+                          const char *sha256)
 {
     ink_value file = ink_report_dict(report, list, NULL);
     ink_report_text(report, file, "name", ink_digest_name(path));
@@ -146,9 +146,10 @@ static void report_data(const ink_eval *e, ink_report *report)
 {
     ink_value list = ink_report_list(report, report->root, "data");
     for (size_t i = 0; i < e->n_texts; i++)
-        report_file(report, list, e->texts[i].path, e->texts[i].n_bytes, e->texts[i].sha256);
+        ink_eval_report_file(report, list, e->texts[i].path, e->texts[i].n_bytes,
+                             e->texts[i].sha256);
     if (e->task.path)
-        report_file(report, list, e->task.path, e->task.n_bytes, e->task.sha256);
+        ink_eval_report_file(report, list, e->task.path, e->task.n_bytes, e->task.sha256);
 }
 
 static void report_figures(const ink_eval *e, ink_report *report)
@@ -223,7 +224,7 @@ static void report_command(const ink_call *call, ink_report *report)
 {
     ink_buffer command;
     ink_buffer_init(&command, NULL, INK_CARD_MAX_BYTES);
-    ink_buffer_text(&command, "inkling eval");
+    ink_buffer_format(&command, "inkling %s", call->command->name);
     for (int i = 0; i < call->argc; i++)
         add_word(&command, call->argv[i]);
     if (command.failed)
@@ -240,6 +241,8 @@ ink_status ink_eval_write_entry(const ink_eval *e, ink_buffer *out, ink_error *e
     ink_report_text(&report, report.root, "inkling", ink_version());
     report_command(e->call, &report);
     report_figures(e, &report);
+    if (e->more)
+        e->more(e->more_context, &report);
     ink_status status = ink_report_write(&report, out, error);
     ink_report_deinit(&report);
     return status;

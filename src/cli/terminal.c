@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "cli/interrupt.h"
 
 enum { BAR_CELLS = 30 };
@@ -94,9 +94,7 @@ ink_exit ink_fail_output(int number)
 
 double ink_terminal_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return ink_clock_seconds();
 }
 
 static void draw(const ink_bar *bar, float part)

@@ -2,9 +2,9 @@
 /* Training: how long, at which rate, when it is measured and kept. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/size.h"
@@ -72,13 +72,6 @@ static ink_status choose_precision(const ink_training *t, ink_precision *precisi
     if (!(features & INK_CPU_AMX))
         ink_warn(&t->log, "this processor has no BF16 products; bf16 is slower than f32 here");
     return INK_OK;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* ---- Setting up ------------------------------------------------------------------------------ */
@@ -199,7 +192,7 @@ static ink_status go_on(run *r, ink_error *error)
         INK_TRY(ink_corpus_go_to(&r->corpus, r->state.epoch, r->state.next, error));
     r->stopped_early = is_out_of_patience(r); /* it may have ended there */
     r->first_step = (int64_t)r->state.step;
-    r->began = now();
+    r->began = ink_clock_seconds();
     r->first_tokens = (double)r->state.n_tokens;
     return INK_OK;
 }
@@ -313,7 +306,8 @@ static ink_status keep(run *r, ink_error *error)
 static bool tell(run *r)
 {
     ink_training_report *report = &r->report;
-    double seconds = now() - r->began, n_done = (double)((int64_t)r->state.step - r->first_step);
+    double seconds = ink_clock_seconds() - r->began,
+           n_done = (double)((int64_t)r->state.step - r->first_step);
     report->step = (int64_t)r->state.step;
     report->steps = r->options->steps;
     report->n_tokens = r->state.n_tokens;

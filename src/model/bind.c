@@ -105,10 +105,31 @@ static ink_status bind_vector(binder *b, const ink_gguf_tensor *tensor, size_t n
         b, (ink_binding){.tensor = tensor, .vector = vector, .n_bytes = n * sizeof(float)});
 }
 
+/* Sets expert_bytes by shape and format; false: it is larger than the address space. */
+static bool measure_matrix(ink_matrix *matrix, size_t *n_bytes)
+{
+    uint64_t expert_bytes, all;
+    bool fits = matrix->packed ? ink_format_packed_bytes(matrix->format, matrix->n_rows, matrix->k,
+                                                         &expert_bytes)
+                               : ink_format_row_bytes(matrix->format, matrix->k, &expert_bytes) &&
+                                     ink_u64_mul(expert_bytes, matrix->n_rows, &expert_bytes);
+    if (!fits || !ink_u64_mul(expert_bytes, matrix->n_experts, &all) || all > SIZE_MAX)
+        return false;
+    matrix->expert_bytes = (size_t)expert_bytes;
+    *n_bytes = (size_t)all;
+    return true;
+}
+
+static ink_status refuse_size(const struct ink_model *model, const char *name, ink_error *error)
+{
+    return ink_fail(error, INK_LIMIT, 0, "%s: tensor %s is too large", ink_gguf_name(model->gguf),
+                    name);
+}
+
 static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool packed,
                               ink_matrix *matrix)
 {
-    uint64_t expert_bytes, n_bytes;
+    size_t n_bytes;
     bool trained = b->model->load == INK_LOAD_TRAINABLE;
     packed = packed && !trained;
     count_use(b, tensor);
@@ -120,16 +141,9 @@ static ink_status bind_matrix(binder *b, const ink_gguf_tensor *tensor, bool pac
         .n_rows = (size_t)tensor->shape[1],
         .n_experts = (size_t)tensor->shape[2],
     };
-    bool fits =
-        packed ? ink_format_packed_bytes(matrix->format, matrix->n_rows, matrix->k, &expert_bytes)
-               : ink_format_row_bytes(matrix->format, matrix->k, &expert_bytes) &&
-                     ink_u64_mul(expert_bytes, matrix->n_rows, &expert_bytes);
-    if (!fits || !ink_u64_mul(expert_bytes, matrix->n_experts, &n_bytes) || n_bytes > SIZE_MAX)
-        return ink_fail(b->error, INK_LIMIT, 0, "%s: tensor %s is too large",
-                        ink_gguf_name(b->model->gguf), tensor->name);
-    matrix->expert_bytes = (size_t)expert_bytes;
-    return add_binding(
-        b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = (size_t)n_bytes});
+    if (!measure_matrix(matrix, &n_bytes))
+        return refuse_size(b->model, tensor->name, b->error);
+    return add_binding(b, (ink_binding){.tensor = tensor, .matrix = matrix, .n_bytes = n_bytes});
 }
 
 /* Norms by the root mean square have no bias. */
@@ -409,6 +423,20 @@ ink_status ink_weights_bind(struct ink_model *model, ink_error *error)
     *model->bindings = (ink_bindings){.all = all, .capacity = n};
     INK_TRY(bind_all(&b));
     return check_claims(&b);
+}
+
+ink_status ink_matrix_assume(struct ink_model *model, ink_matrix *matrix, ink_format format,
+                             ink_error *error)
+{
+    ink_matrix assumed = *matrix;
+    size_t before, after;
+    assumed.format = format;
+    if (!measure_matrix(&assumed, &after) || !ink_size_align(after, ALIGNMENT, &after))
+        return refuse_size(model, ink_formats[format].name, error);
+    before = ink_size_groups(matrix->expert_bytes * matrix->n_experts, ALIGNMENT) * ALIGNMENT;
+    *matrix = assumed;
+    model->weight_bytes += after - before;
+    return INK_OK;
 }
 
 void ink_bindings_keep_vectors(ink_bindings *bindings)

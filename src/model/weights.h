@@ -31,6 +31,13 @@ typedef struct ink_bindings {
 ink_status ink_weights_bind(struct ink_model *model, ink_error *error);
 
 /*
+ * Of a model that was opened without weights: as if its file had this matrix in another format,
+ * whose blocks fill its rows.
+ */
+ink_status ink_matrix_assume(struct ink_model *model, ink_matrix *matrix, ink_format format,
+                             ink_error *error);
+
+/*
  * Leaves only vectors to read: what recording a step needs to know, without the weights that take
  * memory.
  */

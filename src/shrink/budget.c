@@ -42,7 +42,7 @@ typedef struct worker {
     ink_error error;
 } worker;
 
-typedef struct budget {
+typedef struct ink_costs {
     ink_targets *targets;
     const ink_budget_options *options;
     size_t *matrices; /* [n], indices of targets */
@@ -152,7 +152,7 @@ static void sum_samples(budget *b)
             for (size_t s = 0; s < n; s++)
                 total += b->samples[i][s][c];
             b->costs[i][c] =
-                (cost){total * (double)n_rows / (double)n,
+                (cost){candidates[c] == t->tensor->format ? 0 : total * (double)n_rows / (double)n,
                        fits(t, candidates[c]) ? ink_target_bytes(t, candidates[c]) : UINT64_MAX};
         }
     }
@@ -201,20 +201,19 @@ static ink_status measure(budget *b, ink_error *error)
 
 /* ---- Choosing -------------------------------------------------------------------------------- */
 
-/* What a budget of bytes leaves for matrices; parameters and bytes of all tensors beside. */
-static ink_status find_room(const budget *b, uint64_t *room, uint64_t *n_parameters,
-                            uint64_t *others, ink_error *error)
+/* What a budget of bytes leaves for matrices. */
+static ink_status find_room(const budget *b, uint64_t n_bytes, float bits, uint64_t *room,
+                            ink_error *error)
 {
-    const ink_budget_options *o = b->options;
-    *n_parameters = *others = 0;
+    uint64_t n_parameters = 0, others = 0;
     for (size_t i = 0; i < b->targets->n; i++) {
         const ink_gguf_tensor *t = b->targets->all[i].tensor;
-        *n_parameters += t->shape[0] * t->shape[1] * t->shape[2] * t->shape[3];
+        n_parameters += t->shape[0] * t->shape[1] * t->shape[2] * t->shape[3];
         if (!b->targets->all[i].matrix)
-            *others += t->n_bytes;
+            others += t->n_bytes;
     }
-    *room = o->n_bytes ? o->n_bytes : (uint64_t)((double)o->bits * (double)*n_parameters / 8);
-    uint64_t least = *others;
+    *room = n_bytes ? n_bytes : (uint64_t)((double)bits * (double)n_parameters / 8);
+    uint64_t least = others;
     for (size_t i = 0; i < b->n; i++) {
         uint64_t fewest = UINT64_MAX;
         for (size_t c = 0; c < N_CANDIDATES; c++)
@@ -226,8 +225,8 @@ static ink_status find_room(const budget *b, uint64_t *room, uint64_t *n_paramet
                         "%s: %llu bytes of weights are too few: with the shortest formats it has "
                         "%llu, %.2f bits a parameter",
                         ink_gguf_name(b->targets->model->gguf), (unsigned long long)*room,
-                        (unsigned long long)least, 8 * (double)least / (double)*n_parameters);
-    *room -= *others;
+                        (unsigned long long)least, 8 * (double)least / (double)n_parameters);
+    *room -= others;
     return INK_OK;
 }
 
@@ -301,6 +300,22 @@ static void settle(budget *b)
     }
 }
 
+/* F16 fits any row. */
+void ink_targets_shorten(ink_targets *targets)
+{
+    for (size_t i = 0; i < targets->n; i++) {
+        ink_target *t = &targets->all[i];
+        if (!t->matrix)
+            continue;
+        ink_format best = INK_FORMAT_F16;
+        for (size_t c = 0; c < N_CANDIDATES; c++)
+            if (fits(t, candidates[c]) &&
+                ink_target_bytes(t, candidates[c]) < ink_target_bytes(t, best))
+                best = candidates[c];
+        t->format = t->asked = best;
+    }
+}
+
 /* ---- All of it ------------------------------------------------------------------------------- */
 
 static ink_status list_matrices(budget *b, ink_error *error)
@@ -326,12 +341,42 @@ static ink_status list_matrices(budget *b, ink_error *error)
     return INK_OK;
 }
 
-static ink_status run(budget *b, ink_error *error)
+ink_status ink_costs_open(ink_costs **out, ink_targets *targets, const ink_budget_options *options,
+                          ink_error *error)
 {
-    uint64_t room, n_parameters, others;
-    INK_TRY(list_matrices(b, error));
-    INK_TRY(measure(b, error));
-    INK_TRY(find_room(b, &room, &n_parameters, &others, error));
+    budget *b = ink_new(options->allocator, 1, sizeof *b);
+    if (!b)
+        return ink_fail_memory(error, "choosing formats");
+    b->targets = targets;
+    b->options = options;
+    ink_status status = list_matrices(b, error);
+    if (status == INK_OK)
+        status = measure(b, error);
+    if (status == INK_OK)
+        *out = b;
+    else
+        ink_costs_close(b);
+    return status;
+}
+
+void ink_costs_close(ink_costs *b)
+{
+    if (!b)
+        return;
+    const ink_allocator *allocator = b->options->allocator;
+    ink_delete(allocator, b->matrices);
+    ink_delete(allocator, b->samples);
+    ink_delete(allocator, b->costs);
+    ink_delete(allocator, b->chosen);
+    ink_delete(allocator, b->workers);
+    ink_delete(allocator, b->memory);
+    ink_delete(allocator, b);
+}
+
+ink_status ink_costs_choose(ink_costs *b, uint64_t n_bytes, float bits, ink_error *error)
+{
+    uint64_t room;
+    INK_TRY(find_room(b, n_bytes, bits, &room, error));
     choose(b, room);
     settle(b);
     return INK_OK;
@@ -340,13 +385,9 @@ static ink_status run(budget *b, ink_error *error)
 ink_status ink_targets_budget(ink_targets *targets, const ink_budget_options *options,
                               ink_error *error)
 {
-    budget b = {.targets = targets, .options = options};
-    ink_status status = run(&b, error);
-    ink_delete(options->allocator, b.matrices);
-    ink_delete(options->allocator, b.samples);
-    ink_delete(options->allocator, b.costs);
-    ink_delete(options->allocator, b.chosen);
-    ink_delete(options->allocator, b.workers);
-    ink_delete(options->allocator, b.memory);
+    ink_costs *costs;
+    INK_TRY(ink_costs_open(&costs, targets, options, error));
+    ink_status status = ink_costs_choose(costs, options->n_bytes, options->bits, error);
+    ink_costs_close(costs);
     return status;
 }

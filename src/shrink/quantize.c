@@ -13,15 +13,16 @@
 #include "quant/feedback.h"
 #include "quant/quantize.h"
 #include "shrink/calibrate.h"
-#include "shrink/targets.h"
+#include "shrink/quantizer.h"
 
 #define PRODUCTS_BYTES ((size_t)256 << 20) /* of a reading of the text, or one matrix */
 #define DAMPING 0.01f                      /* of the mean of a product's diagonal */
 
 enum { NAMES_BYTES = 400 };
 
-typedef struct quantizing {
+typedef struct ink_quantizer {
     const ink_quantizing *options;
+    const ink_chooser *chooser; /* NULL: formats are chosen here */
     const char *in;
     int n_threads;
     const ink_mixture *mixture; /* NULL: by a budget */
@@ -46,7 +47,7 @@ typedef struct quantizing {
 static ink_status check_options(quantizing *q, ink_error *error)
 {
     const ink_quantizing *o = q->options;
-    if ((o->type != NULL) + (o->n_bytes > 0) + (o->bits > 0) != 1)
+    if ((o->type != NULL) + (o->n_bytes > 0) + (o->bits > 0) + (q->chooser != NULL) != 1)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "quantizing takes one of a type, a size and bits a parameter");
     if (!o->type && o->n_texts == 0)
@@ -126,13 +127,19 @@ static ink_status learn(quantizing *q, ink_error *error)
 /* ---- Choosing -------------------------------------------------------------------------------- */
 
 /* What stands in the file beside tensors stays about as long as it was. */
-static ink_status choose_by_budget(quantizing *q, ink_error *error)
+static uint64_t bytes_beside(const quantizing *q)
 {
-    const ink_quantizing *o = q->options;
     const ink_gguf *gguf = q->model->gguf;
     uint64_t beside = ink_gguf_file_bytes(gguf) + (uint64_t)ink_gguf_alignment(gguf) * q->targets.n;
     for (size_t i = 0; i < q->targets.n; i++)
         beside -= q->targets.all[i].tensor->n_bytes;
+    return beside;
+}
+
+static ink_status choose_by_budget(quantizing *q, ink_error *error)
+{
+    const ink_quantizing *o = q->options;
+    uint64_t beside = bytes_beside(q);
     if (o->n_bytes > 0 && o->n_bytes <= beside)
         return ink_fail(error, INK_LIMIT, 0,
                         "%s: %llu bytes are too few: metadata and padding alone take %llu", q->in,
@@ -223,9 +230,10 @@ static void warn_of_experts(const quantizing *q)
 
 static ink_status choose(quantizing *q, ink_error *error)
 {
-    const ink_quantizing *o = q->options;
     INK_TRY(ink_targets_init(&q->targets, q->model, q->known ? &q->statistics : NULL, error));
-    if (q->mixture)
+    if (q->chooser)
+        INK_TRY(q->chooser->choose(q->chooser->context, q, &q->targets, bytes_beside(q), error));
+    else if (q->mixture)
         ink_targets_mix(&q->targets, q->mixture);
     else
         INK_TRY(choose_by_budget(q, error));
@@ -233,10 +241,20 @@ static ink_status choose(quantizing *q, ink_error *error)
     warn_of_experts(q);
     for (size_t i = 0; i < q->targets.n; i++)
         tell(q, &q->targets.all[i]);
+    return INK_OK;
+}
+
+/* What rows are rounded in, for the formats as they are chosen now. */
+static ink_status take_rooms(quantizing *q, ink_error *error)
+{
+    const ink_quantizing *o = q->options;
     size_t longest = 1, n;
     for (size_t i = 0; i < q->targets.n; i++)
         longest = ink_size_max(longest, (size_t)q->targets.all[i].tensor->shape[0]);
+    ink_delete(o->allocator, q->weights);
+    ink_delete(o->allocator, q->rooms);
     q->weights = ink_new(o->allocator, longest, sizeof *q->weights);
+    q->rooms = NULL;
     q->room_bytes = o->feedback ? ink_size_groups(ink_feedback_bytes(longest), 64) * 64 : 0;
     if (!ink_size_mul(q->room_bytes, (size_t)q->n_threads, &n))
         return ink_fail_memory(error, "quantizing");
@@ -411,6 +429,12 @@ static ink_status write_out(quantizing *q, const char *out, ink_error *error)
                        out, error);
 }
 
+ink_status ink_quantizer_write(quantizing *q, const char *out, ink_error *error)
+{
+    INK_TRY(take_rooms(q, error));
+    return write_out(q, out, error);
+}
+
 static ink_status run(quantizing *q, const char *out, ink_error *error)
 {
     const ink_quantizing *o = q->options;
@@ -424,13 +448,13 @@ static ink_status run(quantizing *q, const char *out, ink_error *error)
         return ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights", q->in);
     INK_TRY(learn(q, error));
     INK_TRY(choose(q, error));
-    return o->dry_run ? INK_OK : write_out(q, out, error);
+    return o->dry_run || q->chooser ? INK_OK : ink_quantizer_write(q, out, error);
 }
 
-ink_status ink_quantize_model(const char *in, const char *out, const ink_quantizing *options,
-                              ink_error *error)
+static ink_status quantize(const char *in, const char *out, const ink_quantizing *options,
+                           const ink_chooser *chooser, ink_error *error)
 {
-    quantizing q = {.options = options, .in = in};
+    quantizing q = {.options = options, .chooser = chooser, .in = in};
     ink_status status = run(&q, out, error);
     ink_targets_deinit(&q.targets);
     ink_statistics_deinit(&q.statistics);
@@ -439,4 +463,16 @@ ink_status ink_quantize_model(const char *in, const char *out, const ink_quantiz
     ink_delete(options->allocator, q.weights);
     ink_delete(options->allocator, q.rooms);
     return status;
+}
+
+ink_status ink_quantize_model(const char *in, const char *out, const ink_quantizing *options,
+                              ink_error *error)
+{
+    return quantize(in, out, options, NULL, error);
+}
+
+ink_status ink_quantize_chosen(const char *in, const ink_quantizing *options,
+                               const ink_chooser *chooser, ink_error *error)
+{
+    return quantize(in, NULL, options, chooser, error);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include "model/lora.h"
 #include "model/part.h"
+#include "model/weights.h"
 
 /* Matrices that are looked up or small and delicate: they stay as they are. */
 static bool stays(ink_role role)
@@ -98,4 +99,32 @@ void ink_targets_mix(ink_targets *targets, const ink_mixture *mixture)
             format = ink_mixture_fallback(format);
         target->format = format;
     }
+}
+
+ink_targets_sum ink_targets_add_up(const ink_targets *targets)
+{
+    ink_targets_sum sum = {0};
+    for (size_t i = 0; i < targets->n; i++) {
+        const ink_target *t = &targets->all[i];
+        const ink_gguf_tensor *tensor = t->tensor;
+        bool changes = t->matrix && t->format != tensor->format;
+        sum.n_parameters +=
+            tensor->shape[0] * tensor->shape[1] * tensor->shape[2] * tensor->shape[3];
+        sum.n_bytes += changes ? ink_target_bytes(t, t->format) : tensor->n_bytes;
+        sum.loss += changes ? (double)t->loss : 0;
+    }
+    return sum;
+}
+
+ink_status ink_targets_assume(const ink_targets *targets, ink_model *model, ink_error *error)
+{
+    for (size_t i = 0; i < targets->n; i++) {
+        const ink_target *t = &targets->all[i];
+        if (!t->matrix)
+            continue;
+        bool in_layer = ink_parts[t->role].in_layer;
+        ink_weight *weights = in_layer ? model->layers[t->layer] : model->weights;
+        INK_TRY(ink_matrix_assume(model, &weights[t->role].matrix, t->format, error));
+    }
+    return INK_OK;
 }

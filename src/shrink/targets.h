@@ -58,4 +58,32 @@ typedef struct ink_budget_options {
 ink_status ink_targets_budget(ink_targets *targets, const ink_budget_options *options,
                               ink_error *error);
 
+/* The same in two steps, to choose again and again. */
+typedef struct ink_costs ink_costs;
+
+/* Tries each candidate. Targets, options and what they point to outlive it. */
+ink_status ink_costs_open(ink_costs **out, ink_targets *targets, const ink_budget_options *options,
+                          ink_error *error);
+void ink_costs_close(ink_costs *costs);
+
+/* For n_bytes of all tensors, or if that is 0 for bits a parameter. LIMIT, as above. */
+ink_status ink_costs_choose(ink_costs *costs, uint64_t n_bytes, float bits, ink_error *error);
+
+/* The shortest format that a budget may give, to each matrix. */
+void ink_targets_shorten(ink_targets *targets);
+
+/* What all tensors come to in these formats. */
+typedef struct ink_targets_sum {
+    uint64_t n_parameters, n_bytes;
+    double loss; /* of the matrices that change; NAN: not known of all */
+} ink_targets_sum;
+
+ink_targets_sum ink_targets_add_up(const ink_targets *targets);
+
+/*
+ * `model`, opened from the same file without its weights, is from here on as if that had these
+ * formats: to plan, and to try.
+ */
+ink_status ink_targets_assume(const ink_targets *targets, ink_model *model, ink_error *error);
+
 #endif

@@ -1,4 +1,4 @@
-#include "cli/work.h"
+#include "runtime/work.h"
 
 #include "base/size.h"
 #include "kernel/kernel.h"

@@ -6,8 +6,8 @@
  * also makes the logits too), but not a table in which a row is looked up; of experts as many as
  * are used. A product and its sum are two operations.
  */
-#ifndef INK_CLI_WORK_H
-#define INK_CLI_WORK_H
+#ifndef INK_RUNTIME_WORK_H
+#define INK_RUNTIME_WORK_H
 
 #include "array/kv.h"
 #include "model/model.h"
