@@ -191,6 +191,7 @@ typedef struct ink_quantizing {
      * Needs texts, and room for a square of the longest row.
      */
     bool feedback;
+    bool own;      /* a budget may choose T2 and T3, which no other program reads */
     bool dry_run;  /* choose, and write nothing */
     int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;

@@ -267,12 +267,17 @@ static ink_array *activations(const ink_matrix *matrix, ink_array *x)
 {
     if (!ink_format_takes_q8(matrix->format))
         return x;
-    if (x->quantized)
-        return x->quantized;
+    bool rotated = ink_format_rotates(matrix->format);
+    ink_array **made = rotated ? &x->rotated : &x->quantized;
+    if (*made)
+        return *made;
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->n_dims - 1] /= INK_Q8_GROUP;
-    return x->quantized = ink_derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
+    *made = ink_derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
+    if (*made)
+        (*made)->parameters.rotated = rotated;
+    return *made;
 }
 
 ink_array *ink_linear(const ink_matrix *matrix, ink_array *x)

@@ -112,6 +112,7 @@ typedef struct ink_scan_layout {
 typedef union ink_parameters {
     const ink_matrix *matrix; /* EMBED, LINEAR, LINEAR_EXPERTS */
     size_t offset;            /* VIEW, in elements */
+    bool rotated;             /* QUANTIZE: ink_spread comes first */
     struct {
         bool transpose_a, transpose_b;
         ink_precision precision;
@@ -154,7 +155,8 @@ struct ink_array {
     ink_array *inputs[INK_MAX_INPUTS];                /* NULL where optional and absent */
     ink_parameters parameters;
     void *data;           /* CONSTANT: the caller's; others: set when the plan is bound to memory */
-    ink_array *quantized; /* the QUANTIZE of this array, once some matmul needed it */
+    ink_array *quantized; /* the QUANTIZE of this array, once some matmul needed it; */
+    ink_array *rotated;   /* the same for matrices whose rows are rotated */
     size_t index;         /* in graph->nodes */
     ink_array *after;     /* it is not to run before this one has; NULL: whenever it can */
     bool output, checkpoint;

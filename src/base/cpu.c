@@ -45,7 +45,9 @@ static uint32_t detect(void)
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vnni"))
         features |= INK_CPU_AVX512;
-    if (features == INK_CPU_AVX512 && has_amx())
+    if (features == INK_CPU_AVX512 && __builtin_cpu_supports("avx512vbmi"))
+        features |= INK_CPU_AVX512VBMI;
+    if (features == INK_CPU_AVX512VBMI && has_amx())
         features |= INK_CPU_AMX;
     return features;
 }
@@ -107,7 +109,9 @@ ink_status ink_cpu_select(uint32_t *features, ink_error *error)
         return INK_OK;
     }
     return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "INK_CPU=%s: unknown; use c, avx2, avx512, amx, neon, dotprod or i8mm", wanted);
+                    "INK_CPU=%s: unknown; use c, avx2, avx512, avx512vbmi, amx, neon, dotprod or "
+                    "i8mm",
+                    wanted);
 }
 
 const char *ink_cpu_name(uint32_t features)

@@ -163,6 +163,8 @@ ink_exit ink_cmd_quantize(const ink_call *call)
          .destination = &q->feedback,
          .help = "later columns make good what earlier ones lose: better, slower",
          .only_with = "calibrate"},
+        INK_OPTION_FLAG("own", &q->own,
+                        "with --size or --bits: T2 and T3 as well, which only Inkling reads"),
         INK_OPTION_FLAG("list", &r.list, "print what each tensor becomes"),
         INK_OPTION_FLAG("dry_run", &q->dry_run, "write nothing"),
         INK_OPTION_THREADS(q),

@@ -78,6 +78,8 @@ static const recipe recipes[INK_N_FORMATS] = {
     [INK_FORMAT_IQ4_XS] = {1246.f, 0, offsetof(ink_block_iq4_xs, d), 0, NULL},
     [INK_FORMAT_TQ1_0] = {0.816f, 0, offsetof(ink_block_tq1_0, d), 0, repair_tq1_0},
     [INK_FORMAT_TQ2_0] = {0.707f, 0, offsetof(ink_block_tq2_0, d), 0, repair_tq2_0},
+    [INK_FORMAT_T2] = {48.0f, 0, offsetof(ink_block_t2, d), 0, NULL},
+    [INK_FORMAT_T3] = {47.0f, 0, offsetof(ink_block_t3, d), 0, NULL},
     [INK_FORMAT_MXFP4] = {.repair = repair_mxfp4},
 };
 

@@ -33,7 +33,7 @@ static void decode_bf16(float *out, const ink_block_bf16 *blocks, size_t n)
         out[i] = ink_bfloat_to_float(blocks[i].value);
 }
 
-void ink_decode(ink_format format, float *out, const void *blocks, size_t n_blocks)
+void ink_decode_rows(ink_format format, float *out, const void *blocks, size_t n_blocks)
 {
     const ink_format_info *info = &ink_formats[format];
     const ink_group_reader *reader = &ink_group_readers[format];
@@ -49,4 +49,11 @@ void ink_decode(ink_format format, float *out, const void *blocks, size_t n_bloc
                           (const uint8_t *)blocks + b * info->block_bytes,
                           info->block_elements / INK_Q8_GROUP);
     }
+}
+
+void ink_decode(ink_format format, float *out, const void *blocks, size_t n_blocks)
+{
+    ink_decode_rows(format, out, blocks, n_blocks);
+    if (ink_format_rotates(format))
+        ink_unspread(out, n_blocks * ink_formats[format].block_elements);
 }

@@ -9,6 +9,7 @@
 #include "kernel/reference.h"
 
 #include "base/half.h"
+#include "kernel/trellis.h"
 
 /* A nonlinear 4-bit code, denser near zero. */
 const int8_t ink_codes_iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -345,6 +346,8 @@ const ink_group_reader ink_group_readers[INK_N_FORMATS] = {
     [INK_FORMAT_NVFP4] = {read_nvfp4, INK_GROUP_DECODED},
     [INK_FORMAT_Q1_0] = {read_q1_0, INK_GROUP_DECODED},
     [INK_FORMAT_Q2_0] = {read_q2_0, INK_GROUP_DECODED},
+    [INK_FORMAT_T2] = {ink_group_read_t2, INK_GROUP_ROTATED},
+    [INK_FORMAT_T3] = {ink_group_read_t3, INK_GROUP_ROTATED},
     [INK_FORMAT_G3] = {read_g3, INK_GROUP_PLAIN},
     [INK_FORMAT_G2] = {read_g2, INK_GROUP_DECODED}, /* values alone, which need none */
 };

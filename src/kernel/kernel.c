@@ -30,6 +30,11 @@ size_t ink_matmul_scratch_bytes(size_t k)
     return n_groups * INK_PANEL_TILES * INK_PANEL_GROUP_BYTES + 64;
 }
 
+bool ink_format_rotates(ink_format format)
+{
+    return ink_group_readers[format].kind == INK_GROUP_ROTATED;
+}
+
 bool ink_format_takes_q8(ink_format format)
 {
     return ink_group_readers[format].read && ink_group_readers[format].kind != INK_GROUP_DECODED;

@@ -129,6 +129,8 @@ typedef struct ink_softmax_state {
     X(tq1_0)              \
     X(tq2_0)              \
     X(mxfp4)              \
+    X(t2)                 \
+    X(t3)                 \
     X(g3)
 
 /* The weighted sums of attention, by the format of the page. */
@@ -216,6 +218,12 @@ size_t ink_matmul_scratch_bytes(size_t k);
  */
 bool ink_format_takes_q8(ink_format format);
 
+/*
+ * true when the weights' rows are rotated (ink_spread), so that a matmul takes activations that
+ * were rotated alike. Decoding rotates them back.
+ */
+bool ink_format_rotates(ink_format format);
+
 /* out[n_blocks * elements]: exactly the value the file format defines for each code. */
 void ink_decode(ink_format format, float *out, const void *blocks, size_t n_blocks);
 
@@ -253,5 +261,15 @@ bool ink_encode_levels(ink_format format, void *blocks, const float *x, size_t n
  */
 #define INK_ROTATION_MOST 512
 void ink_rotate(float *x, size_t n);
+
+/*
+ * The rotation of weights and of what they are multiplied with: x[n], n a multiple of
+ * INK_SPREAD_BLOCK, in blocks of it, each with its signs changed where Rudin and Shapiro's sequence
+ * has -1, then rotated as above; ink_unspread is the inverse. The signs have equal parts in all
+ * directions of the Hadamard matrix, so that a constant is spread as well as a single number is.
+ */
+#define INK_SPREAD_BLOCK 256
+void ink_spread(float *x, size_t n);
+void ink_unspread(float *x, size_t n);
 
 #endif

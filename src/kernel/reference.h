@@ -35,7 +35,8 @@ typedef enum ink_group_kind {
     INK_GROUP_PLAIN,
     INK_GROUP_M32,
     INK_GROUP_M16,
-    INK_GROUP_DECODED /* has no product of its own: it is decoded, and multiplied as F32 is */
+    INK_GROUP_DECODED, /* has no product of its own: it is decoded, and multiplied as F32 is */
+    INK_GROUP_ROTATED  /* plain, but of rotated rows: the activations were rotated alike */
 } ink_group_kind;
 
 /* Group `group` (of elements / 32) of one block in file order. */
@@ -47,6 +48,9 @@ typedef struct ink_group_reader {
 } ink_group_reader;
 
 extern const ink_group_reader ink_group_readers[INK_N_FORMATS];
+
+/* As ink_decode, but rotated rows stay rotated, as products read them. */
+void ink_decode_rows(ink_format format, float *out, const void *blocks, size_t n_blocks);
 
 /* Codes of the 4-bit formats that look a value up: facts of the file formats. */
 extern const int8_t ink_codes_iq4[16];   /* IQ4_NL, IQ4_XS */

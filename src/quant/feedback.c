@@ -2,7 +2,9 @@
 
 #include <math.h>
 #include <string.h>
+#include "kernel/kernel.h"
 #include "quant/search.h"
+#include "quant/trellis.h"
 #include "quant/vector.h"
 
 #define SWEEPS 4 /* over the columns, at most: later ones gain little */
@@ -57,7 +59,7 @@ static void invert(float *r, size_t k, float *row)
 
 bool ink_feedback_prepare(float *h, float *u, size_t k, float damp, float *row)
 {
-    if (!dampen(h, k, damp))
+    if (damp > 0 && !dampen(h, k, damp))
         return false;
     memcpy(u, h, k * k * sizeof *u);
     if (!factor(u, k))
@@ -135,6 +137,10 @@ void ink_feedback_quantize(ink_format format, void *blocks, const float *x, cons
     const ink_format_info *info = &ink_formats[format];
     size_t k = feedback->k, n = info->block_elements;
     float *floats = room;
+    if (ink_format_rotates(format)) {
+        ink_trellis_feed(format, blocks, x, feedback, room);
+        return;
+    }
     feeding f = {.format = format,
                  .by = feedback,
                  .n_block = n,

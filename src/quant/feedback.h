@@ -13,14 +13,14 @@
 
 typedef struct ink_feedback {
     size_t k;
-    const float *h; /* [k][k], H, dampened */
+    const float *h; /* [k][k], H, dampened; of rotated inputs for formats that are rotated */
     const float *u; /* [k][k], upper triangular: U^T U = H^-1 */
 } ink_feedback;
 
 /*
  * Adds damp * mean of its diagonal to the diagonal of h[k][k], which is symmetric, so that columns
  * that read nothing count as if they read a little; and fills u. `row` has room for k floats.
- * false: H is not positive definite even so, or holds what is no number.
+ * false: H is not positive definite even so, or holds what is no number. damp 0: it has been added.
  */
 bool ink_feedback_prepare(float *h, float *u, size_t k, float damp, float *row);
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include "kernel/kernel.h"
 #include "quant/search.h"
+#include "quant/trellis.h"
 
 #define MAX_HALF 65504.0f
 #define MOST_RAISED 1.5f /* beyond, a block is too small to tell */
@@ -22,6 +23,8 @@ float ink_quantize_limit(ink_format format)
         return fminf(ink_scale_step(format, r->scale_high) * most, 0x1p126f); /* rounds up */
     case INK_SCALE_CODES:
         return half * (r->has_min ? (float)r->min_high : most * (float)r->scale_high);
+    case INK_SCALE_TRELLIS: /* the scale is of their deviation, far below a half's limit */
+        return half;
     case INK_SCALE_HALF:
         break;
     }
@@ -74,6 +77,22 @@ static void straighten(ink_format format, ink_choice *choice, void *block, const
     ink_choice_pack(format, choice, block);
 }
 
+static double sum_errors(ink_format format, const uint8_t *block, const float *x,
+                         const float *weights, size_t n)
+{
+    float values[INK_MAX_BLOCK];
+    const ink_format_info *info = &ink_formats[format];
+    double error = 0;
+    for (size_t k = 0; k < n; k += info->block_elements, block += info->block_bytes) {
+        ink_decode(format, values, block, 1);
+        for (size_t i = 0; i < info->block_elements; i++) {
+            double rest = (double)x[k + i] - (double)values[i];
+            error += (weights ? (double)weights[k + i] : 1) * rest * rest;
+        }
+    }
+    return error;
+}
+
 typedef enum how { PLAIN, SEARCHED, STRAIGHT } how;
 
 static double quantize(ink_format format, void *blocks, const float *x, const float *weights,
@@ -85,6 +104,10 @@ static double quantize(ink_format format, void *blocks, const float *x, const fl
     double error = 0;
     if (ink_recipes[format].kind == INK_SCALE_NONE)
         return round_values(format, blocks, x, weights, n);
+    if (ink_recipes[format].kind == INK_SCALE_TRELLIS) {
+        ink_trellis_encode(format, blocks, x, n, wanted == STRAIGHT);
+        return sum_errors(format, blocks, x, weights, n);
+    }
     for (size_t k = 0; k < INK_MAX_BLOCK; k++)
         ones[k] = 1;
     for (size_t k = 0; k < n; k += info->block_elements, block += info->block_bytes) {

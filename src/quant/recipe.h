@@ -22,10 +22,11 @@ typedef struct ink_levels {
 } ink_levels;
 
 typedef enum ink_scale_kind {
-    INK_SCALE_NONE,  /* no blocks: each value stands for itself */
-    INK_SCALE_HALF,  /* the block's one scale, and min, are halves */
-    INK_SCALE_CODES, /* a group's is an integer times the block's half; mins are subtracted */
-    INK_SCALE_STEPS  /* a group's is one of a few numbers, in increasing order of their codes */
+    INK_SCALE_NONE,   /* no blocks: each value stands for itself */
+    INK_SCALE_HALF,   /* the block's one scale, and min, are halves */
+    INK_SCALE_CODES,  /* a group's is an integer times the block's half; mins are subtracted */
+    INK_SCALE_STEPS,  /* a group's is one of a few numbers, in increasing order of their codes */
+    INK_SCALE_TRELLIS /* codes depend on each other: trellis.h, and nothing of what is below */
 } ink_scale_kind;
 
 /*

@@ -147,6 +147,8 @@ const ink_recipe ink_recipes[INK_N_FORMATS] = {
         .scale_high = 126, .planes = {{AT(nvfp4, q), 4, 0, 8}}, .put_scale = put_scale_byte},
     [INK_FORMAT_Q1_0] = {.kind = INK_SCALE_HALF, .group = 128, .levels = &signs,
         .planes = {{AT(q1_0, q), 1, 0, 1}}},
+    [INK_FORMAT_T2] = {.kind = INK_SCALE_TRELLIS, .group = 256},
+    [INK_FORMAT_T3] = {.kind = INK_SCALE_TRELLIS, .group = 256},
     [INK_FORMAT_Q2_0] = {.kind = INK_SCALE_HALF, .group = 64, .low = -1, .high = 2,
         .planes = {{AT(q2_0, q), 2, 0, 1}}},
 };

@@ -22,9 +22,10 @@ enum { SAMPLES = 32 /* rows of a matrix */, HALVINGS = 100 };
 
 /* In the order of their bytes. */
 static const ink_format candidates[] = {
-    INK_FORMAT_TQ1_0,  INK_FORMAT_TQ2_0, INK_FORMAT_Q2_K, INK_FORMAT_Q3_K, INK_FORMAT_IQ4_XS,
-    INK_FORMAT_IQ4_NL, INK_FORMAT_Q4_0,  INK_FORMAT_Q4_K, INK_FORMAT_Q4_1, INK_FORMAT_Q5_K,
-    INK_FORMAT_Q5_0,   INK_FORMAT_Q5_1,  INK_FORMAT_Q6_K, INK_FORMAT_Q8_0, INK_FORMAT_F16,
+    INK_FORMAT_TQ1_0, INK_FORMAT_T2,     INK_FORMAT_TQ2_0,  INK_FORMAT_Q2_K, INK_FORMAT_T3,
+    INK_FORMAT_Q3_K,  INK_FORMAT_IQ4_XS, INK_FORMAT_IQ4_NL, INK_FORMAT_Q4_0, INK_FORMAT_Q4_K,
+    INK_FORMAT_Q4_1,  INK_FORMAT_Q5_K,   INK_FORMAT_Q5_0,   INK_FORMAT_Q5_1, INK_FORMAT_Q6_K,
+    INK_FORMAT_Q8_0,  INK_FORMAT_F16,
 };
 
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates };
@@ -63,9 +64,10 @@ static uint64_t rows_of(const ink_target *t)
     return t->tensor->shape[1] * t->tensor->shape[2];
 }
 
-static bool fits(const ink_target *t, ink_format format)
+static bool fits(bool own, const ink_target *t, ink_format format)
 {
-    return t->tensor->shape[0] % ink_formats[format].block_elements == 0;
+    return (own || ink_formats[format].gguf_id < INK_OWN_GGUF_ID) &&
+           t->tensor->shape[0] % ink_formats[format].block_elements == 0;
 }
 
 /* Row `index` of all experts' rows as floats, and the weights of its columns. */
@@ -103,16 +105,38 @@ static double worth_of(const ink_target *t, uint64_t index, const worker *w)
     return of_row > 0 ? 1 / of_row / (double)rows_of(t) : 0;
 }
 
+/*
+ * Of a format that is rotated: errors are the same in all directions of a block before feedback
+ * turns them to where they count least, which makes of the weights' mean their geometric one.
+ */
+static double shaped_loss(ink_format format, const worker *w, size_t k)
+{
+    const size_t n = ink_formats[format].block_elements;
+    double loss = 0;
+    for (size_t i = 0; i < k; i += n) {
+        double logs = 0;
+        for (size_t j = i; j < i + n; j++)
+            logs += log((double)w->weights[j]);
+        loss += exp(logs / (double)n) * ink_quantize(format, w->blocks, w->values + i, NULL, n);
+    }
+    return loss;
+}
+
 static ink_status measure_row(const budget *b, const ink_target *t, uint64_t index, double *out,
                               worker *w, ink_error *error)
 {
     size_t k = (size_t)t->tensor->shape[0];
     INK_TRY(read_row(b, t, index, w, error));
     double worth = worth_of(t, index, w);
-    for (size_t c = 0; c < N_CANDIDATES; c++)
-        out[c] = fits(t, candidates[c])
-                     ? worth * ink_quantize(candidates[c], w->blocks, w->values, w->weights, k)
-                     : (double)INFINITY;
+    for (size_t c = 0; c < N_CANDIDATES; c++) {
+        ink_format f = candidates[c];
+        if (!fits(b->options->own, t, f))
+            out[c] = (double)INFINITY;
+        else if (ink_format_rotates(f))
+            out[c] = worth * shaped_loss(f, w, k);
+        else
+            out[c] = worth * ink_quantize(f, w->blocks, w->values, w->weights, k);
+    }
     return INK_OK;
 }
 
@@ -153,7 +177,8 @@ static void sum_samples(budget *b)
                 total += b->samples[i][s][c];
             b->costs[i][c] =
                 (cost){candidates[c] == t->tensor->format ? 0 : total * (double)n_rows / (double)n,
-                       fits(t, candidates[c]) ? ink_target_bytes(t, candidates[c]) : UINT64_MAX};
+                       fits(b->options->own, t, candidates[c]) ? ink_target_bytes(t, candidates[c])
+                                                               : UINT64_MAX};
         }
     }
 }
@@ -309,7 +334,7 @@ void ink_targets_shorten(ink_targets *targets)
             continue;
         ink_format best = INK_FORMAT_F16;
         for (size_t c = 0; c < N_CANDIDATES; c++)
-            if (fits(t, candidates[c]) &&
+            if (fits(false, t, candidates[c]) &&
                 ink_target_bytes(t, candidates[c]) < ink_target_bytes(t, best))
                 best = candidates[c];
         t->format = t->asked = best;

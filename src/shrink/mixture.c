@@ -31,7 +31,8 @@ enum { MAX_RULES = 12 };
 
 struct ink_mixture {
     const char *name;
-    uint8_t base, file_type;
+    uint8_t base;
+    uint16_t file_type;
     rule rules[MAX_RULES];
 };
 
@@ -102,6 +103,8 @@ static const ink_mixture mixtures[] = {
     PLAIN(NVFP4, 39),
     PLAIN(Q1_0, 40),
     PLAIN(Q2_0, 41),
+    PLAIN(T2, INK_OWN_GGUF_ID + 2),
+    PLAIN(T3, INK_OWN_GGUF_ID + 3),
 };
 
 const ink_mixture *ink_mixture_at(size_t index)
@@ -219,6 +222,7 @@ ink_format ink_mixture_fallback(ink_format format)
         [INK_FORMAT_Q5_K] = INK_FORMAT_Q5_1,     [INK_FORMAT_Q6_K] = INK_FORMAT_Q8_0,
         [INK_FORMAT_TQ1_0] = INK_FORMAT_Q4_0,    [INK_FORMAT_TQ2_0] = INK_FORMAT_Q4_0,
         [INK_FORMAT_NVFP4] = INK_FORMAT_MXFP4,   [INK_FORMAT_Q1_0] = INK_FORMAT_Q4_0,
-        [INK_FORMAT_Q2_0] = INK_FORMAT_Q4_0};
+        [INK_FORMAT_Q2_0] = INK_FORMAT_Q4_0,     [INK_FORMAT_T2] = INK_FORMAT_IQ4_NL,
+        [INK_FORMAT_T3] = INK_FORMAT_IQ4_NL};
     return fallbacks[format] ? (ink_format)fallbacks[format] : INK_FORMAT_F16;
 }

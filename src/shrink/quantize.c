@@ -12,13 +12,14 @@
 #include "model/rewrite.h"
 #include "quant/feedback.h"
 #include "quant/quantize.h"
+#include "quant/trellis.h"
 #include "shrink/calibrate.h"
 #include "shrink/quantizer.h"
 
 #define PRODUCTS_BYTES ((size_t)256 << 20) /* of a reading of the text, or one matrix */
 #define DAMPING 0.01f                      /* of the mean of a product's diagonal */
 
-enum { NAMES_BYTES = 400 };
+enum { NAMES_BYTES = 400, SHAPE = INK_SPREAD_BLOCK * INK_SPREAD_BLOCK };
 
 typedef struct ink_quantizer {
     const ink_quantizing *options;
@@ -37,6 +38,8 @@ typedef struct ink_quantizer {
     float *weights;        /* [longest row] of its columns */
     bool weighted;         /* they are known */
     ink_feedback feedback; /* k 0: none */
+    float *shapes;         /* [longest row / 256] of h and u, for rotated formats without it */
+    bool shaped;           /* they are of this matrix */
     char *rooms;           /* [n_threads][room_bytes] for a row with feedback */
     size_t room_bytes;
     _Atomic int failed; /* 0, or 1 + the inputs whose products cannot be inverted */
@@ -53,6 +56,9 @@ static ink_status check_options(quantizing *q, ink_error *error)
     if (!o->type && o->n_texts == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "formats are chosen by what they cost on a text; calibrate with one");
+    if (o->own && o->type)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "own formats are for a size or bits to choose; a type names its formats");
     q->known = o->n_texts > 0;
     q->from_file = o->n_texts == 1 && ink_statistics_is_file(o->texts[0], o->allocator);
     if (o->feedback && (!q->known || q->from_file))
@@ -147,6 +153,7 @@ static ink_status choose_by_budget(quantizing *q, ink_error *error)
     const ink_budget_options options = {
         .n_bytes = o->n_bytes ? o->n_bytes - beside : 0,
         .bits = o->bits,
+        .own = o->own,
         .n_threads = q->n_threads,
         .allocator = o->allocator,
         .progress = &o->choosing_progress,
@@ -248,18 +255,25 @@ static ink_status choose(quantizing *q, ink_error *error)
 static ink_status take_rooms(quantizing *q, ink_error *error)
 {
     const ink_quantizing *o = q->options;
-    size_t longest = 1, n;
-    for (size_t i = 0; i < q->targets.n; i++)
-        longest = ink_size_max(longest, (size_t)q->targets.all[i].tensor->shape[0]);
+    size_t longest = 1, most_blocks = 0, n;
+    for (size_t i = 0; i < q->targets.n; i++) {
+        const ink_target *t = &q->targets.all[i];
+        longest = ink_size_max(longest, (size_t)t->tensor->shape[0]);
+        if (q->known && ink_format_rotates(t->format))
+            most_blocks = ink_size_max(most_blocks, (size_t)t->tensor->shape[0] / INK_SPREAD_BLOCK);
+    }
     ink_delete(o->allocator, q->weights);
     ink_delete(o->allocator, q->rooms);
-    q->weights = ink_new(o->allocator, longest, sizeof *q->weights);
+    ink_delete(o->allocator, q->shapes);
     q->rooms = NULL;
+    q->shapes = NULL;
+    q->weights = ink_new(o->allocator, longest, sizeof *q->weights);
     q->room_bytes = o->feedback ? ink_size_groups(ink_feedback_bytes(longest), 64) * 64 : 0;
     if (!ink_size_mul(q->room_bytes, (size_t)q->n_threads, &n))
         return ink_fail_memory(error, "quantizing");
     q->rooms = ink_new(o->allocator, n, 1);
-    return q->weights && q->rooms ? INK_OK : ink_fail_memory(error, "quantizing");
+    q->shapes = ink_new(o->allocator, most_blocks, 2 * SHAPE * sizeof(float)); /* checked */
+    return q->weights && q->rooms && q->shapes ? INK_OK : ink_fail_memory(error, "quantizing");
 }
 
 /* ---- Feedback -------------------------------------------------------------------------------- */
@@ -281,6 +295,7 @@ static bool feeds_back(const quantizing *q, const ink_target *t)
 static ink_status take_products(quantizing *q, ink_inputs *inputs, size_t *used, ink_error *error)
 {
     INK_TRY(ink_inputs_take_products(inputs, q->options->allocator, error));
+    inputs->rotated = false;
     *used += inputs->k * inputs->k * sizeof(float);
     return INK_OK;
 }
@@ -297,6 +312,14 @@ static void invert_task(void *context, size_t stage, size_t task, int thread)
         atomic_compare_exchange_strong(&q->failed, &none, (int)task + 1);
 }
 
+static ink_status fail_to_invert(const quantizing *q, const ink_inputs *inputs, ink_error *error)
+{
+    return ink_fail(error, INK_CORRUPT, 0,
+                    "%s: the products of what %s reads cannot be inverted; calibrate with a "
+                    "longer text, or leave feedback out",
+                    q->in, inputs->name);
+}
+
 /* A thread for each of them. */
 static ink_status invert_products(quantizing *q, ink_error *error)
 {
@@ -309,11 +332,29 @@ static ink_status invert_products(quantizing *q, ink_error *error)
     ink_pool_free(pool);
     int failed = atomic_load(&q->failed);
     if (status == INK_OK && failed)
-        status = ink_fail(error, INK_CORRUPT, 0,
-                          "%s: the products of what %s reads cannot be inverted; calibrate with a "
-                          "longer text, or leave feedback out",
-                          q->in, q->statistics.all[failed - 1].name);
+        status = fail_to_invert(q, &q->statistics.all[failed - 1], error);
     return status;
+}
+
+/* R H R^T, which is dampened alike, or back. */
+static ink_status turn_products(const quantizing *q, ink_inputs *inputs, ink_error *error)
+{
+    void (*turn)(float *, size_t) = inputs->rotated ? ink_unspread : ink_spread;
+    float *h = inputs->products, *column = (float *)(void *)q->rooms;
+    size_t k = inputs->k;
+    for (size_t i = 0; i < k; i++)
+        turn(h + i * k, k);
+    for (size_t j = 0; j < k; j++) {
+        for (size_t i = 0; i < k; i++)
+            column[i] = h[i * k + j];
+        turn(column, k);
+        for (size_t i = 0; i < k; i++)
+            h[i * k + j] = column[i];
+    }
+    inputs->rotated = !inputs->rotated;
+    return ink_feedback_prepare(h, inputs->factors, k, 0, column)
+               ? INK_OK
+               : fail_to_invert(q, inputs, error);
 }
 
 /* Products for this matrix and for as many behind it as there is room for. */
@@ -364,6 +405,25 @@ static ink_status describe(void *context, ink_gguf_writer *writer, ink_error *er
                                    error);
 }
 
+/* Of block `i` of a rotated row, for which only weights of columns are known. */
+static ink_feedback shape_of(const quantizing *q, size_t i)
+{
+    float *h = q->shapes + 2 * SHAPE * i;
+    return (ink_feedback){INK_SPREAD_BLOCK, h, h + SHAPE};
+}
+
+/* Where a rotated format is to know weights of columns. */
+static bool shape_blocks(quantizing *q, size_t k)
+{
+    float row[INK_SPREAD_BLOCK];
+    for (size_t i = 0; i < k / INK_SPREAD_BLOCK; i++) {
+        float *h = q->shapes + 2 * SHAPE * i;
+        if (!ink_trellis_prepare(h, h + SHAPE, q->weights + i * INK_SPREAD_BLOCK, row))
+            return false;
+    }
+    return true;
+}
+
 static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t expert,
                           ink_error *error)
 {
@@ -371,13 +431,30 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
     const ink_target *t = ink_targets_find(&q->targets, tensor);
     q->weighted = t->inputs && ink_inputs_weights(t->inputs, expert, q->weights);
     q->feedback = (ink_feedback){.k = 0};
-    if (!feeds_back(q, t))
+    q->shaped = false;
+    if (!feeds_back(q, t)) {
+        q->shaped = q->weighted && ink_format_rotates(t->format) &&
+                    shape_blocks(q, (size_t)tensor->shape[0]);
         return INK_OK;
-    const ink_inputs *owner = owner_of(q, t);
+    }
+    ink_inputs *owner = owner_of(q, t);
     if (!owner->products)
         INK_TRY(read_products(q, t, error));
+    if (owner->rotated != ink_format_rotates(t->format))
+        INK_TRY(turn_products(q, owner, error));
     q->feedback = (ink_feedback){owner->k, owner->products, owner->factors};
     return INK_OK;
+}
+
+static void encode_shaped(const quantizing *q, const ink_rewrite_rows *rows, const float *row,
+                          char *blocks)
+{
+    float room[4 * INK_SPREAD_BLOCK]; /* 3 floats and a byte a column */
+    for (size_t i = 0; i < rows->k / INK_SPREAD_BLOCK; i++) {
+        const ink_feedback by = shape_of(q, i);
+        ink_trellis_feed(rows->format, blocks + i * ink_formats[rows->format].block_bytes,
+                         row + i * INK_SPREAD_BLOCK, &by, room);
+    }
 }
 
 static void encode(void *context, const ink_rewrite_rows *rows, int thread)
@@ -391,6 +468,8 @@ static void encode(void *context, const ink_rewrite_rows *rows, int thread)
         void *blocks = (char *)rows->blocks + i * row_bytes;
         if (q->feedback.k > 0)
             ink_feedback_quantize(rows->format, blocks, row, q->weights, &q->feedback, room);
+        else if (q->shaped)
+            encode_shaped(q, rows, row, blocks);
         else
             ink_quantize_straight(rows->format, blocks, row, q->weighted ? q->weights : NULL,
                                   rows->k);
@@ -462,6 +541,7 @@ static ink_status quantize(const char *in, const char *out, const ink_quantizing
     ink_model_free(q.model);
     ink_delete(options->allocator, q.weights);
     ink_delete(options->allocator, q.rooms);
+    ink_delete(options->allocator, q.shapes);
     return status;
 }
 

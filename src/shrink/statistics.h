@@ -22,6 +22,7 @@ typedef struct ink_inputs {
     struct ink_inputs *same_as; /* one before it that reads the same array; NULL: none */
     float *products;            /* [k][k], sums of x x^T; NULL: not wanted */
     float *factors;             /* [k][k] of quant/feedback.h, beside them */
+    bool rotated;               /* both are of rotated inputs now */
 } ink_inputs;
 
 typedef struct ink_statistics {

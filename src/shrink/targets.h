@@ -45,6 +45,7 @@ uint64_t ink_target_bytes(const ink_target *target, ink_format format);
 typedef struct ink_budget_options {
     uint64_t n_bytes; /* of all tensors; 0: by bits */
     float bits;       /* of a parameter, over all tensors */
+    bool own;         /* Inkling's own formats, too */
     int n_threads;
     const ink_allocator *allocator;
     const ink_progress *progress;

@@ -54,6 +54,13 @@ typedef struct { ink_half d; uint8_t q[16]; } ink_block_q2_0; /* 64 values */
 typedef struct { uint8_t scales[4], q[32]; } ink_block_nvfp4;
 
 /*
+ * 256 values with one scale, rotated and coded along a trellis (kernel/trellis.h): 8 words of 64
+ * bits, each a ring of the 2 bits that each of 32 values brings; in T3 then a third of its own.
+ */
+typedef struct { ink_half d; uint8_t q[64]; } ink_block_t2;
+typedef struct { ink_half d; uint8_t q[64], own[32]; } ink_block_t3;
+
+/*
  * 32 values in pages of a cache: a code stands for a number of ink_codes_g3, ink_codes_g2. Field f
  * of byte 4h + j is k = 16h + 4f + j, so that four bytes hold half a block; bit k of `high` is the
  * third bit of k.

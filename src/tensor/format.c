@@ -35,6 +35,8 @@ _Static_assert(sizeof(ink_block_mxfp4) == 17, "MXFP4");
 _Static_assert(sizeof(ink_block_nvfp4) == 36, "NVFP4");
 _Static_assert(sizeof(ink_block_q1_0) == 18, "Q1_0");
 _Static_assert(sizeof(ink_block_q2_0) == 18, "Q2_0");
+_Static_assert(sizeof(ink_block_t2) == 66, "T2");
+_Static_assert(sizeof(ink_block_t3) == 98, "T3");
 _Static_assert(sizeof(ink_block_g3) == 14, "G3");
 _Static_assert(sizeof(ink_block_g2) == 10, "G2");
 

@@ -20,6 +20,7 @@
  */
 #define INK_TILE_VERSION 1
 
+#define INK_OWN_GGUF_ID 20000     /* from here on: Inkling's own formats */
 #define INK_NO_GGUF_ID UINT32_MAX /* of formats that no file has */
 
 typedef enum ink_format {

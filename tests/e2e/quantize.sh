@@ -54,6 +54,15 @@ report "is kept, and the choice is printed" $? "$(wc -c <"$scratch/small.gguf") 
 fails "too few bits" 1 'too few: with the shortest formats it has [0-9]+, [0-9.]+ bits a parameter' \
     quantize "$stories" "$scratch/x.gguf" --bits 1 --calibrate "$scratch/text" --context 64
 
+# ---- Formats of our own: the same bits on every processor, said where nobody asked for them.
+(quantize "$models/llama-types-F16.gguf" "$scratch/own.gguf" --type T3 --calibrate "$scratch/text" --context 64) >"$scratch/out" 2>"$scratch/err" &&
+    ink show "$scratch/own.gguf" | grep -q T3
+report "a format of our own" $? "$(cat "$scratch/err")"
+ink logits "$scratch/own.gguf" --tokens "1 2 3 4 5" --out "$scratch/best"
+(INK_CPU=c && export INK_CPU && ink logits "$scratch/own.gguf" --tokens "1 2 3 4 5" --out "$scratch/c")
+same "has the same bits in C" "$scratch/c" "$scratch/best"
+fails "own formats with a type" 1 'a type names its formats' quantize "$stories" "$scratch/x.gguf" --type Q4_0 --own
+
 # ---- Killed, again and again: the end is the same.
 if [ -z "${INK_EMULATOR:-}" ]; then
     ink synthesize --shape smollm2-135m --type F16 --layers 2 --vocabulary 2048 "$scratch/large.gguf" >/dev/null 2>"$scratch/err"

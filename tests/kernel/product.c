@@ -44,7 +44,9 @@ static void measure_masses(product *p, size_t row)
         reader->read(&group, block, g % per_block);
         for (size_t i = 0; i < INK_Q8_GROUP; i++) {
             double code = (double)group.d * group.scale[i / 16] * group.q[i];
-            double m = reader->kind == INK_GROUP_PLAIN ? 0 : (double)group.m[i / 16];
+            double m = reader->kind == INK_GROUP_M32 || reader->kind == INK_GROUP_M16
+                           ? (double)group.m[i / 16]
+                           : 0;
             p->masses[row][g * INK_Q8_GROUP + i] = fabs(code) + fabs(m);
         }
     }
@@ -55,7 +57,7 @@ static void draw_weights(product *p, rng *r)
     for (size_t row = 0; row < N_ROWS; row++) {
         float decoded[MAX_K];
         fill_blocks(r, p->format, p->rows[row], p->n_blocks, BLOCKS_SANE);
-        ink_decode(p->format, decoded, p->rows[row], p->n_blocks);
+        ink_decode_rows(p->format, decoded, p->rows[row], p->n_blocks);
         for (size_t k = 0; k < p->k; k++)
             p->weights[row][k] = (double)decoded[k];
         measure_masses(p, row);
@@ -96,7 +98,8 @@ static void multiply(product *p)
 /* The largest error as a part of what is allowed. */
 static double compare(const product *p, finding *f)
 {
-    static const size_t chain[] = {[INK_GROUP_PLAIN] = 1, [INK_GROUP_M32] = 2, [INK_GROUP_M16] = 3};
+    static const size_t chain[] = {
+        [INK_GROUP_PLAIN] = 1, [INK_GROUP_M32] = 2, [INK_GROUP_M16] = 3, [INK_GROUP_ROTATED] = 1};
     size_t n = p->takes_q8 ? p->k / INK_Q8_GROUP * chain[ink_group_readers[p->format].kind] : p->k;
     double worst = 0;
     for (size_t col = 0; col < N_COLS; col++) {

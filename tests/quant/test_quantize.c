@@ -54,10 +54,14 @@ static double error_of(ink_format format, const void *blocks, const float *x, co
     return sum;
 }
 
-/* This format, or the next that files have: pages of caches have others, which are not searched. */
+/*
+ * This format, or the next that files have: pages of caches have others, which are not searched,
+ * and those coded along a trellis are tried in test_trellis.c.
+ */
 static ink_format next_of_files(ink_format f)
 {
-    while (f < INK_N_FORMATS && ink_formats[f].gguf_id == INK_NO_GGUF_ID)
+    while (f < INK_N_FORMATS &&
+           (ink_formats[f].gguf_id == INK_NO_GGUF_ID || ink_recipes[f].kind == INK_SCALE_TRELLIS))
         f++;
     return f;
 }

@@ -90,6 +90,34 @@ static void the_same_format_is_a_copy(void **state)
     assert_true(same_bytes(s.out, s.other));
 }
 
+/* Only where they are allowed, and then they are the better of what takes about as much. */
+static void formats_of_our_own(void **state)
+{
+    ink_quantizing options = {.texts = s.texts, .n_texts = 1, .n_context = 32, .bits = 3};
+    (void)state;
+    prepare();
+    quantize_or_fail(s.k_model, s.out, &options);
+    double without = divergence(s.k_model, s.out);
+    options.own = true;
+    quantize_or_fail(s.k_model, s.other, &options);
+    double with = divergence(s.k_model, s.other);
+    print_message("# %.6f without, %.6f with\n", without, with);
+    assert_true(with < without);
+    options = (ink_quantizing){.type = "T2", .texts = s.texts, .n_texts = 1, .n_context = 32};
+    quantize_or_fail(s.k_model, s.out, &(ink_quantizing){.type = "T2"});
+    double plain = divergence(s.k_model, s.out);
+    assert_string_equal(type_in(s.out, "blk.0.attn_q.weight"), "T2");
+    quantize_or_fail(s.k_model, s.out, &options);
+    double shaped = divergence(s.k_model, s.out);
+    options.feedback = true;
+    quantize_or_fail(s.k_model, s.out, &options);
+    double fed = divergence(s.k_model, s.out);
+    print_message("# T2: %.6f, %.6f with weights, %.6f with feedback\n", plain, shaped, fed);
+    assert_true(shaped < plain && fed < shaped);
+    quantize_or_fail(s.out, s.other, &(ink_quantizing){.type = "Q8_0"}); /* and on from there */
+    assert_true(divergence(s.out, s.other) < 0.1 * fed);
+}
+
 /* ---- Calibration ----------------------------------------------------------------------------- */
 
 static void a_text_makes_it_better(void **state)
@@ -273,6 +301,7 @@ static void refusals(void **state)
     refuse(&(ink_quantizing){.type = "Q8_0", .bits = 4}, INK_BAD_ARGUMENT, "one of a type");
     refuse(&(ink_quantizing){.bits = 4}, INK_BAD_ARGUMENT, "calibrate with one");
     refuse(&(ink_quantizing){.type = "Q8_0", .feedback = true}, INK_BAD_ARGUMENT, "a text itself");
+    refuse(&(ink_quantizing){.type = "T2", .own = true}, INK_BAD_ARGUMENT, "a type names");
     refuse(&(ink_quantizing){.type = "Q8_0", .keep = "x"}, INK_BAD_ARGUMENT, "nothing to keep");
     refuse(&(ink_quantizing){.type = "Q8_0", .texts = nowhere, .n_texts = 1}, INK_IO, "nowhere");
     refuse(&(ink_quantizing){.type = "Q8_0", .texts = model, .n_texts = 1}, INK_BAD_ARGUMENT,
@@ -389,19 +418,13 @@ static int deinit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types_of_a_trained_model),
-        cmocka_unit_test(every_mixture),
-        cmocka_unit_test(the_same_format_is_a_copy),
-        cmocka_unit_test(a_text_makes_it_better),
-        cmocka_unit_test(statistics_are_kept),
-        cmocka_unit_test(experts_are_calibrated),
-        cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(broken_off_it_goes_on),
-        cmocka_unit_test(budgets),
-        cmocka_unit_test(budgets_that_are_too_small),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(weights_that_are_no_numbers),
-        cmocka_unit_test(forged_statistics),
+        cmocka_unit_test(types_of_a_trained_model),    cmocka_unit_test(every_mixture),
+        cmocka_unit_test(the_same_format_is_a_copy),   cmocka_unit_test(formats_of_our_own),
+        cmocka_unit_test(a_text_makes_it_better),      cmocka_unit_test(statistics_are_kept),
+        cmocka_unit_test(experts_are_calibrated),      cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(broken_off_it_goes_on),       cmocka_unit_test(budgets),
+        cmocka_unit_test(budgets_that_are_too_small),  cmocka_unit_test(refusals),
+        cmocka_unit_test(weights_that_are_no_numbers), cmocka_unit_test(forged_statistics),
     };
     return cmocka_run_group_tests(tests, NULL, deinit);
 }

@@ -49,12 +49,29 @@ void ink_cpu_pick(const ink_cpu_call *call, size_t task)
     memcpy(ink_line(node, row, line), ink_line(x, index_of(node->inputs[1], row, 0), line), bytes);
 }
 
+static void quantize_rotated(const ink_kernels *kernels, ink_q8 *y, const float *x, size_t n)
+{
+    enum { GROUPS = INK_SPREAD_BLOCK / INK_Q8_GROUP };
+    float block[INK_SPREAD_BLOCK];
+    for (size_t i = 0; i < n; i += GROUPS, x += INK_SPREAD_BLOCK) {
+        memcpy(block, x, sizeof block);
+        ink_spread(block, INK_SPREAD_BLOCK);
+        kernels->quantize_q8(y + i, block, GROUPS);
+    }
+}
+
 void ink_cpu_quantize(const ink_cpu_call *call, size_t first_row, size_t n_rows)
 {
     const ink_array *node = call->node, *x = node->inputs[0];
+    const ink_kernels *kernels = &call->cpu->kernels;
+    size_t n = ink_line_length(node);
     INK_FOR_LINES(node, first_row, n_rows)
-    call->cpu->kernels.quantize_q8(ink_line(node, row, line), ink_line(x, row, line),
-                                   ink_line_length(node));
+    {
+        if (node->parameters.rotated)
+            quantize_rotated(kernels, ink_line(node, row, line), ink_line(x, row, line), n);
+        else
+            kernels->quantize_q8(ink_line(node, row, line), ink_line(x, row, line), n);
+    }
 }
 
 void ink_cpu_norm(const ink_cpu_call *call, size_t first_row, size_t n_rows)

@@ -13,10 +13,12 @@
 
 #define TEMPLATE static inline __attribute__((always_inline))
 
-/* A loop of constant length over registers, unrolled. */
+/* A loop of constant length over registers, unrolled; before a loop that is to stay one: ROLLED. */
 #if defined(__clang__)
+#define ROLLED _Pragma("clang loop unroll(disable)")
 #define foreach(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
+#define ROLLED _Pragma("GCC unroll 1")
 #define foreach(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < (n); i++)
 #endif
 
