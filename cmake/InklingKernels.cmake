@@ -35,6 +35,9 @@ set(ink_plain_loops
     src/device/cpu/gradient.c src/device/cpu/loss.c src/device/cpu/self_attend.c src/learn/optimizer.c src/learn/trainer.c
     src/quant/fit_levels.c)
 
+# Long code that runs seldom: as small as can be, half of what -O2 makes of it.
+set(ink_compact_code src/quant/trellis.c)
+
 # Drops kernels of other processors from the list and gives the rest their flags. Kernels are optimized in every build:
 # their inner loops are functions that must be inlined to be fast at all. Vector kernels carry no sanitizer, whose checks make
 # one file compile for minutes; their reads and writes are held in bounds by the guard pages of the kernel checker.
@@ -55,6 +58,9 @@ function(ink_keep_target_kernels list_name)
         endif()
         if(path MATCHES "^src/kernel/" OR path IN_LIST ink_plain_loops)
             list(APPEND flags $<IF:$<CONFIG:Release>,-O3,-O2>)
+        endif()
+        if(path IN_LIST ink_compact_code)
+            list(APPEND flags $<$<CONFIG:Release>:-Os>)
         endif()
         if(flags)
             set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${flags}")
