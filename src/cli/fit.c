@@ -19,15 +19,9 @@
 enum { DEFAULT_WINDOWS = 4, LEAST_CONTEXT = 16, TRIAL_BYTES = 4096 };
 
 static const char notes[] =
-    "Everything that inkling plan counts has to fit into SIZE. Each row that is shown is what "
-    "loses\n"
-    "least of all that takes so much memory; * is the choice, which is written to OUT.gguf with\n"
-    "its card. Speeds are those of the last token of a full context, timed on this machine with a\n"
-    "model of the same formats that says nothing. Losses are in nats a token: expected of the\n"
-    "weights by what calibration saw, and measured of the cache; with --measure, KL(MODEL || row)\n"
-    "is measured on a text of its own, of each row where MODEL has at most 100 million "
-    "parameters,\n"
-    "else of what is written. docs/fit.md tells how far such figures were from what came out.";
+    "* is the choice, of all that inkling plan counts within SIZE. Speeds are of a full context,\n"
+    "timed here on models that say nothing. Losses are in nats a token: expected of weights,\n"
+    "measured of caches, and with --measure of both together (docs/fit.md).";
 
 /* ---- Measuring */
 

@@ -231,8 +231,8 @@ static ink_status check(fitter *f, ink_error *error)
         return INK_OK;
     if (least->least_bytes > room)
         return ink_fail(error, INK_LIMIT, 0,
-                        "%.150s: a speed is wanted, but to time it takes %" PRIu64
-                        " bytes, and %" PRIu64 " are free here; leave the speed out, or free some",
+                        "%.150s: to time it takes %" PRIu64 " bytes, and %" PRIu64
+                        " are free here; leave the speed out, or free some",
                         f->in, least->least_bytes, room);
     INK_TRY(time_targets(f, &f->targets, &f->session, &pace, error));
     return pace.seconds * (double)o->tokens_per_second > SPEED_OF_FORMATS
