@@ -33,13 +33,9 @@ static ink_status score(const ink_stages *s, ink_windows *w, ink_stage *stage, i
 {
     ink_buffer text;
     ink_window_counts counts;
-    ink_score scores = {.path = "the model",
-                        .reference_path = w->n_readers > 1 ? s->original : NULL};
-    w->score = ink_score_token;
-    w->context = &scores;
-    w->all = s->all;
+    ink_score *scores = w->context;
     ink_status status = ink_windows_init(w, &s->session, error);
-    scores.n_vocab = w->n_vocab;
+    scores->n_vocab = w->n_vocab;
     if (status == INK_OK) {
         status = ink_input_read(s->text, &text, error);
         if (status == INK_OK)
@@ -47,9 +43,9 @@ static ink_status score(const ink_stages *s, ink_windows *w, ink_stage *stage, i
         ink_buffer_deinit(&text);
     }
     if (status == INK_OK)
-        ink_score_finish(&scores, &stage->figures);
+        ink_score_finish(scores, &stage->figures);
     ink_windows_deinit(w);
-    ink_score_deinit(&scores);
+    ink_score_deinit(scores);
     return status;
 }
 
@@ -63,8 +59,12 @@ static ink_status measure(const ink_stages *s, ink_stage *stage, const char *pat
     if (status == INK_OK && beside)
         status = ink_setup_model(&original, s->original, &open, error);
     if (status == INK_OK) {
+        ink_score scores = {.path = path, .reference_path = beside ? s->original : NULL};
         ink_windows w = {.readers = {{.model = model}, {.model = original}},
-                         .n_readers = beside ? 2 : 1};
+                         .n_readers = beside ? 2 : 1,
+                         .all = s->all,
+                         .score = ink_score_token,
+                         .context = &scores};
         ink_model_get_info(model, &info);
         stage->n_bytes = info.file_bytes;
         stage->n_parameters = info.n_parameters;

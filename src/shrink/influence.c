@@ -76,11 +76,13 @@ static ink_status sum_up(void *context, ink_program *program, const ink_graph *g
     const watching *w = context;
     (void)error;
     ink_array *in = stream_at(w, graph, 0);
-    for (size_t layer = 0; in && layer < w->model->hparams.n_layers; layer++) {
+    for (size_t layer = 0; layer < w->model->hparams.n_layers; layer++) {
         ink_array *out = stream_at(w, graph, layer + 1);
+        if (!in || !out)
+            return INK_OK; /* a step without logits */
         const float *a = ink_program_data(program, in);
-        const float *b = out ? ink_program_data(program, out) : NULL;
-        for (size_t token = 0; b && token < in->shape[0]; token++)
+        const float *b = ink_program_data(program, out);
+        for (size_t token = 0; token < in->shape[0]; token++)
             add_token(&w->layers[layer], a + token * in->stride[0], b + token * out->stride[0],
                       in->shape[1]);
         in = out;
