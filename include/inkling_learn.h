@@ -295,8 +295,7 @@ typedef struct ink_conversion {
  * (tokenizer.model or tokenizer.json), or of a file of llama2.c. Stripes of a tensor are in memory,
  * or one tensor where it is transposed; what stood at `out` stays until the new file is whole and
  * has been opened as a model. To be quantized it is whole at `out`.unchecked first. UNSUPPORTED
- * names the model_type, key, step of a tokenizer or tensor that cannot be converted; CORRUPT, the
- * file and what is wrong with it.
+ * names the model_type, key, step or tensor that cannot be converted; CORRUPT, file and mistake.
  */
 INK_MUST_USE INK_API ink_status ink_convert(const char *in, const char *out,
                                             const ink_conversion *conversion, ink_error *error);
