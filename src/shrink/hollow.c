@@ -85,7 +85,7 @@ static ink_status time_tokens(ink_session *session, const ink_hollow *h, size_t 
                               double *median, ink_error *error)
 {
     const int32_t token = 0;
-    double times[MOST], sum = 0;
+    double times[MOST] = {0}, sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < n_most && (n < LEAST || sum < ENOUGH_SECONDS); i++) {
         double begin = ink_clock_seconds();

@@ -1,4 +1,4 @@
-/* Formats for a memory and a speed: plans of what is not there yet, timing it, choosing, refusing. */
+/* Formats for a memory and a speed: plans of what is not there yet, timing, choosing, refusing. */
 #include "small.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ static ink_memory_plan plan_of(const ink_model *model, const char *cache)
 
 /* ---- What is assumed ------------------------------------------------------------------------- */
 
-/* A model that is taken for another type is planned as the file of that type, but for its header. */
+/* A model taken for another type is planned as the file of that type, but for its header. */
 static void assumed_is_as_written(void **state)
 {
     static const char *const types[] = {"Q8_0", "Q4_K_M", "F16", "TQ2_0"};
