@@ -183,7 +183,7 @@ void ink_kv_cache_condense(ink_kv_cache *cache, size_t first, size_t end, size_t
     for (size_t from = first * INK_PAGE, to = from; from < end * INK_PAGE; from++) {
         if (!stays(&c, from - first * INK_PAGE))
             continue;
-        if (to % INK_PAGE == 0)
+        if (!unit || to % INK_PAGE == 0)
             unit = ink_kv_take(cache->pool, INK_KV_FULL);
         move_position(cache, unit, to, from);
         tokens[to++] = tokens[from];

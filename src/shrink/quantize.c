@@ -440,7 +440,7 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
     ink_inputs *owner = owner_of(q, t);
     if (!owner->products)
         INK_TRY(read_products(q, t, error));
-    if (owner->rotated != ink_format_rotates(t->format))
+    if (owner->products && owner->rotated != ink_format_rotates(t->format))
         INK_TRY(turn_products(q, owner, error));
     q->feedback = (ink_feedback){owner->k, owner->products, owner->factors};
     return INK_OK;
