@@ -268,16 +268,16 @@ static ink_array *activations(const ink_matrix *matrix, ink_array *x)
     if (!ink_format_takes_q8(matrix->format))
         return x;
     bool rotated = ink_format_rotates(matrix->format);
-    ink_array **made = rotated ? &x->rotated : &x->quantized;
-    if (*made)
-        return *made;
+    ink_array **made = rotated ? &x->rotated : &x->quantized, *y = *made;
+    if (y)
+        return y;
     size_t shape[INK_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->n_dims - 1] /= INK_Q8_GROUP;
-    *made = ink_derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
-    if (*made)
-        (*made)->parameters.rotated = rotated;
-    return *made;
+    *made = y = ink_derive(INK_OP_QUANTIZE, INK_Q8, x->n_dims, shape, x);
+    if (y)
+        y->parameters.rotated = rotated;
+    return y;
 }
 
 ink_array *ink_linear(const ink_matrix *matrix, ink_array *x)
