@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -71,32 +72,32 @@ static ink_status run_prefill(ink_bench *b, double *seconds, ink_error *error)
 {
     const ink_progress quiet = ink_interrupt_progress();
     INK_TRY(reach_depth(b, error));
-    double begin = ink_terminal_seconds();
+    double begin = ink_clock_seconds();
     INK_TRY(ink_session_evaluate(b->state, b->tokens + b->depth, b->n_prompt, NULL, &quiet, error));
-    *seconds = ink_terminal_seconds() - begin;
+    *seconds = ink_clock_seconds() - begin;
     return INK_OK;
 }
 
 static ink_status run_decode(ink_bench *b, double *seconds, ink_error *error)
 {
     INK_TRY(reach_depth(b, error));
-    double begin = ink_terminal_seconds();
+    double begin = ink_clock_seconds();
     for (size_t t = 0; t < b->n_generate; t++) {
         INK_TRY(ink_session_evaluate(b->state, b->tokens + b->depth + t, 1, NULL, NULL, error));
         if (ink_interrupted())
             return ink_fail(error, INK_CANCELLED, 0, "interrupted");
     }
-    *seconds = ink_terminal_seconds() - begin;
+    *seconds = ink_clock_seconds() - begin;
     return INK_OK;
 }
 
 static ink_status open_session(ink_bench *b, ink_error *error)
 {
-    double begin = ink_terminal_seconds();
+    double begin = ink_clock_seconds();
     b->open.model.n_threads = b->session.n_threads;
     b->open.session = &b->session;
     INK_TRY(ink_setup_model(&b->model, b->path, &b->open, error));
-    b->load_seconds = ink_terminal_seconds() - begin;
+    b->load_seconds = ink_clock_seconds() - begin;
     ink_model_get_info(b->model, &b->info);
     INK_TRY(make_tokens(b, error));
     INK_TRY(ink_session_new(&b->state, b->model, &b->session, error));

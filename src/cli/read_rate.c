@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
 
@@ -20,10 +21,10 @@ double ink_read_rate(const char *path)
         (void)posix_fadvise(file, 0, (off_t)MAX_BYTES, POSIX_FADV_DONTNEED);
         (void)posix_fadvise(file, 0, (off_t)MAX_BYTES, POSIX_FADV_SEQUENTIAL);
     }
-    double begin = ink_terminal_seconds();
+    double begin = ink_clock_seconds();
     while (file >= 0 && piece && done < MAX_BYTES && (got = read(file, piece, PIECE_BYTES)) > 0)
         done += (size_t)got;
-    double seconds = ink_terminal_seconds() - begin;
+    double seconds = ink_clock_seconds() - begin;
     if (file >= 0)
         (void)close(file);
     ink_delete(NULL, piece);

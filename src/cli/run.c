@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "cli/home.h"
@@ -22,7 +23,7 @@ static const char notes[] =
 /* Once a second: whether memory has become scarce. */
 static void watch_memory(ink_run *run)
 {
-    double now = ink_terminal_seconds();
+    double now = ink_clock_seconds();
     if (now - run->watched < 1)
         return;
     run->watched = now;

@@ -1,6 +1,7 @@
 #include "cli/task.h"
 
 #include <string.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "base/status.h"
@@ -205,9 +206,9 @@ static ink_status try_all(runner *r, ink_bar *bar, ink_error *error)
         size_t rest = r->lines.n_lines - r->first;
         const uint32_t n = (uint32_t)(rest < r->n_dealt ? rest : r->n_dealt);
         const ink_pool_work work = {.task = run_task, .context = r, .n_tasks = &n, .n_stages = 1};
-        double begin = ink_terminal_seconds();
+        double begin = ink_clock_seconds();
         ink_pool_run(r->pool, &work);
-        r->task->seconds += ink_terminal_seconds() - begin;
+        r->task->seconds += ink_clock_seconds() - begin;
         INK_TRY(collect(r, n, error));
         r->first += n;
         if (!bar->progress.report(bar, (float)r->first / (float)r->lines.n_lines))

@@ -92,11 +92,6 @@ ink_exit ink_fail_output(int number)
     return INK_EXIT_FAILED;
 }
 
-double ink_terminal_seconds(void)
-{
-    return ink_clock_seconds();
-}
-
 static void draw(const ink_bar *bar, float part)
 {
     static const char full[] = "##############################",
@@ -117,7 +112,7 @@ static bool report(void *context, float part)
 {
     ink_bar *bar = context;
     if (bar->wanted) {
-        double now = ink_terminal_seconds();
+        double now = ink_clock_seconds();
         double due =
             bar->shown > 0 ? bar->shown + BAR_INTERVAL_SECONDS : bar->begin + BAR_DELAY_SECONDS;
         if (now >= due) {
@@ -133,7 +128,7 @@ void ink_bar_init(ink_bar *bar, const char *label)
     const char *term = getenv("TERM");
     *bar = (ink_bar){.progress = {.report = report, .context = bar},
                      .label = label,
-                     .begin = ink_terminal_seconds(),
+                     .begin = ink_clock_seconds(),
                      .wanted = ink_terminal_is(stderr) && term && strcmp(term, "dumb") != 0};
 }
 

@@ -38,9 +38,6 @@ bool ink_terminal_is(FILE *stream);
  */
 bool ink_terminal_write(FILE *stream, const char *text, size_t n_bytes);
 
-/* Wall clock, seconds from some fixed moment. */
-double ink_terminal_seconds(void);
-
 /* ---- A progress bar: it appears when work takes longer than a moment, and goes when it ends. */
 
 typedef struct ink_bar {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/status.h"
 #include "cli/terminal.h"
 
@@ -136,7 +137,7 @@ ink_status ink_train_log_open(ink_train_log *log, const char *path, ink_error *e
         log->file = fopen(path, "w+");
     if (!log->file)
         return ink_fail(error, INK_IO, 0, "%s: cannot open: %s", path, strerror(errno));
-    log->since = ink_terminal_seconds();
+    log->since = ink_clock_seconds();
     return begin_file(log, error);
 }
 
@@ -173,7 +174,7 @@ bool ink_train_log_add(ink_train_log *log, const ink_training_report *r, ink_cou
     if (!log->begun && !keep_before(log, (double)r->step, course))
         return false;
     log->begun = true;
-    double seconds = log->seconds + ink_terminal_seconds() - log->since;
+    double seconds = log->seconds + ink_clock_seconds() - log->since;
     const double values[N_COLUMNS] = {
 #define X(name, format, value) value,
         INK_TRAIN_LOG_COLUMNS(X)

@@ -1,6 +1,7 @@
 #include "cli/train_progress.h"
 
 #include <math.h>
+#include "base/clock.h"
 #include "cli/terminal.h"
 
 #define TERMINAL_INTERVAL 0.2
@@ -45,7 +46,7 @@ static void print_sample(const ink_training_report *r)
 void ink_train_progress_show(ink_train_progress *progress, const ink_training_report *r)
 {
     bool terminal = ink_terminal_is(stderr), measured = !isnan(r->validation_loss) || r->sample;
-    double now = ink_terminal_seconds();
+    double now = ink_clock_seconds();
     double interval = terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
     progress->mean =
         progress->mean == 0 ? r->loss : progress->mean + MEAN_WEIGHT * (r->loss - progress->mean);

@@ -1,5 +1,6 @@
 #include "cli/windows.h"
 
+#include "base/clock.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "cli/interrupt.h"
@@ -62,10 +63,10 @@ static ink_status evaluate(ink_windows *w, const int32_t *ids, size_t n, bool sc
     const ink_progress quiet = ink_interrupt_progress();
     for (size_t r = 0; r < w->n_readers; r++) {
         ink_reader *reader = &w->readers[r];
-        double begin = ink_terminal_seconds();
+        double begin = ink_clock_seconds();
         INK_TRY(ink_session_evaluate(reader->session, ids, n, scored ? reader->logits : NULL,
                                      &quiet, error));
-        reader->seconds += ink_terminal_seconds() - begin;
+        reader->seconds += ink_clock_seconds() - begin;
         reader->n_tokens += n;
     }
     return INK_OK;

@@ -5,11 +5,10 @@
  * as promised and a next call with no prompt continues as if there had been one call. Everything is
  * reserved before the first token.
  */
-#define _POSIX_C_SOURCE 200809L
 #include <string.h>
-#include <time.h>
 
 #include "base/budget.h"
+#include "base/clock.h"
 #include "base/size.h"
 #include "runtime/sampler.h"
 #include "runtime/session.h"
@@ -44,13 +43,6 @@ void ink_generation_init(ink_generation *generation)
 {
     *generation = (ink_generation){.max_tokens = 0};
     ink_sampling_init(&generation->sampling);
-}
-
-static double seconds_now(void)
-{
-    struct timespec now = {0, 0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* ---- Text */
@@ -362,15 +354,15 @@ static ink_status run(generator *g, ink_generated *result, ink_error *error)
 static ink_status generate(generator *g, const int32_t *prompt, size_t n_prompt,
                            ink_generated *result, ink_error *error)
 {
-    double begin = seconds_now();
+    double begin = ink_clock_seconds();
     INK_TRY(evaluate_prompt(g, prompt, n_prompt, error));
-    double middle = seconds_now();
+    double middle = ink_clock_seconds();
     result->n_reused = g->n_reused;
     INK_TRY(run(g, result, error));
     result->n_prompt = n_prompt;
     result->n_dropped = g->n_dropped;
     result->prompt_seconds = middle - begin;
-    result->seconds = seconds_now() - middle;
+    result->seconds = ink_clock_seconds() - middle;
     result->seed = g->sampler.options.seed;
     return INK_OK;
 }
