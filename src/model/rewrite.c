@@ -303,10 +303,12 @@ static ink_status write_all(rewrite *w, const char *out, ink_error *error)
         const ink_gguf_tensor *tensor = ink_gguf_get_tensor(gguf, i);
         if (!select_part(w, tensor))
             continue;
-        if (n_written == 0)
+        if (n_written == 0) {
             INK_TRY(write_tensor(w, tensor, error));
-        else
-            w->n_done += tensor->n_bytes, n_written--;
+        } else {
+            w->n_done += tensor->n_bytes;
+            n_written--;
+        }
     }
     return ink_gguf_writer_commit(w->writer, error);
 }

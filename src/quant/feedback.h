@@ -11,6 +11,8 @@
 
 #include "tensor/format.h"
 
+#define INK_FEEDBACK_DAMPING 0.01f /* that is enough for texts */
+
 typedef struct ink_feedback {
     size_t k;
     const float *h; /* [k][k], H, dampened; of rotated inputs for formats that are rotated */

@@ -213,7 +213,7 @@ bool ink_trellis_prepare(float *h, float *u, const float *weights, float *row)
     for (size_t i = 0; i < BLOCK; i++)
         for (size_t j = 0; j < BLOCK; j++)
             h[i * BLOCK + j] = turned[i ^ j] / 16; /* sqrt of 256 */
-    return ink_feedback_prepare(h, u, BLOCK, 0.01f, row);
+    return ink_feedback_prepare(h, u, BLOCK, INK_FEEDBACK_DAMPING, row);
 }
 
 /* Columns [at, at + 32) of the row: U's part there, scaled so that the first counts 1. */

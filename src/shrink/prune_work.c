@@ -10,9 +10,6 @@
 #include "quant/feedback.h"
 #include "shrink/prune_internal.h"
 
-#define JOBS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
-#define DAMPING 0.01f                    /* of the mean of a product's diagonal */
-
 /* ---- What zeros need, too -------------------------------------------------------------------- */
 
 ink_status ink_prune_open(ink_model **out, const char *in, const ink_pruning *o, ink_error *error)
@@ -47,7 +44,8 @@ ink_status ink_prune_calibrate(ink_calibration *calibration, ink_statistics *sta
 
 ink_status ink_prune_factor(const ink_inputs *inputs, float *room, ink_error *error)
 {
-    return ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, DAMPING, room)
+    return ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, INK_FEEDBACK_DAMPING,
+                                room)
                ? INK_OK
                : ink_fail(error, INK_CORRUPT, 0,
                           "the products of what %s reads cannot be inverted; calibrate with a "
@@ -110,9 +108,9 @@ static void learn_order(const ink_prune *p, ink_prune_job *j)
 {
     bool *stays = ink_cut_stays(&p->cut, j->kind, j->layer); /* which nobody else looks at yet */
     for (uint32_t n = 0; n < p->cut.n[j->kind]; n++) {
-        double least = INFINITY;
+        double least = NAN; /* the first is taken for less, whatever it is */
         for (uint32_t unit = 0; unit < p->cut.n[j->kind]; unit++) {
-            double cost = stays[unit] ? ink_eliminate_cost(&j->work, unit) : INFINITY;
+            double cost = stays[unit] ? ink_eliminate_cost(&j->work, unit) : 0;
             if (stays[unit] && !(cost >= least)) {
                 least = cost;
                 j->order[n] = unit;
@@ -221,7 +219,7 @@ ink_status ink_prune_work_from(ink_prune *p, size_t first, size_t *next, ink_err
         uint64_t k = j->work.k, n_bytes = 2 * k * (k + j->work.n_rows) * sizeof(float);
         if (!ink_prune_changes(p, j))
             continue;
-        if (used > 0 && used + n_bytes > JOBS_BYTES)
+        if (used > 0 && used + n_bytes > INK_PRODUCTS_BYTES)
             break;
         used += n_bytes;
         INK_TRY(take_work(p, j, error));

@@ -16,9 +16,6 @@
 #include "shrink/calibrate.h"
 #include "shrink/quantizer.h"
 
-#define PRODUCTS_BYTES ((size_t)256 << 20) /* of a reading of the text, or one matrix */
-#define DAMPING 0.01f                      /* of the mean of a product's diagonal */
-
 enum { NAMES_BYTES = 400, SHAPE = INK_SPREAD_BLOCK * INK_SPREAD_BLOCK };
 
 typedef struct ink_quantizer {
@@ -278,12 +275,6 @@ static ink_status take_rooms(quantizing *q, ink_error *error)
 
 /* ---- Feedback -------------------------------------------------------------------------------- */
 
-static ink_inputs *owner_of(const quantizing *q, const ink_target *t)
-{
-    ink_inputs *inputs = ink_statistics_find(&q->statistics, t->tensor->name);
-    return inputs && inputs->same_as ? inputs->same_as : inputs;
-}
-
 /* Experts would need products of each; tables that are looked up have none. */
 static bool feeds_back(const quantizing *q, const ink_target *t)
 {
@@ -295,7 +286,6 @@ static bool feeds_back(const quantizing *q, const ink_target *t)
 static ink_status take_products(quantizing *q, ink_inputs *inputs, size_t *used, ink_error *error)
 {
     INK_TRY(ink_inputs_take_products(inputs, q->options->allocator, error));
-    inputs->rotated = false;
     *used += inputs->k * inputs->k * sizeof(float);
     return INK_OK;
 }
@@ -307,7 +297,7 @@ static void invert_task(void *context, size_t stage, size_t task, int thread)
     int none = 0;
     (void)stage;
     if (inputs->products &&
-        !ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, DAMPING,
+        !ink_feedback_prepare(inputs->products, inputs->factors, inputs->k, INK_FEEDBACK_DAMPING,
                               (float *)(void *)(q->rooms + (size_t)thread * q->room_bytes)))
         atomic_compare_exchange_strong(&q->failed, &none, (int)task + 1);
 }
@@ -365,12 +355,12 @@ static ink_status read_products(quantizing *q, const ink_target *first, ink_erro
     for (const ink_target *t = first; t < q->targets.all + q->targets.n; t++) {
         if (!feeds_back(q, t))
             continue;
-        ink_inputs *inputs = owner_of(q, t);
+        ink_inputs *inputs = ink_statistics_owner(&q->statistics, t->tensor->name);
         if (inputs->products)
             continue;
-        if (used > 0 &&
-            (PRODUCTS_BYTES - ink_size_min(used, PRODUCTS_BYTES)) / sizeof(float) / inputs->k <
-                inputs->k)
+        if (used > 0 && (INK_PRODUCTS_BYTES - ink_size_min(used, INK_PRODUCTS_BYTES)) /
+                                sizeof(float) / inputs->k <
+                            inputs->k)
             break;
         INK_TRY(take_products(q, inputs, &used, error));
     }
@@ -437,7 +427,7 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
                     shape_blocks(q, (size_t)tensor->shape[0]);
         return INK_OK;
     }
-    ink_inputs *owner = owner_of(q, t);
+    ink_inputs *owner = ink_statistics_owner(&q->statistics, t->tensor->name);
     if (!owner->products)
         INK_TRY(read_products(q, t, error));
     if (owner->products && owner->rotated != ink_format_rotates(t->format))

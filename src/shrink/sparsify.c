@@ -13,7 +13,6 @@
 #include "shrink/prune_internal.h"
 #include "shrink/targets.h"
 
-#define PRODUCTS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
 #define BLOCK 128 /* columns that SparseGPT chooses among, unless a pattern is shorter */
 
 typedef enum method { MAGNITUDE, WANDA, SPARSEGPT, N_METHODS } method;
@@ -118,12 +117,6 @@ static ink_status check_matrices(sparsifying *s, ink_error *error)
     return INK_OK;
 }
 
-static ink_inputs *owner_of(const sparsifying *s, const ink_gguf_tensor *tensor)
-{
-    ink_inputs *inputs = ink_statistics_find(&s->statistics, tensor->name);
-    return inputs->same_as ? inputs->same_as : inputs;
-}
-
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b)
@@ -191,11 +184,12 @@ static ink_status read_products(sparsifying *s, const ink_target *first, ink_err
     uint64_t used = 0;
     ink_statistics_forget_products(&s->statistics);
     for (const ink_target *t = first; t < s->targets.all + s->targets.n; t++) {
-        ink_inputs *owner = is_thinned(t) ? owner_of(s, t->tensor) : NULL;
+        ink_inputs *owner =
+            is_thinned(t) ? ink_statistics_owner(&s->statistics, t->tensor->name) : NULL;
         if (!owner || owner->products)
             continue;
         uint64_t k = owner->k, n_bytes = 2 * k * k * sizeof(float);
-        if (used > 0 && used + n_bytes > PRODUCTS_BYTES)
+        if (used > 0 && used + n_bytes > INK_PRODUCTS_BYTES)
             break;
         used += n_bytes;
         INK_TRY(ink_inputs_take_products(owner, s->options->allocator, error));
@@ -220,7 +214,7 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
             s->weights[i] = 1;
     if (s->method != SPARSEGPT)
         return INK_OK;
-    ink_inputs *owner = owner_of(s, tensor);
+    ink_inputs *owner = ink_statistics_owner(&s->statistics, tensor->name);
     if (!owner->products)
         INK_TRY(read_products(s, t, error));
     s->u = owner->factors;

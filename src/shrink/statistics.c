@@ -28,6 +28,7 @@ ink_status ink_inputs_take_products(ink_inputs *inputs, const ink_allocator *all
                                     ink_error *error)
 {
     size_t n;
+    inputs->rotated = false;
     if (ink_size_mul(inputs->k, inputs->k, &n)) {
         inputs->products = ink_resize(allocator, NULL, n, sizeof(float));
         inputs->factors = ink_resize(allocator, NULL, n, sizeof(float));
@@ -118,6 +119,12 @@ ink_inputs *ink_statistics_find(const ink_statistics *s, const char *name)
         if (stem_bytes(s->all[i].name) == n && memcmp(s->all[i].name, name, n) == 0)
             return &s->all[i];
     return NULL;
+}
+
+ink_inputs *ink_statistics_owner(const ink_statistics *s, const char *name)
+{
+    ink_inputs *inputs = ink_statistics_find(s, name);
+    return inputs && inputs->same_as ? inputs->same_as : inputs;
 }
 
 bool ink_inputs_weights(const ink_inputs *inputs, size_t expert, float *weights)

@@ -36,6 +36,8 @@ typedef struct ink_statistics {
 void ink_statistics_init(ink_statistics *statistics, const ink_allocator *allocator);
 void ink_statistics_deinit(ink_statistics *statistics);
 
+#define INK_PRODUCTS_BYTES ((uint64_t)256 << 20) /* of a reading of the text, or one matrix */
+
 /* Room for products and factors of one, not zeroed. */
 ink_status ink_inputs_take_products(ink_inputs *inputs, const ink_allocator *allocator,
                                     ink_error *error);
@@ -49,6 +51,9 @@ ink_status ink_statistics_take(ink_statistics *statistics, const ink_model *mode
 
 /* NULL: nothing is known of this tensor. */
 ink_inputs *ink_statistics_find(const ink_statistics *statistics, const char *name);
+
+/* The same, but of those that read the same array the first, which has the products of all. */
+ink_inputs *ink_statistics_owner(const ink_statistics *statistics, const char *name);
 
 /*
  * Means of the squares of an expert's inputs, divided by their own mean, into weights[k]; none is
