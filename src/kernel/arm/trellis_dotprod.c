@@ -1,5 +1,4 @@
 /* Products along a trellis with SDOT. */
-#include "kernel/trellis.h"
 #include "kernel/arm/template_neon.h"
 
 #define TURNS 4 /* of a word */

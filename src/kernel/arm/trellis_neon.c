@@ -1,5 +1,4 @@
 /* Products along a trellis without a dot product instruction: two products of bytes fit 16 bits. */
-#include "kernel/trellis.h"
 #include "kernel/arm/template_neon.h"
 
 #define TURNS 4 /* of a word */

@@ -8,18 +8,9 @@
 #define INK_KERNEL_ARM_TRELLIS_NEON_H
 
 #include <string.h>
+#include "kernel/trellis_layout.h"
 
-#define RUNS 8 /* of a block */
 #define MAX_COLUMNS 8
-
-typedef struct layout {
-    const ink_trellis *trellis;
-    size_t block_bytes; /* of 16 rows */
-    bool own;
-} layout;
-
-static const layout t2 = {&ink_trellis_t2, INK_TILE_ROWS * sizeof(ink_block_t2), false};
-static const layout t3 = {&ink_trellis_t3, INK_TILE_ROWS * sizeof(ink_block_t3), true};
 
 /* Some columns at work: what they read of a run, turn by turn as the weights stand. */
 typedef struct columns {

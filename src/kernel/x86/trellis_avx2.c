@@ -7,27 +7,17 @@
  */
 #include <string.h>
 
-#include "kernel/trellis.h"
+#include "kernel/trellis_layout.h"
 #include "kernel/x86/read_ahead.h"
 #include "kernel/x86/template_avx2.h"
 
 enum {
-    RUNS = 8,      /* of a block */
     TURNS = 4,     /* of a word */
     PARTS = 8,     /* of the table */
     HALF_ROWS = 8, /* of a tile, in two vectors of words: 0, 1, 4, 5 and 2, 3, 6, 7 */
     HALVES = INK_TILE_ROWS / HALF_ROWS,
     MAX_COLUMNS = 8
 };
-
-typedef struct layout {
-    const ink_trellis *trellis;
-    size_t block_bytes; /* of 16 rows */
-    bool own;
-} layout;
-
-static const layout t2 = {&ink_trellis_t2, INK_TILE_ROWS * sizeof(ink_block_t2), false};
-static const layout t3 = {&ink_trellis_t3, INK_TILE_ROWS * sizeof(ink_block_t3), true};
 
 /* Some columns at work: what they read of a run, word by word as the weights stand. */
 typedef struct columns {

@@ -10,12 +10,11 @@
  */
 #include <string.h>
 
-#include "kernel/trellis.h"
+#include "kernel/trellis_layout.h"
 #include "kernel/x86/read_ahead.h"
 #include "kernel/x86/template_avx512.h"
 
 enum {
-    RUNS = 8,       /* of a block */
     RUN_OCTETS = 4, /* of eight weights, in a run */
     ROW_PAIRS = 2,  /* vectors of words for 16 rows: 0, 1, 4, 5 ... and 2, 3, 6, 7 ... */
     MAX_COLUMNS = 4,
@@ -29,15 +28,6 @@ typedef struct tables {
     __m512i at[RUN_OCTETS];  /* where windows begin */
     __m512i own[RUN_OCTETS]; /* six bits before the one that goes above a window */
 } tables;
-
-typedef struct layout {
-    const ink_trellis *trellis;
-    size_t block_bytes; /* of 16 rows */
-    bool own;
-} layout;
-
-static const layout t2 = {&ink_trellis_t2, INK_TILE_ROWS * sizeof(ink_block_t2), false};
-static const layout t3 = {&ink_trellis_t3, INK_TILE_ROWS * sizeof(ink_block_t3), true};
 
 /* Byte i of each word: first + step * i. */
 TEMPLATE __m512i places(int first, int step)
