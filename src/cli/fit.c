@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/cpu.h"
 #include "base/status.h"
@@ -243,12 +242,16 @@ static ink_status run(ink_fit_run *r, ink_error *error)
     return status == INK_OK ? ink_fit_print(r, error) : status;
 }
 
-/* Comparing reads MODEL again when OUT is there. */
-static bool is_same_file(const char *a, const char *b)
+/* What no row of options can say. */
+static const char *find_contradiction(const ink_fit_run *r, const char *in)
 {
-    struct stat of_a, of_b;
-    return b && stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-           of_a.st_ino == of_b.st_ino;
+    if (r->out && ink_setup_same_file(in, r->out)) /* comparing reads MODEL when OUT is there */
+        return "OUT.gguf is MODEL; write another file";
+    for (size_t i = 0; i < r->measuring.n_texts; i++)
+        for (size_t j = 0; j < r->calibration.n_texts; j++)
+            if (ink_setup_same_file(r->measuring.texts[i], r->calibration.texts[j]))
+                return "--measure is to be another text than those of --calibrate";
+    return NULL;
 }
 
 ink_exit ink_cmd_fit(const ink_call *call)
@@ -298,8 +301,9 @@ ink_exit ink_cmd_fit(const ink_call *call)
         {0}};
     INK_PARSE(call, options, notes, arguments);
     r.out = arguments[1];
-    if (is_same_file(arguments[0], r.out)) {
-        ink_say("%s: OUT.gguf is MODEL; write another file", call->command->name);
+    const char *contradiction = find_contradiction(&r, arguments[0]);
+    if (contradiction) {
+        ink_say("%s: %s", call->command->name, contradiction);
         return INK_EXIT_USAGE;
     }
     ink_setup_session_defaults(&r.eval.session);

@@ -1,4 +1,5 @@
 /* A model with less in it, and what each stage of that costs. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static ink_status choose_bytes(request *r, ink_error *error)
     INK_TRY(ink_setup_plan(&model, r->in, &(ink_open){.model = {.n_threads = 1}}, error));
     ink_model_get_info(model, &info);
     double gone = n_read * (1 - (double)r->milliseconds / now);
-    r->pruning.n_bytes = (uint64_t)((double)info.file_bytes - gone);
+    r->pruning.n_bytes = (uint64_t)fmax((double)info.file_bytes - gone, 1);
     ink_say("%s: takes %.4g ms a token here, as measured", r->in, now);
     ink_model_free(model);
     return INK_OK;
@@ -227,8 +228,10 @@ static const char *find_contradiction(const request *r)
     const ink_pruning *p = &r->pruning;
     if ((p->percent > 0) + (p->n_bytes > 0) + (r->milliseconds > 0) + (p->sparsity != NULL) != 1)
         return "one of --percent, --size, --milliseconds and --sparsity says how much is to go";
+    if (ink_setup_same_file(r->in, r->out))
+        return "OUT.gguf is MODEL, which stages are measured beside; write another file";
     for (size_t i = 0; r->stages.text && i < r->calibration.n_texts; i++)
-        if (strcmp(r->stages.text, r->calibration.texts[i]) == 0)
+        if (ink_setup_same_file(r->stages.text, r->calibration.texts[i]))
             return "--measure is to be another text than those of --calibrate";
     return NULL;
 }
@@ -265,27 +268,8 @@ ink_exit ink_cmd_prune(const ink_call *call)
          .value = "KINDS",
          .help = "some of layers,groups,channels (whatever is missed least, unless given)",
          .not_with = "sparsity"},
-        {.name = "calibrate",
-         .kind = INK_OPTION_TEXTS,
-         .destination = &r.calibration,
-         .value = "FILE",
-         .help = "a text that shows what is missed; may be given again"},
-        {.name = "tokens",
-         .kind = INK_OPTION_SIZE,
-         .destination = &p->n_tokens,
-         .value = "N",
-         .help = "read of the texts, evenly from all (all, unless given)",
-         .low = 1,
-         .high = INT32_MAX,
-         .only_with = "calibrate"},
-        {.name = "context",
-         .kind = INK_OPTION_SIZE,
-         .destination = &p->n_context,
-         .value = "N",
-         .help = "tokens of a window of text (512, unless given)",
-         .low = 8,
-         .high = INT32_MAX,
-         .only_with = "calibrate"},
+        INK_OPTION_CALIBRATION(&r.calibration, &p->n_tokens, &p->n_context,
+                               "a text that shows what is missed; may be given again"),
         {.name = "no_repair",
          .kind = INK_OPTION_SWITCH,
          .destination = &r.raw,

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -30,6 +31,13 @@ static void log_line(void *context, ink_log_level level, const char *message)
 ink_log ink_setup_log(void)
 {
     return (ink_log){.write = log_line};
+}
+
+bool ink_setup_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
 }
 
 ink_overflow ink_setup_overflow(const char *name)

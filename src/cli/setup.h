@@ -57,6 +57,27 @@
     INK_OPTION_CONTEXT(session), INK_OPTION_CACHE(session), INK_OPTION_BATCH(session), \
         INK_OPTION_THREADS(session)
 
+/* Of a texts list `calibration`, of it at most `n_tokens`, in windows of `n_context`. */
+#define INK_OPTION_CALIBRATION(calibration, n_tokens_, n_context_, help_)                      \
+    {.name = "calibrate",                                                                      \
+     .kind = INK_OPTION_TEXTS,                                                                 \
+     .destination = calibration,                                                               \
+     .value = "FILE",                                                                          \
+     .help = help_},                                                                           \
+        {.name = "tokens",                                                                     \
+         .kind = INK_OPTION_SIZE,                                                              \
+         .destination = n_tokens_,                                                             \
+         .value = "N",                                                                         \
+         .help = "read of the texts, evenly from all (all, unless given)",                     \
+         .low = 1,                                                                             \
+         .high = INT32_MAX,                                                                    \
+         .only_with = "calibrate"},                                                            \
+    {                                                                                          \
+        .name = "context", .kind = INK_OPTION_SIZE, .destination = n_context_, .value = "N",   \
+        .help = "tokens of a window of text (512, unless given)", .low = 8, .high = INT32_MAX, \
+        .only_with = "calibrate"                                                               \
+    }
+
 /* What a command that loads weights is told of them. */
 typedef struct ink_open {
     ink_model_options model;
@@ -142,6 +163,9 @@ ink_status ink_setup_adapters(const ink_texts *texts, ink_adapter *adapters, ink
 
 /* What --overflow says of sessions; ERROR for other words. */
 ink_overflow ink_setup_overflow(const char *name);
+
+/* Whether both are there and one file, under whatever names. */
+bool ink_setup_same_file(const char *a, const char *b);
 
 /* A log that says warnings. */
 ink_log ink_setup_log(void);

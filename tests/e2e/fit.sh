@@ -92,6 +92,7 @@ fails "speed that is none" 2 'speed' fit "$model" --memory 1G --speed nan --cali
 fails "no such cache" 2 'cache' fit "$model" --memory 1G --cache q9 --calibrate "$scratch/text"
 cp "$model" "$scratch/same.gguf" && ln -s same.gguf "$scratch/link.gguf"
 fails "onto itself" 2 'OUT.gguf is MODEL' fit "$scratch/same.gguf" "$scratch/link.gguf" --memory 1G --calibrate "$scratch/text"
+fails "the same text" 2 'another text' fit "$model" --memory 1G --calibrate "$scratch/text" --measure "$scratch/text"
 fails "no model" 1 'none.gguf' fit none.gguf --memory 1G --calibrate "$scratch/text"
 fails "a text that is not there" 1 'none.txt' fit "$model" --memory 1G --calibrate none.txt
 fails "embeddings" 1 'for embeddings' fit "$shared/golden/models/bert-Q8_0.gguf" --memory 1G --calibrate "$scratch/text"

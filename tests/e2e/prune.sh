@@ -122,6 +122,11 @@ fails "nothing asked for" 2 'one of --percent, --size, --milliseconds and --spar
 fails "two things asked for" 2 'one of --percent' prune "$stories" "$scratch/x.gguf" --percent 20 --size 1M
 fails "no text" 1 'calibrate with one' prune "$stories" "$scratch/x.gguf" --percent 20
 fails "the same text" 2 'another text' prune "$stories" "$scratch/x.gguf" --percent 20 --calibrate "$scratch/text" --measure "$scratch/text"
+ln -s text "$scratch/other-name"
+fails "the same text by another name" 2 'another text' prune "$stories" "$scratch/x.gguf" --percent 20 --calibrate "$scratch/text" --measure "$scratch/other-name"
+cp "$stories" "$scratch/same.gguf" && ln -s same.gguf "$scratch/link.gguf"
+fails "onto itself" 2 'OUT.gguf is MODEL' prune "$scratch/same.gguf" "$scratch/link.gguf" --percent 20 --calibrate "$scratch/text"
+same "which is as it was" "$stories" "$scratch/same.gguf"
 fails "more than there is" 1 'too few: with one of each' prune "$stories" "$scratch/x.gguf" --percent 99 --calibrate "$scratch/text" --context 64
 fails "a kind that is none" 1 'some of layers,groups,channels' prune "$stories" "$scratch/x.gguf" --percent 20 --what heads --calibrate "$scratch/text"
 fails "zeros and healing" 2 'heal has no effect with --sparsity' prune "$stories" "$scratch/x.gguf" --sparsity 50% --calibrate "$scratch/text" --heal 5
