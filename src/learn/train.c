@@ -70,7 +70,8 @@ static ink_status choose_precision(const ink_training *t, ink_precision *precisi
     *precision = INK_PRECISION_BF16;
     INK_TRY(ink_cpu_select(&features, error));
     if ((features & INK_CPU_AMX) != INK_CPU_AMX)
-        ink_warn(&t->log, "this processor has no BF16 products; bf16 is slower than f32 here");
+        ink_warn(&t->log, "this processor has no BF16 products that give the bits of tile "
+                          "registers; bf16 is slower than f32 here");
     return INK_OK;
 }
 
