@@ -20,6 +20,7 @@ ink_isa(x86 avx2 -mavx2 -mfma -mf16c)
 ink_isa(x86 avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c)
 ink_isa(x86 avx512vnni ${ink_isa_x86_avx512})
 ink_isa(x86 avx512vbmi ${ink_isa_x86_avx512} -mavx512vbmi)
+ink_isa(x86 avx512bf16 ${ink_isa_x86_avx512} -mavx512bf16)
 ink_isa(x86 amx ${ink_isa_x86_avx512} -mavx512bf16 -mamx-tile -mamx-bf16)
 # GCC gathers the loads of a whole group at its start before it gives out registers, and then has too few (Q6_K with dot
 # products: a tenth more instructions, all of them spills). The code as written is in an order that fits; it is scheduled after.

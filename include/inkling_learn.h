@@ -67,9 +67,10 @@ typedef struct ink_training {
      */
     const char *checkpoint;
     /*
-     * Of products with weights: "f32" (NULL), or "bf16": inputs rounded to BF16, sums and weights
-     * in F32. Faster where the processor has BF16 (AMX); elsewhere the same bits, slower, and a
-     * warning.
+     * Of products with weights: "f32" (NULL), or inputs rounded to BF16, sums and weights in F32:
+     * "bf16-tiles" as AMX sums up, "bf16-pairs" as AVX512_BF16 does, "bf16" the former where there
+     * is AMX, else the latter. Each gives the same bits everywhere; on a processor without it, it
+     * is slower than F32, with a warning. A checkpoint goes on with its own.
      */
     const char *precision;
     /*
@@ -96,6 +97,7 @@ typedef struct ink_training_result {
     uint64_t n_parameters;
     size_t n_training_tokens, n_validation_tokens; /* of the texts */
     size_t memory_bytes;                           /* beside the weights */
+    const char *precision; /* f32, bf16-pairs, bf16-tiles: what was computed in */
 } ink_training_result;
 
 /*

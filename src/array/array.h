@@ -56,11 +56,20 @@ typedef enum ink_activation {
 typedef enum ink_norm_kind { INK_NORM_RMS, INK_NORM_LAYER } ink_norm_kind;
 
 /*
- * What a product of arrays is computed in: F32 by fused multiply-adds; BF16 rounds its inputs and
- * sums up in F32 (kernel.h, gemm_bf16). The bits are the same everywhere, the speed is not: with
- * AMX it is several times that of F32, with AVX a little less, and elsewhere C runs, far slower.
+ * What a product of arrays is computed in, one row for each gemm op (kernel.h): F32, or inputs
+ * rounded to BF16 and sums in F32, of which there are two, because processors have two. The bits of
+ * each are the same everywhere; its speed is not.
  */
-typedef enum ink_precision { INK_PRECISION_F32, INK_PRECISION_BF16 } ink_precision;
+#define INK_PRECISION_TABLE(X) \
+    X(F32, f32)                \
+    X(BF16_PAIRS, bf16_pairs)  \
+    X(BF16_TILES, bf16_tiles)
+
+typedef enum ink_precision {
+#define X(NAME, op) INK_PRECISION_##NAME,
+    INK_PRECISION_TABLE(X)
+#undef X
+} ink_precision;
 
 /*
  * How far a distribution q is from another, p (backward.h). FORWARD: KL(p || (1 - skew) q + skew

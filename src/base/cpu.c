@@ -25,11 +25,10 @@ static bool has_f16c(void)
  */
 static bool has_amx(void)
 {
-    enum { LEAF = 7, BF16 = 1 << 22, TILE = 1 << 24, VECTOR_BF16 = 1 << 5 };
+    enum { LEAF = 7, BF16 = 1 << 22, TILE = 1 << 24 };
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* arch/x86 uapi prctl.h, XCR0 */
     unsigned eax, ebx, ecx, edx;
-    if (!__get_cpuid_count(LEAF, 0, &eax, &ebx, &ecx, &edx) || ~edx & (BF16 | TILE) ||
-        !__get_cpuid_count(LEAF, 1, &eax, &ebx, &ecx, &edx) || !(eax & VECTOR_BF16))
+    if (!__get_cpuid_count(LEAF, 0, &eax, &ebx, &ecx, &edx) || ~edx & (BF16 | TILE))
         return false;
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
@@ -47,7 +46,9 @@ static uint32_t detect(void)
         features |= INK_CPU_AVX512;
     if (features == INK_CPU_AVX512 && __builtin_cpu_supports("avx512vbmi"))
         features |= INK_CPU_AVX512VBMI;
-    if (features == INK_CPU_AVX512VBMI && has_amx())
+    if (features == INK_CPU_AVX512VBMI && __builtin_cpu_supports("avx512bf16"))
+        features |= INK_CPU_AVX512BF16;
+    if (features == INK_CPU_AVX512BF16 && has_amx())
         features |= INK_CPU_AMX;
     return features;
 }
@@ -108,10 +109,11 @@ ink_status ink_cpu_select(uint32_t *features, ink_error *error)
         *features = rows[i].features;
         return INK_OK;
     }
-    return ink_fail(error, INK_BAD_ARGUMENT, 0,
-                    "INK_CPU=%s: unknown; use c, avx2, avx512, avx512vbmi, amx, neon, dotprod or "
-                    "i8mm",
-                    wanted);
+    return ink_fail(
+        error, INK_BAD_ARGUMENT, 0,
+        "INK_CPU=%s: unknown; use c, avx2, avx512, avx512vbmi, avx512bf16, amx, neon, dotprod or "
+        "i8mm",
+        wanted);
 }
 
 const char *ink_cpu_name(uint32_t features)

@@ -120,7 +120,8 @@ static void summarize(const ink_lesson *l, const ink_training_result *r)
            ink_format_count(r->n_training_tokens, learned));
     if (r->n_validation_tokens > 0)
         printf(" (%s more kept apart)", ink_format_count(r->n_validation_tokens, apart));
-    printf(", %s beside the weights\n", ink_format_bytes(r->memory_bytes, memory));
+    printf(", in %s, %s beside the weights\n", r->precision,
+           ink_format_bytes(r->memory_bytes, memory));
     if (r->last.step == 0)
         printf("%s had come to the last step already\n", l->checkpoint);
     else if (isfinite(r->last.best_validation_loss))

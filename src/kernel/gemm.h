@@ -1,5 +1,5 @@
 /*
- * Products of float arrays in blocks: what the rows of gemm_f32 and gemm_bf16 share.
+ * Products of float arrays in blocks: what the rows of the gemm ops share.
  *
  * A block of each operand is packed into panels, k by k as a register tile reads them, so that the
  * tile's loop has no strides and its data stay in the caches: a panel of b in the first, the block
@@ -30,6 +30,14 @@ typedef struct ink_gemm_tile {
     size_t c_row, rows, columns;
     bool add;
 } ink_gemm_tile;
+
+/* How the k of a panel follow each other: as they come, or of each pair the odd one first. */
+typedef enum ink_gemm_order { INK_GEMM_IN_TURN, INK_GEMM_ODD_FIRST } ink_gemm_order;
+
+static inline size_t ink_gemm_place(size_t l, ink_gemm_order order)
+{
+    return order == INK_GEMM_ODD_FIRST ? l ^ 1 : l;
+}
 
 typedef void ink_gemm_pack_fn(void *out, const ink_gemm_part *part);
 typedef void ink_gemm_tile_fn(const ink_gemm_tile *tile);

@@ -25,7 +25,7 @@ void ink_gemm_f32_c(const ink_gemm *g)
 
 /* ---- BF16 */
 
-enum { RUN = 32 }; /* of k, summed up apart */
+enum { RUN = INK_GEMM_BF16_RUN };
 
 static float flush(float x)
 {
@@ -57,7 +57,28 @@ static void round_run(float *out, const float *from, size_t stride, size_t n)
         out[l] = l < n ? rounded(from[l * stride]) : 0;
 }
 
-void ink_gemm_bf16_c(const ink_gemm *g)
+/* c and the products of RUN values, of which what is behind the last k is zero. */
+typedef float add_run_fn(float c, const float *a, const float *b);
+
+static float add_pairs(float c, const float *a, const float *b)
+{
+    c = flush(c);
+    for (size_t l = 0; l < RUN; l += 2)
+        c = add_product(a[l], b[l], add_product(a[l + 1], b[l + 1], c));
+    return c;
+}
+
+static float add_tile(float c, const float *a, const float *b)
+{
+    float even = 0, odd = 0;
+    for (size_t l = 0; l < RUN; l += 2) {
+        even = add_product(a[l], b[l], even);
+        odd = add_product(a[l + 1], b[l + 1], odd);
+    }
+    return flush(flush(c) + flush(even + odd));
+}
+
+static void multiply_bf16(const ink_gemm *g, add_run_fn *add_run)
 {
     for (size_t i = 0; i < g->m; i++) {
         float *c = g->c + i * g->c_row;
@@ -67,14 +88,19 @@ void ink_gemm_bf16_c(const ink_gemm *g)
             float a[RUN], b[RUN];
             round_run(a, g->a + i * g->a_row + first * g->a_col, g->a_col, n);
             for (size_t j = 0; j < g->n; j++) {
-                float even = 0, odd = 0;
                 round_run(b, g->b + first * g->b_row + j * g->b_col, g->b_row, n);
-                for (size_t l = 0; l < RUN; l += 2) {
-                    even = add_product(a[l], b[l], even);
-                    odd = add_product(a[l + 1], b[l + 1], odd);
-                }
-                c[j] = flush(flush(c[j]) + flush(even + odd));
+                c[j] = add_run(c[j], a, b);
             }
         }
     }
+}
+
+void ink_gemm_bf16_pairs_c(const ink_gemm *g)
+{
+    multiply_bf16(g, add_pairs);
+}
+
+void ink_gemm_bf16_tiles_c(const ink_gemm *g)
+{
+    multiply_bf16(g, add_tile);
 }

@@ -68,15 +68,18 @@ typedef struct ink_values {
  * where a[i][l] stands at a[i * a_row + l * a_col], so that either operand may be transposed: of
  * each pair of strides one is 1. m, n and k are at least 1.
  *
- * gemm_bf16 takes a and b rounded to BF16, to nearest and ties to even, 32 of k at a time (zeros
- * stand in for what the last of these lack), and sums up even and odd l apart, from +0 on:
+ * Two more take a and b rounded to BF16, to nearest and ties to even, and k filled up with zeros to
+ * a multiple of 32. Subnormal numbers count as zeros of their sign wherever they are read or come
+ * out. They are what processors have (Intel SDM, volume 2), and differ in how they sum up:
+ * gemm_bf16_pairs is VDPBF16PS of AVX512_BF16, one pair of k after the other,
+ *
+ *     c[i][j] = fma(a[i][2p], b[2p][j], fma(a[i][2p + 1], b[2p + 1][j], c[i][j]))
+ *
+ * and gemm_bf16_tiles is TDPBF16PS of AMX, 32 of k at a time, even and odd ones apart, from +0 on:
  *
  *     even = fma(a[i][2p], b[2p][j], even)
  *     odd = fma(a[i][2p + 1], b[2p + 1][j], odd)      for p = 0 .. 15
  *     c[i][j] = c[i][j] + (even + odd)
- *
- * Subnormal numbers count as zeros of their sign wherever they are read or come out. That is
- * TDPBF16PS of AMX (Intel SDM, volume 2).
  */
 typedef struct ink_gemm {
     size_t m, n, k;
@@ -89,6 +92,7 @@ typedef struct ink_gemm {
 } ink_gemm;
 
 #define INK_GEMM_SCRATCH_BYTES ((size_t)640 << 10)
+#define INK_GEMM_BF16_RUN 32 /* what k is filled up to a multiple of */
 
 /* What an online softmax has seen so far; begin with {-INFINITY, 0}. */
 typedef struct ink_softmax_state {
@@ -152,7 +156,8 @@ typedef struct ink_softmax_state {
     X(softmax, void, (float *y, const float *x, size_t n))                                         \
     X(softmax_page, float, (float *p, const float *scores, size_t n, ink_softmax_state *state))    \
     X(gemm_f32, void, (const ink_gemm *g))                                                         \
-    X(gemm_bf16, void, (const ink_gemm *g))                                                        \
+    X(gemm_bf16_tiles, void, (const ink_gemm *g))                                                  \
+    X(gemm_bf16_pairs, void, (const ink_gemm *g))                                                  \
     X(add, void, (float *y, const float *a, const float *b, size_t n))                             \
     X(multiply, void, (float *y, const float *a, const float *b, size_t n))                        \
     X(scale, void, (float *y, const float *x, float factor, size_t n))                             \

@@ -33,6 +33,7 @@ static ink_status set_state(ink_gguf_writer *writer, const ink_learning_state *s
     char digest[2 * INK_SHA256_BYTES + 1];
     print_digest(state->digest, digest);
     INK_TRY(ink_gguf_writer_set_text(writer, KEY("digest"), digest, error));
+    INK_TRY(ink_gguf_writer_set_text(writer, KEY("precision"), state->precision, error));
 #define X(type, c_type, field) \
     INK_TRY(ink_gguf_writer_set_number(writer, KEY(#field), INK_GGUF_##type, &state->field, error));
     STATE_NUMBERS(X)
@@ -51,14 +52,29 @@ static ink_status get_number(const ink_gguf *gguf, const char *key, ink_gguf_typ
     return INK_OK;
 }
 
+static ink_status is_text(const ink_gguf *gguf, const char *key, const char *wanted, bool *is,
+                          ink_gguf_string *found, ink_error *error)
+{
+    INK_TRY(ink_gguf_need(gguf, key, error));
+    INK_TRY(ink_gguf_get_string(gguf, key, found, error));
+    *is = found->n_bytes == strlen(wanted) && memcmp(found->text, wanted, found->n_bytes) == 0;
+    return INK_OK;
+}
+
 static ink_status get_state(const ink_gguf *gguf, ink_learning_state *state, ink_error *error)
 {
     char wanted[2 * INK_SHA256_BYTES + 1];
-    ink_gguf_string digest = {NULL, 0};
+    ink_gguf_string found = {NULL, 0};
+    bool is;
     print_digest(state->digest, wanted);
-    INK_TRY(ink_gguf_need(gguf, KEY("digest"), error));
-    INK_TRY(ink_gguf_get_string(gguf, KEY("digest"), &digest, error));
-    if (digest.n_bytes != strlen(wanted) || memcmp(digest.text, wanted, digest.n_bytes) != 0)
+    INK_TRY(is_text(gguf, KEY("precision"), state->precision, &is, &found, error));
+    if (!is)
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "%s: was begun with precision %.*s, not %s; go on with that",
+                        ink_gguf_name(gguf), (int)(found.n_bytes < 20 ? found.n_bytes : 20),
+                        found.text, state->precision);
+    INK_TRY(is_text(gguf, KEY("digest"), wanted, &is, &found, error));
+    if (!is)
         return ink_fail(
             error, INK_BAD_ARGUMENT, 0,
             "%s: was made with other texts, options or first weights; go on with those, "

@@ -15,6 +15,7 @@ typedef struct ink_learning_state {
     uint64_t n_tokens;                /* learned from */
     double best_loss;                 /* measured; INFINITY: none was */
     uint64_t n_worse;                 /* measurements since */
+    const char *precision;            /* of products */
     uint8_t digest[INK_SHA256_BYTES]; /* of texts, options and first weights */
 } ink_learning_state;
 
@@ -26,8 +27,8 @@ ink_status ink_checkpoint_save(const ink_subject *subject, const ink_optimizer *
 
 /*
  * Weights, moments and state, if there is a file at `path`; else *found is false. BAD_ARGUMENT when
- * the file's digest is not state->digest: it was made by other training. What is learned and the
- * optimizer are to be thrown away after a failure.
+ * the file's digest or precision is not the state's: it was made by other training. What is learned
+ * and the optimizer are to be thrown away after a failure.
  */
 ink_status ink_checkpoint_load(ink_optimizer *optimizer, ink_learning_state *state,
                                const char *path, bool *found, ink_error *error);

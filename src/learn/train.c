@@ -56,22 +56,45 @@ static ink_status check_options(const ink_training *t, ink_error *error)
     return INK_OK;
 }
 
+/* What each precision is called, and what a processor needs that is quick at it. */
+static const struct {
+    const char *name;
+    uint32_t needs;
+} precisions[] = {
+    [INK_PRECISION_F32] = {"f32", 0},
+    [INK_PRECISION_BF16_PAIRS] = {"bf16-pairs", INK_CPU_AVX512BF16},
+    [INK_PRECISION_BF16_TILES] = {"bf16-tiles", INK_CPU_AMX},
+};
+
+static ink_status find_precision(const char *name, uint32_t features, ink_precision *precision,
+                                 ink_error *error)
+{
+    const bool any_bf16 = strcmp(name, "bf16") == 0;
+    if (any_bf16 && (features & INK_CPU_AMX) == INK_CPU_AMX)
+        name = "bf16-tiles";
+    else if (any_bf16)
+        name = "bf16-pairs";
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (strcmp(name, precisions[i].name) == 0) {
+            *precision = (ink_precision)i;
+            return INK_OK;
+        }
+    return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                    "precision \"%.20s\": use f32, bf16, bf16-pairs or bf16-tiles", name);
+}
+
 /* BF16 where only slower kernels have it gives the same bits, and is no gain. */
 static ink_status choose_precision(const ink_training *t, ink_precision *precision,
                                    ink_error *error)
 {
     uint32_t features;
-    *precision = INK_PRECISION_F32;
-    if (!t->precision || strcmp(t->precision, "f32") == 0)
-        return INK_OK;
-    if (strcmp(t->precision, "bf16") != 0)
-        return ink_fail(error, INK_BAD_ARGUMENT, 0, "precision \"%.20s\": use f32 or bf16",
-                        t->precision);
-    *precision = INK_PRECISION_BF16;
     INK_TRY(ink_cpu_select(&features, error));
-    if ((features & INK_CPU_AMX) != INK_CPU_AMX)
-        ink_warn(&t->log, "this processor has no BF16 products that give the bits of tile "
-                          "registers; bf16 is slower than f32 here");
+    INK_TRY(find_precision(t->precision ? t->precision : "f32", features, precision, error));
+    if (precisions[*precision].needs & ~features)
+        ink_warn(&t->log,
+                 "this processor has no products in %s; with the same bits they are slower than "
+                 "f32 here",
+                 precisions[*precision].name);
     return INK_OK;
 }
 
@@ -105,8 +128,6 @@ static void digest(run *r, const ink_corpus *corpus)
     ink_sha256_add(&sum, &r->options->name, sizeof r->options->name);
     INK_TRAINING_TABLE(X)
 #undef X
-    if (r->options->precision)
-        ink_sha256_add(&sum, r->options->precision, strlen(r->options->precision));
     ink_sha256_finish(&sum, r->state.digest);
 }
 
@@ -145,9 +166,10 @@ static ink_status set_up(run *r, const char *in, ink_error *error)
 {
     const ink_training *o = r->options;
     size_t n_context;
-    ink_precision precision;
+    ink_precision precision = INK_PRECISION_F32;
     INK_TRY(check_options(o, error));
     INK_TRY(choose_precision(o, &precision, error));
+    r->state.precision = precisions[precision].name;
     INK_TRY(ink_file_lock_open(&r->lock, r->out, o->allocator, error));
     INK_TRY(ink_subject_open(&r->subject, in, o, error));
     INK_TRY(check_room(r, error));
@@ -345,6 +367,7 @@ static void give_result(const run *r, ink_training_result *result)
         .stopped_early = r->stopped_early,
         .n_parameters = r->subject.parameters.n_floats,
         .memory_bytes = ink_trainer_memory_bytes(&r->trainer),
+        .precision = r->state.precision,
     };
     result->last.sample = NULL;
     result->last.n_sample_bytes = 0;

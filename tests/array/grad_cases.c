@@ -80,7 +80,10 @@ static ink_array *matmul_of(ink_grad_recording *r, int turned, size_t m, size_t 
     bool at = turned & 1, bt = turned & 2;
     ink_array *a = ink_grad_unknown_2(r, at ? k : m, at ? m : k);
     ink_array *b = ink_grad_unknown_2(r, bt ? n : k, bt ? k : n);
-    return ink_matmul_arrays(a, at, b, bt, turned & 4 ? INK_PRECISION_BF16 : INK_PRECISION_F32);
+    return ink_matmul_arrays(a, at, b, bt,
+                             turned & 8   ? INK_PRECISION_BF16_TILES
+                             : turned & 4 ? INK_PRECISION_BF16_PAIRS
+                                          : INK_PRECISION_F32);
 }
 
 static ink_array *matmul(ink_grad_recording *r, int turned)
@@ -374,7 +377,8 @@ const ink_grad_case ink_grad_cases[] = {
     {"matmul", INK_OP_MATMUL, matmul, 0, 4, 0},
     {"matmul of several tasks", INK_OP_MATMUL, matmul_of_tasks, 0, 4, 0},
     {"matmul of parts", INK_OP_MATMUL, matmul_of_parts, 0, 4, 0},
-    {"matmul in BF16", INK_OP_MATMUL, matmul, 4, 4, BF16_ERROR},
+    {"matmul in pairs of BF16", INK_OP_MATMUL, matmul, 4, 4, BF16_ERROR},
+    {"matmul in tiles of BF16", INK_OP_MATMUL, matmul, 8, 4, BF16_ERROR},
     {"norm", INK_OP_NORM, norm, 0, 32, 0},
     {"norm of a part", INK_OP_NORM, norm_of_a_part, 0, 8, 0},
     {"concat", INK_OP_CONCAT, concat, 2, 2, 0},

@@ -114,37 +114,43 @@ static void a_linear_layer_has_the_same_bits(void **state)
 }
 
 /* As the C kernel has them, for any number of threads. */
-static void bf16_has_the_bits_of_its_definition(void **state)
+static void check_definition(ink_precision precision, ink_gemm_f32_fn *definition)
 {
     enum { M = 140, N = 150, K = 77 };
     static float wanted[M * N];
-    (void)state;
     for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
         ink_graph_run run;
         uint64_t seed = 11;
         ink_graph_run_init(&run, n_threads);
         ink_array *a = ink_input(&run.graph, INK_F32, 2, (size_t[]){M, K});
         ink_array *b = ink_input(&run.graph, INK_F32, 2, (size_t[]){N, K});
-        ink_array *y = ink_output(ink_matmul_arrays(a, false, b, true, INK_PRECISION_BF16));
+        ink_array *y = ink_output(ink_matmul_arrays(a, false, b, true, precision));
         ink_graph_run_compile(&run);
         float *as = ink_graph_run_data(&run, a), *bs = ink_graph_run_data(&run, b);
         ink_fill_random(as, M * K, &seed);
         ink_fill_random(bs, N * K, &seed);
-        ink_gemm_bf16_c(&(ink_gemm){.m = M,
-                                    .n = N,
-                                    .k = K,
-                                    .a = as,
-                                    .a_row = K,
-                                    .a_col = 1,
-                                    .b = bs,
-                                    .b_row = 1,
-                                    .b_col = K,
-                                    .c = wanted,
-                                    .c_row = N});
+        definition(&(ink_gemm){.m = M,
+                               .n = N,
+                               .k = K,
+                               .a = as,
+                               .a_row = K,
+                               .a_col = 1,
+                               .b = bs,
+                               .b_row = 1,
+                               .b_col = K,
+                               .c = wanted,
+                               .c_row = N});
         ink_graph_run_go(&run);
         assert_memory_equal(ink_graph_run_data(&run, y), wanted, sizeof wanted);
         ink_graph_run_deinit(&run);
     }
+}
+
+static void bf16_has_the_bits_of_its_definitions(void **state)
+{
+    (void)state;
+    check_definition(INK_PRECISION_BF16_PAIRS, ink_gemm_bf16_pairs_c);
+    check_definition(INK_PRECISION_BF16_TILES, ink_gemm_bf16_tiles_c);
 }
 
 static void operands_that_do_not_fit_are_refused(void **state)
@@ -168,7 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_transposition_is_exact),
         cmocka_unit_test(a_linear_layer_has_the_same_bits),
-        cmocka_unit_test(bf16_has_the_bits_of_its_definition),
+        cmocka_unit_test(bf16_has_the_bits_of_its_definitions),
         cmocka_unit_test(operands_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

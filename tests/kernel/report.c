@@ -131,7 +131,7 @@ static void print_row_json(const subject *s)
 
 static void print_row(report *r, const subject *s, bool first)
 {
-    printf("%-14s %-8s ", first ? s->row->op : "", s->row->isa);
+    printf("%-15s %-10s ", first ? s->row->op : "", s->row->isa);
     print_verdict(r, s->verdict);
     if (s->verdict == SKIPPED) {
         printf(" %s\n", s->message);

@@ -279,6 +279,42 @@ static void other_options_are_refused(void **state)
     ink_test_training_deinit(&t);
 }
 
+/* "bf16" is one of the two, by the processor; what was begun goes on by its own name only. */
+static void a_precision_is_gone_on_with(void **state)
+{
+    static const char *const all[] = {"f32", "bf16-pairs", "bf16-tiles"};
+    (void)state;
+    ink_test_training t;
+    history h = {.stop_at = 2};
+    ink_error error;
+    ink_training_result result;
+    char whole[128];
+    ink_test_training_init(&t);
+    t.options.precision = "bf16";
+    ink_test_train(&t, &result);
+    assert_int_equal(rename(t.out, beside(&t, "whole.gguf", whole)), 0);
+    t.options.checkpoint = t.checkpoint;
+    t.options.report = remember;
+    t.options.report_context = &h;
+    assert_int_equal(ink_train(t.model, t.out, &t.options, NULL, &error), INK_CANCELLED);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(all[i], result.precision) == 0)
+            continue;
+        t.options.precision = all[i];
+        assert_int_equal(ink_train(t.model, t.out, &t.options, NULL, &error), INK_BAD_ARGUMENT);
+        assert_non_null(strstr(error.message, result.precision));
+        assert_non_null(strstr(error.message, all[i]));
+    }
+    t.options.precision = "bf17";
+    assert_int_equal(ink_train(t.model, t.out, &t.options, NULL, &error), INK_BAD_ARGUMENT);
+    assert_non_null(strstr(error.message, "bf17"));
+    h.stop_at = 0;
+    t.options.precision = result.precision;
+    ink_test_train(&t, NULL);
+    ink_assert_same_files(whole, t.out);
+    ink_test_training_deinit(&t);
+}
+
 static void damaged_checkpoints_are_refused(void **state)
 {
     (void)state;
@@ -464,6 +500,7 @@ int main(void)
         cmocka_unit_test(patience_ends_it_once),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(other_options_are_refused),
+        cmocka_unit_test(a_precision_is_gone_on_with),
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(a_full_disk_keeps_the_checkpoint),
         cmocka_unit_test(options_have_limits),

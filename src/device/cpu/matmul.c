@@ -69,8 +69,12 @@ void ink_cpu_matmul(const ink_cpu_call *call, size_t task)
     };
     product.a = (const float *)a->data + row * product.a_row;
     product.b = (const float *)b->data + column * product.b_col;
-    if (node->parameters.matmul.precision == INK_PRECISION_BF16)
-        kernels->gemm_bf16(&product);
-    else
-        kernels->gemm_f32(&product);
+    switch (node->parameters.matmul.precision) {
+#define X(NAME, op)                   \
+    case INK_PRECISION_##NAME:        \
+        kernels->gemm_##op(&product); \
+        break;
+        INK_PRECISION_TABLE(X)
+#undef X
+    }
 }

@@ -5,9 +5,6 @@
  */
 #include "kernel/x86/gemm_pack_avx2.h"
 
-#define TILE_ROWS 6
-#define TILE_VECTORS 2
-
 static inline __m256 unchanged(__m256 x)
 {
     return x;
@@ -15,12 +12,12 @@ static inline __m256 unchanged(__m256 x)
 
 static void pack_a(void *out, const ink_gemm_part *part)
 {
-    pack_part(out, part, 1, unchanged);
+    pack_part(out, part, 1, INK_GEMM_IN_TURN, unchanged);
 }
 
 static void pack_b(void *out, const ink_gemm_part *part)
 {
-    pack_part(out, part, TILE_VECTORS, unchanged);
+    pack_part(out, part, TILE_VECTORS, INK_GEMM_IN_TURN, unchanged);
 }
 
 TEMPLATE void multiply(const ink_gemm_tile *t, int rows, int vectors)
@@ -59,7 +56,7 @@ TILES(TILE, 1)
 TILES(TILE, 2)
 #undef TILE
 
-static void multiply_tile(const ink_gemm_tile *t)
+void ink_gemm_tile_f32_avx2(const ink_gemm_tile *t)
 {
 #define TILE(rows, vectors) tile_##rows##_##vectors,
     static ink_gemm_tile_fn *const tiles[TILE_VECTORS][TILE_ROWS] = {{TILES(TILE, 1)},
@@ -70,16 +67,6 @@ static void multiply_tile(const ink_gemm_tile *t)
 
 void ink_gemm_f32_avx2(const ink_gemm *g)
 {
-    static const ink_gemm_kernels kernels = {
-        .rows = TILE_ROWS,
-        .columns = TILE_VECTORS * HALF,
-        .row_step = 1,
-        .step = 1,
-        .a_bytes = HALF * sizeof(float),
-        .b_bytes = TILE_VECTORS * HALF * sizeof(float),
-        .pack_a = pack_a,
-        .pack_b = pack_b,
-        .tile = multiply_tile,
-    };
+    const ink_gemm_kernels kernels = float_tiles(1, pack_a, pack_b);
     ink_gemm_run(g, &kernels);
 }

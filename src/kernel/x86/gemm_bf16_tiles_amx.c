@@ -1,79 +1,23 @@
 /*
  * Products of float arrays rounded to BF16, in tile registers: 32 x 32 sums in four tiles, 32 of k
- * at a time (kernel.h, gemm_bf16). A tile of a holds 16 rows of 16 pairs, neighbors in k; one of b,
- * for each pair, 16 columns. A panel is two tiles for each 32 of k.
+ * at a time (kernel.h, gemm_bf16_tiles). A tile of a holds 16 rows of 16 pairs, neighbors in k; one
+ * of b, for each pair, 16 columns. A panel is two tiles for each 32 of k.
  */
 #include <string.h>
-#include "kernel/gemm.h"
-#include "kernel/x86/transpose_avx512.h"
+#include "kernel/x86/gemm_pack_bf16.h"
 
-#define RUN 32  /* of k in a tile */
 #define SIDE 32 /* of a product of two by two tiles */
 #define TILE_BYTES 1024
 #define LINE 64 /* bytes of a tile's row */
 
-/* ---- Packing: 16 of the wide side, 32 of k */
-
-/* For each of 16 its 16 pairs, where k lies side by side. */
-TEMPLATE void take_columns(__m512 x[LANES], const ink_gemm_part *p, size_t first, size_t l)
-{
-    const size_t n = p->deep - l;
-    const __mmask16 low = first_lanes(n), high = n > LANES ? first_lanes(n - LANES) : 0;
-    foreach (i, LANES) {
-        const size_t at = first + (size_t)i < p->wide ? first + (size_t)i : p->wide - 1;
-        const float *from = p->from + at * p->wide_stride + l;
-        x[i] = (__m512)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, from + LANES),
-                                           _mm512_maskz_loadu_ps(low, from));
-    }
-}
-
-/* For each of 16 pairs its 16, where these lie side by side. */
-TEMPLATE void take_rows(__m512 x[LANES], const ink_gemm_part *p, size_t first, size_t l)
-{
-    const __m512i in_turn = _mm512_or_si512(
-        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-        _mm512_setr_epi32(16 << 16, 17 << 16, 18 << 16, 19 << 16, 20 << 16, 21 << 16, 22 << 16,
-                          23 << 16, 24 << 16, 25 << 16, 26 << 16, 27 << 16, 28 << 16, 29 << 16,
-                          30 << 16, 31 << 16));
-    const __mmask16 lanes = first_lanes(p->wide - first);
-    const float *from = p->from + l * p->deep_stride + first;
-    foreach (i, LANES) {
-        const size_t at = l + 2 * (size_t)i;
-        __m512 even = _mm512_maskz_loadu_ps(at < p->deep ? lanes : 0, from);
-        __m512 odd = _mm512_maskz_loadu_ps(at + 1 < p->deep ? lanes : 0, from + p->deep_stride);
-        __m512i words = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
-        x[i] = _mm512_castsi512_ps(_mm512_permutexvar_epi16(in_turn, words));
-        from += 2 * p->deep_stride;
-    }
-}
-
-/* `by_pair`: a line of the tile is a pair; else it is one of the wide side. */
-TEMPLATE void pack_part(char *out, const ink_gemm_part *p, bool by_pair)
-{
-    for (size_t first = 0; first < p->wide; first += LANES) {
-        char *to = out + first / SIDE * p->panel_bytes + first % SIDE / LANES * TILE_BYTES;
-        for (size_t l = 0; l < p->deep; l += RUN, to += 2 * TILE_BYTES) {
-            __m512 x[LANES];
-            if (p->wide_stride == 1)
-                take_rows(x, p, first, l);
-            else
-                take_columns(x, p, first, l);
-            if ((p->wide_stride == 1) != by_pair)
-                transpose(x);
-            foreach (i, LANES)
-                _mm512_store_ps(to + LINE * i, x[i]);
-        }
-    }
-}
-
 static void pack_a(void *out, const ink_gemm_part *part)
 {
-    pack_part(out, part, false);
+    pack_part(out, part, &(pair_layout){false, LINE, TILE_BYTES, 2 * TILE_BYTES});
 }
 
 static void pack_b(void *out, const ink_gemm_part *part)
 {
-    pack_part(out, part, true);
+    pack_part(out, part, &(pair_layout){true, LINE, TILE_BYTES, 2 * TILE_BYTES});
 }
 
 /* ---- One product of up to two by two tiles: 0 .. 3 hold sums, 4 and 5 a, 6 and 7 b */
@@ -173,7 +117,7 @@ typedef struct tile_layout {
 
 _Static_assert(sizeof(tile_layout) == 64, "as the processor reads it");
 
-void ink_gemm_bf16_amx(const ink_gemm *g)
+void ink_gemm_bf16_tiles_amx(const ink_gemm *g)
 {
     static const tile_layout layout = {.palette = 1,
                                        .line_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
