@@ -23,15 +23,14 @@ build: ## Build the library and the binary into build/release
 	@scripts/setup.sh build
 	@$(call build,release)
 
-run: ## Tell a story: make run MODEL=file.gguf PROMPT="Once upon a time" [ARGS=...]
-	@test -n "$$MODEL" || { \
-		echo 'Which model? For instance:'; \
-		echo '  make run MODEL=../shared/weights/stories260K.gguf PROMPT="Once upon a time"'; \
-		echo 'MODEL is a GGUF file. Without a PROMPT a chat begins.'; exit 2; } >&2
+run: ## The assistant for a home that is in the binary; or any model: make run MODEL=file.gguf [PROMPT=...] [ARGS=...]
+	@test -n "$$MODEL" || test -z "$$PROMPT$(ARGS)" || { \
+		echo 'PROMPT and ARGS are for a model: make run MODEL=file.gguf PROMPT="Once upon a time"'; exit 2; } >&2
 	@scripts/setup.sh build
 	@test -x build/release/inkling || echo 'Building Inkling, once...' >&2
 	@log=$$($(call build,release,inkling) 2>&1) || { echo "$$log" >&2; exit 1; }
-	@build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}
+	@if test -n "$$MODEL"; then build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}; \
+		else scripts/run_home.sh build/release/inkling; fi
 
 home: ## Train the model for homes from its recipe (many hours; goes on where it was stopped)
 	@scripts/setup.sh build
