@@ -337,7 +337,7 @@ static void answers_come_in_pieces(void **state)
 
 /* ---- Spelled by others ----------------------------------------------------------------------- */
 
-/* As families do it: the template's own markers, around what was said, joined with it, and as JSON. */
+/* As families do it: the template's markers around what was said, joined with it, and JSON. */
 static const char spelling[] =
     "{{ bos_token }}{% for tool in tools %}{{ tool | tojson }}{% endfor %}"
     "{% for m in messages %}{% if m.role == 'tool' %}{{ '<tool_call>' ~ m.content | trim "
