@@ -14,7 +14,8 @@ static const char notes[] =
     "that is like what the model will read, and measure with another (inkling eval "
     "--reference).\n\n"
     "With --size or --bits each matrix gets the format by which the expected loss is least.\n\n"
-    "Killed, it goes on where it was: OUT.gguf.part and OUT.gguf.journal are what it goes on from.";
+    "Killed, it goes on where it was: OUT.gguf.part and OUT.gguf.journal are what it goes on from,\n"
+    "with --learn OUT.gguf.learned-N.";
 
 enum { MAX_KINDS = 64 };
 

@@ -8,10 +8,10 @@
 #include "kernel/reference.h"
 #include "quant/recipe.h"
 
-#define MOST_PLACE 32000  /* the place of the highest level, at most */
-#define INSIDE 0.49f      /* of a level: rounding gives back the code that it began with */
+#define MOST_PLACE 32000 /* the place of the highest level, at most */
+#define INSIDE 0.49f     /* of a level: rounding gives back the code that it began with */
 #define MAX_HALF 65504.0f
-#define MIN_STEPS 4       /* how much further mins go than scales, in levels */
+#define MIN_STEPS 4 /* how much further mins go than scales, in levels */
 
 static int n_levels(const ink_recipe *r)
 {

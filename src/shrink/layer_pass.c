@@ -34,8 +34,8 @@ static void record_gradients(ink_layer_pass *p)
     for (size_t i = 0; i < n; i++) {
         ink_array *x = of[i]->inputs[0];
         x = x->op == INK_OP_QUANTIZE ? x->inputs[0] : x;
-        p->products[i] = (ink_layer_product){of[i]->parameters.matrix, ink_output(x),
-                                             ink_output(gradients[i])};
+        p->products[i] =
+            (ink_layer_product){of[i]->parameters.matrix, ink_output(x), ink_output(gradients[i])};
     }
     p->n_products = n;
 }

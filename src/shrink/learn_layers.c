@@ -174,8 +174,8 @@ static ink_status write_subjects(learning *l, ink_gguf_writer *writer, ink_error
     INK_TRY(ink_gguf_writer_set_text(writer, DIGEST_KEY, words, error));
     for (size_t i = 0; i < l->n_subjects; i++) {
         const ink_gguf_tensor *t = l->subjects[i].tensor;
-        INK_TRY(ink_gguf_writer_add_tensor(writer, t->name, t->gguf_type, t->n_dims, t->shape,
-                                           error));
+        INK_TRY(
+            ink_gguf_writer_add_tensor(writer, t->name, t->gguf_type, t->n_dims, t->shape, error));
     }
     INK_TRY(ink_gguf_writer_begin(writer, path_of_layer(l, l->layer), error));
     for (size_t i = 0; i < l->n_subjects; i++) {
@@ -229,9 +229,8 @@ static ink_status read_subject(learning *l, const ink_gguf *gguf, const subject 
                         ink_gguf_name(gguf), s->tensor->name);
     for (size_t row = 0; row < m->n_rows; row++) {
         INK_TRY(ink_gguf_read(gguf, tensor, row * row_bytes, row_bytes, l->rooms, error));
-        ink_tile_put_row(m->format,
-                         s->now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes, l->rooms,
-                         row % INK_TILE_ROWS, n_blocks);
+        ink_tile_put_row(m->format, s->now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes,
+                         l->rooms, row % INK_TILE_ROWS, n_blocks);
     }
     return INK_OK;
 }
@@ -735,11 +734,11 @@ static ink_status write_out(learning *l, ink_error *error)
 
 static ink_status open_model(const learning *l, ink_model **out, const char *path, ink_error *error)
 {
-    return ink_model_open(
-        out, path,
-        &(ink_model_options){
-            .allocator = l->o->allocator, .load = INK_LOAD_METADATA, .n_threads = 1},
-        error);
+    return ink_model_open(out, path,
+                          &(ink_model_options){.allocator = l->o->allocator,
+                                               .load = INK_LOAD_METADATA,
+                                               .n_threads = 1},
+                          error);
 }
 
 static ink_status prepare_all(learning *l, ink_error *error)

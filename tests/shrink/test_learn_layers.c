@@ -151,8 +151,8 @@ static int deinit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_come_back),      cmocka_unit_test(better_than_feedback),
-        cmocka_unit_test(threads_change_no_bit), cmocka_unit_test(broken_off_it_goes_on),
+        cmocka_unit_test(blocks_come_back),       cmocka_unit_test(better_than_feedback),
+        cmocka_unit_test(threads_change_no_bit),  cmocka_unit_test(broken_off_it_goes_on),
         cmocka_unit_test(what_cannot_be_learned),
     };
     return cmocka_run_group_tests(tests, NULL, deinit);
