@@ -14,8 +14,7 @@ static const char notes[] =
     "that is like what the model will read, and measure with another (inkling eval "
     "--reference).\n\n"
     "With --size or --bits each matrix gets the format by which the expected loss is least.\n\n"
-    "Killed, it goes on where it was: OUT.gguf.part and OUT.gguf.journal are what it goes on from,\n"
-    "with --learn OUT.gguf.learned-N.";
+    "Killed, it goes on where it was, from OUT.gguf.part, OUT.gguf.journal and OUT.gguf.learned-N.";
 
 enum { MAX_KINDS = 64 };
 

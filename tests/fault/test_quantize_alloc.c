@@ -1,4 +1,7 @@
-/* Every allocation fails once: quantizing, calibrated, by a budget, with feedback, learned, broken off. */
+/*
+ * Every allocation fails once: quantizing, calibrated, by a budget, with feedback, learned, broken
+ * off.
+ */
 #include "../support.h"
 
 #define STORIES "weights/stories260K.gguf"
