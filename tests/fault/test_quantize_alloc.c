@@ -1,7 +1,4 @@
-/*
- * Every allocation fails once: quantizing, calibrated, by a budget, with feedback, learned, broken
- * off.
- */
+/* Every allocation fails once: quantizing, calibrated, by a budget, with feedback, broken off. */
 #include "../support.h"
 
 #define STORIES "weights/stories260K.gguf"
@@ -63,25 +60,9 @@ static void of_our_own_too(void **state)
     assert_true(ink_fail_each_allocation(quantize, &own, MAX_CALLS) > 50);
 }
 
-/* Layer by layer, with what is kept of layers beside the output. */
-static void learned_too(void **state)
-{
-    (void)state;
-    ink_require_shared();
-    prepare(LONGER_ROWS);
-    ink_quantizing learned = {.type = "Q4_0",
-                              .texts = texts,
-                              .n_texts = 1,
-                              .n_context = 8,
-                              .n_tokens = 8,
-                              .learn_steps = 1};
-    assert_true(ink_fail_each_allocation(quantize, &learned, MAX_CALLS) > 100);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail),
-                                       cmocka_unit_test(of_our_own_too),
-                                       cmocka_unit_test(learned_too)};
+                                       cmocka_unit_test(of_our_own_too)};
     return cmocka_run_group_tests(tests, ink_test_folder_make, ink_test_folder_remove);
 }
