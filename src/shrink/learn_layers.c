@@ -1,70 +1,23 @@
 #include "shrink/learn_layers.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
-#include "base/file.h"
-#include "base/pool.h"
 #include "base/size.h"
-#include "format/gguf_writer.h"
 #include "model/lora.h"
-#include "model/part.h"
 #include "model/rewrite.h"
-#include "model/weights.h"
-#include "quant/learned.h"
-#include "shrink/layer_pass.h"
+#include "shrink/learn_internal.h"
 
 #define BATCH_TOKENS 1024  /* of a step: whole windows, one at least */
 #define LEVEL_TRAVEL 0.5f  /* of a weight over all steps, in levels */
 #define SCALE_TRAVEL 0.05f /* of a scale, in parts of it */
-#define DIGEST_KEY "inkling.learned"
-#define ACTIVATIONS ".activations"
 
 enum {
     ROWS_OF_TASK = 64,
-    ALIGNMENT = 64,
-    N_MEASURED = 4, /* times that the loss of all of the text is measured on the way */
-    SUFFIX_BYTES = 24,
-    PIECE_BYTES = 1 << 16
+    N_MEASURED = 4 /* times that the loss of all of the text is measured on the way */
 };
-
-/* A matrix of the layer that is learned. */
-typedef struct subject {
-    const ink_gguf_tensor *from, *tensor; /* of the model, and rounded */
-    const ink_matrix *matrix;
-    ink_learned learned;
-    size_t n_bytes;
-    char *now, *best; /* [n_bytes] in tiles: of the layer's memory, and a copy */
-} subject;
-
-typedef struct learning {
-    const ink_layer_learning *o;
-    ink_model *original, *rounded; /* without their weights */
-    ink_device *device;
-    ink_pool *pool;
-    ink_gemm_f32_fn *gemm;
-    uint8_t digest[INK_SHA256_BYTES];
-    size_t width, n_window, n_windows, n_batch; /* n_batch: windows of a step */
-    uint32_t n_layers;                          /* that can be learned */
-    char *path;                                 /* of out with a suffix */
-    /* Activations of all windows, in the file: what the layers before this one gave. */
-    ink_file_writer *file;
-    float *of_original, *of_rounded; /* [n_windows][n_window][width] */
-    /* Of a layer. */
-    uint32_t layer;
-    void *memory; /* of its matrices */
-    subject *subjects;
-    size_t n_subjects;
-    char *rooms; /* [n_threads][room_bytes] */
-    size_t room_bytes, row_bytes, longest;
-    const ink_layer_pass *pass;
-    const ink_layer_product *product; /* that is worked on, */
-    subject *subject;                 /* with its matrix */
-    ink_learned_step step;
-} learning;
 
 /* ---- What can be learned --------------------------------------------------------------------- */
 
@@ -116,288 +69,6 @@ ink_status ink_learn_layers_check(const ink_targets *targets, const ink_log *log
     return INK_OK;
 }
 
-/* ---- Files beside the output ----------------------------------------------------------------- */
-
-static const char *path_of(const learning *l, const char *suffix)
-{
-    (void)snprintf(l->path, strlen(l->o->out) + SUFFIX_BYTES, "%s%s", l->o->out, suffix);
-    return l->path;
-}
-
-static const char *path_of_layer(const learning *l, uint32_t layer)
-{
-    char suffix[SUFFIX_BYTES];
-    (void)snprintf(suffix, sizeof suffix, ".learned-%u", layer);
-    return path_of(l, suffix);
-}
-
-/* Of all that decides what is learned: both models, the text, the steps. */
-static ink_status take_digest(learning *l, ink_error *error)
-{
-    const ink_layer_learning *o = l->o;
-    char piece[PIECE_BYTES];
-    ink_sha256 sum;
-    ink_file *file = NULL;
-    ink_sha256_init(&sum);
-    ink_sha256_add(&sum, ink_version(), strlen(ink_version()) + 1);
-    ink_sha256_add(&sum, &o->n_steps, sizeof o->n_steps);
-    ink_sha256_add(&sum, &l->n_window, sizeof l->n_window);
-    ink_sha256_add(&sum, o->text->tokens.ids,
-                   l->n_windows * l->n_window * sizeof *o->text->tokens.ids);
-    for (uint32_t part = 0; part < ink_gguf_n_parts(l->original->gguf); part++) {
-        uint64_t facts[2] = {ink_gguf_modified(l->original->gguf, part),
-                             ink_gguf_file_bytes(l->original->gguf)};
-        ink_sha256_add(&sum, facts, sizeof facts);
-    }
-    INK_TRY(ink_file_open(&file, o->rounded, o->allocator, error));
-    ink_status status = INK_OK;
-    for (uint64_t at = 0, n, all = ink_file_size(file); status == INK_OK && at < all; at += n) {
-        n = all - at < PIECE_BYTES ? all - at : PIECE_BYTES;
-        status = ink_file_read(file, at, (size_t)n, piece, error);
-        ink_sha256_add(&sum, piece, (size_t)n);
-    }
-    ink_file_close(file);
-    ink_sha256_finish(&sum, l->digest);
-    return status;
-}
-
-static void digest_words(const learning *l, char out[2 * INK_SHA256_BYTES + 1])
-{
-    for (size_t i = 0; i < INK_SHA256_BYTES; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", l->digest[i]);
-}
-
-static ink_status write_subjects(learning *l, ink_gguf_writer *writer, ink_error *error)
-{
-    char words[2 * INK_SHA256_BYTES + 1];
-    digest_words(l, words);
-    INK_TRY(ink_gguf_writer_set_text(writer, DIGEST_KEY, words, error));
-    for (size_t i = 0; i < l->n_subjects; i++) {
-        const ink_gguf_tensor *t = l->subjects[i].tensor;
-        INK_TRY(
-            ink_gguf_writer_add_tensor(writer, t->name, t->gguf_type, t->n_dims, t->shape, error));
-    }
-    INK_TRY(ink_gguf_writer_begin(writer, path_of_layer(l, l->layer), error));
-    for (size_t i = 0; i < l->n_subjects; i++) {
-        const ink_matrix *m = l->subjects[i].matrix;
-        const ink_format_info *info = &ink_formats[m->format];
-        size_t n_blocks = m->k / info->block_elements, row_bytes = n_blocks * info->block_bytes;
-        for (size_t row = 0; row < m->n_rows; row++) {
-            ink_tile_get_row(m->format, l->rooms,
-                             l->subjects[i].now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes,
-                             row % INK_TILE_ROWS, n_blocks);
-            INK_TRY(ink_gguf_writer_write(writer, l->rooms, row_bytes, error));
-        }
-    }
-    return ink_gguf_writer_commit(writer, error);
-}
-
-static ink_status keep_layer(learning *l, ink_error *error)
-{
-    ink_gguf_writer *writer = NULL;
-    INK_TRY(ink_gguf_writer_new(&writer, 0, l->o->allocator, error));
-    ink_status status = write_subjects(l, writer, error);
-    ink_gguf_writer_free(writer);
-    return status;
-}
-
-/* A layer that was done before; NULL: it was not, or by another command. */
-static ink_gguf *find_layer(const learning *l, uint32_t layer)
-{
-    char words[2 * INK_SHA256_BYTES + 1];
-    ink_gguf *gguf = NULL;
-    ink_gguf_string found = {"", 0};
-    digest_words(l, words);
-    if (ink_gguf_open(&gguf, path_of_layer(l, layer), l->o->allocator, NULL) != INK_OK)
-        return NULL;
-    if (ink_gguf_get_string(gguf, DIGEST_KEY, &found, NULL) == INK_OK &&
-        found.n_bytes == strlen(words) && memcmp(found.text, words, found.n_bytes) == 0)
-        return gguf;
-    ink_gguf_free(gguf);
-    return NULL;
-}
-
-static ink_status read_subject(learning *l, const ink_gguf *gguf, const subject *s,
-                               ink_error *error)
-{
-    const ink_gguf_tensor *tensor = ink_gguf_find_tensor(gguf, s->tensor->name);
-    const ink_matrix *m = s->matrix;
-    size_t n_blocks = m->k / ink_formats[m->format].block_elements;
-    size_t row_bytes = n_blocks * ink_formats[m->format].block_bytes;
-    if (!tensor || tensor->n_bytes != s->tensor->n_bytes)
-        return ink_fail(error, INK_CORRUPT, 0, "%s: has no %s; remove this file",
-                        ink_gguf_name(gguf), s->tensor->name);
-    for (size_t row = 0; row < m->n_rows; row++) {
-        INK_TRY(ink_gguf_read(gguf, tensor, row * row_bytes, row_bytes, l->rooms, error));
-        ink_tile_put_row(m->format, s->now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes,
-                         l->rooms, row % INK_TILE_ROWS, n_blocks);
-    }
-    return INK_OK;
-}
-
-/* ---- A layer in memory ----------------------------------------------------------------------- */
-
-static const ink_gguf_tensor *find_tensor(const ink_model *model, ink_role role, uint32_t layer)
-{
-    char stem[INK_PART_STEM_BYTES], name[INK_PART_STEM_BYTES + 8];
-    (void)snprintf(name, sizeof name, "%s.weight", ink_part_stem(role, layer, stem));
-    const ink_gguf_tensor *tensor = ink_gguf_find_tensor(model->gguf, name);
-    return tensor ? tensor : ink_gguf_find_tensor(model->gguf, stem);
-}
-
-static void drop_layer(learning *l)
-{
-    ink_delete_aligned(l->o->allocator, l->memory);
-    l->memory = NULL;
-}
-
-/* Reads the matrices of some roles, in tiles as the model has them. */
-static ink_status load_roles(learning *l, ink_model *model, ink_weight *weights, bool in_layer,
-                             ink_error *error)
-{
-    ink_binding all[INK_N_WEIGHT_ROLES];
-    ink_bindings bindings = {.all = all};
-    for (ink_role role = INK_WEIGHT_END + 1; role < INK_N_WEIGHT_ROLES; role++) {
-        ink_matrix *m = &weights[role].matrix;
-        if (m->n_rows == 0 || (!in_layer && role != INK_WEIGHT_POSITION_EMBEDDING))
-            continue;
-        size_t n_bytes = m->expert_bytes * m->n_experts;
-        all[bindings.n++] = (ink_binding){.tensor = find_tensor(model, role, l->layer),
-                                          .matrix = m,
-                                          .offset = bindings.memory_bytes,
-                                          .n_bytes = n_bytes};
-        bindings.memory_bytes += ink_size_groups(n_bytes, ALIGNMENT) * ALIGNMENT;
-    }
-    if (bindings.n == 0)
-        return INK_OK;
-    l->memory = ink_new_large(l->o->allocator, bindings.memory_bytes);
-    if (!l->memory)
-        return ink_fail_memory(error, "the weights of a layer");
-    return ink_weights_load(model, &bindings, l->pool, NULL, l->memory, error);
-}
-
-static ink_status load_layer(learning *l, ink_model *model, ink_error *error)
-{
-    return load_roles(l, model, model->layers[l->layer], true, error);
-}
-
-/* ---- Activations ----------------------------------------------------------------------------- */
-
-static float *window_of(const learning *l, float *activations, size_t window)
-{
-    return activations + window * l->n_window * l->width;
-}
-
-/* A layer forward, each window's input giving way to what the layer made of it. */
-static ink_status run_forward(const learning *l, const ink_layer_pass *p, float *activations,
-                              ink_error *error)
-{
-    for (size_t at = 0; at < l->n_windows; at += l->n_batch) {
-        size_t n = ink_size_min(l->n_batch, l->n_windows - at);
-        size_t n_bytes = n * l->n_window * l->width * sizeof(float);
-        float *x = ink_program_data(p->program, p->x);
-        memset(x, 0, l->n_batch * l->n_window * l->width * sizeof *x);
-        memcpy(x, window_of(l, activations, at), n_bytes);
-        ink_layer_pass_place(p, l->n_batch * l->n_window, l->n_window);
-        INK_TRY(ink_program_run(p->program, error));
-        memcpy(window_of(l, activations, at), ink_program_data(p->program, p->step.result),
-               n_bytes);
-    }
-    return INK_OK;
-}
-
-static ink_status go_through(learning *l, const ink_model *model, float *activations,
-                             ink_error *error)
-{
-    ink_layer_pass pass;
-    ink_status status =
-        ink_layer_pass_init(&pass, l->device, model, l->layer, l->n_batch * l->n_window,
-                            l->n_window, INK_LAYER_RESULT, error);
-    if (status == INK_OK)
-        status = run_forward(l, &pass, activations, error);
-    ink_layer_pass_deinit(&pass);
-    return status;
-}
-
-/* Rows of the table of embeddings for the tokens of a batch stand in for the table. */
-static ink_status embed_batch(learning *l, const ink_model *model, ink_program *program,
-                              const ink_step *step, size_t at, ink_error *error)
-{
-    const ink_gguf_tensor *tensor = find_tensor(model, INK_WEIGHT_TOKEN_EMBEDDING, 0);
-    const ink_matrix *table = &model->weights[INK_WEIGHT_TOKEN_EMBEDDING].matrix;
-    size_t row_bytes = (size_t)(tensor->n_bytes / tensor->shape[1]);
-    int32_t *tokens = ink_program_data(program, step->tokens);
-    int32_t *positions = ink_program_data(program, step->positions);
-    for (size_t i = 0; i < l->n_batch * l->n_window; i++) {
-        size_t token = ink_size_min(at * l->n_window + i, l->n_windows * l->n_window - 1);
-        tokens[i] = (int32_t)i;
-        positions[i] = (int32_t)(i % l->n_window);
-        INK_TRY(ink_gguf_read(model->gguf, tensor,
-                              (uint64_t)l->o->text->tokens.ids[token] * row_bytes, row_bytes,
-                              (char *)table->data + i * row_bytes, error));
-    }
-    return INK_OK;
-}
-
-static ink_status run_embedding(learning *l, const ink_model *model, ink_program *program,
-                                const ink_step *step, float *activations, ink_error *error)
-{
-    for (size_t at = 0; at < l->n_windows; at += l->n_batch) {
-        size_t n = ink_size_min(l->n_batch, l->n_windows - at);
-        INK_TRY(embed_batch(l, model, program, step, at, error));
-        INK_TRY(ink_program_run(program, error));
-        memcpy(window_of(l, activations, at), ink_program_data(program, step->result),
-               n * l->n_window * l->width * sizeof(float));
-    }
-    return INK_OK;
-}
-
-static ink_status embed(learning *l, ink_model *model, float *activations, ink_error *error)
-{
-    ink_matrix *table = &model->weights[INK_WEIGHT_TOKEN_EMBEDDING].matrix;
-    size_t n_tokens = l->n_batch * l->n_window;
-    const ink_step_shape shape = {
-        .n_tokens = n_tokens, .n_outputs = n_tokens, .n_context = l->n_window, .training = true};
-    ink_graph graph;
-    ink_program *program = NULL;
-    ink_step step;
-    uint64_t row_bytes = 0;
-    (void)ink_format_row_bytes(table->format, table->k, &row_bytes); /* was bound */
-    void *rows = ink_resize(l->o->allocator, NULL, n_tokens, (size_t)row_bytes);
-    if (!rows)
-        return ink_fail_memory(error, "embeddings");
-    *table = (ink_matrix){
-        .format = table->format, .n_rows = n_tokens, .k = table->k, .n_experts = 1, .data = rows};
-    ink_graph_init(&graph, l->o->allocator);
-    ink_status status = load_roles(l, model, model->weights, false, error);
-    if (status == INK_OK) {
-        ink_model_record_embedding(model, &graph, shape, &step);
-        status = ink_program_new(&program, l->device, &graph, error);
-    }
-    if (status == INK_OK)
-        status = run_embedding(l, model, program, &step, activations, error);
-    ink_program_free(program);
-    ink_graph_deinit(&graph);
-    ink_delete(l->o->allocator, rows);
-    drop_layer(l);
-    return status;
-}
-
-static ink_status open_activations(learning *l, ink_error *error)
-{
-    size_t n = l->n_windows * l->n_window, n_bytes;
-    void *bytes;
-    if (!ink_size_mul(n, l->width, &n) || !ink_size_mul(n, 2 * sizeof(float), &n_bytes))
-        return ink_fail_memory(error, "the activations of the text");
-    INK_TRY(ink_file_writer_open_private(&l->file, path_of(l, ACTIVATIONS), n_bytes,
-                                         l->o->allocator, error));
-    INK_TRY(ink_file_writer_map(l->file, n_bytes, &bytes, error));
-    l->of_original = bytes;
-    l->of_rounded = l->of_original + n;
-    INK_TRY(embed(l, l->original, l->of_original, error));
-    return embed(l, l->rounded, l->of_rounded, error);
-}
-
 /* ---- Learning a layer ------------------------------------------------------------------------ */
 
 /* An error counts by the size of what the token's row should be: few tokens have most of it. */
@@ -410,15 +81,15 @@ static float share_of(const float *wanted, size_t n)
 }
 
 /* One window into place `at` of a batch; none is left as zeros that do not count. */
-static void fill_window(const learning *l, const ink_layer_pass *p, size_t at, size_t window)
+static void fill_window(const ink_learning *l, const ink_layer_pass *p, size_t at, size_t window)
 {
     size_t n = l->n_window * l->width;
     float *x = (float *)ink_program_data(p->program, p->x) + at * n;
     float *wanted = (float *)ink_program_data(p->program, p->wanted) + at * n;
     float *shares = (float *)ink_program_data(p->program, p->shares) + at * l->n_window;
     bool none = window >= l->n_windows;
-    const float *from = window_of(l, l->of_rounded, none ? 0 : window);
-    const float *to = window_of(l, l->of_original, none ? 0 : window);
+    const float *from = ink_learning_window(l, l->of_rounded, none ? 0 : window);
+    const float *to = ink_learning_window(l, l->of_original, none ? 0 : window);
     memcpy(x, from, n * sizeof *x);
     for (size_t i = 0; i < n; i++)
         wanted[i] = -to[i];
@@ -427,7 +98,7 @@ static void fill_window(const learning *l, const ink_layer_pass *p, size_t at, s
 }
 
 /* The loss over all of the text, a token. */
-static ink_status measure(const learning *l, const ink_layer_pass *p, double *loss,
+static ink_status measure(const ink_learning *l, const ink_layer_pass *p, double *loss,
                           ink_error *error)
 {
     *loss = 0;
@@ -445,14 +116,12 @@ static ink_status measure(const learning *l, const ink_layer_pass *p, double *lo
 /* Some rows of the product's matrix: their gradient, a step, and their blocks anew. */
 static void move_rows(void *context, size_t stage, size_t task, int thread)
 {
-    const learning *l = context;
+    const ink_learning *l = context;
     const ink_layer_product *p = l->product;
     const ink_matrix *m = p->matrix;
     char *room = l->rooms + (size_t)thread * l->room_bytes, *blocks = room + l->row_bytes;
     float *gradient = (float *)(void *)(blocks + l->row_bytes);
     size_t first = task * ROWS_OF_TASK, n = ink_size_min(ROWS_OF_TASK, m->n_rows - first);
-    size_t n_blocks = m->k / ink_formats[m->format].block_elements;
-    size_t row_bytes = n_blocks * ink_formats[m->format].block_bytes;
     (void)stage;
     l->gemm(&(ink_gemm){
         .m = n,
@@ -469,15 +138,14 @@ static void move_rows(void *context, size_t stage, size_t task, int thread)
         .scratch = gradient + ROWS_OF_TASK * ink_size_groups(l->longest, 16) * 16,
     });
     for (size_t row = first; row < first + n; row++) {
-        char *tile = l->subject->now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes;
         ink_learned_move(&l->subject->learned, row, gradient + (row - first) * m->k, l->step);
-        ink_tile_get_row(m->format, blocks, tile, row % INK_TILE_ROWS, n_blocks);
+        ink_learned_get_row(l->subject, row, blocks);
         ink_learned_encode(&l->subject->learned, row, blocks);
-        ink_tile_put_row(m->format, tile, blocks, row % INK_TILE_ROWS, n_blocks);
+        ink_learned_put_row(l->subject, row, blocks);
     }
 }
 
-static subject *subject_of(const learning *l, const ink_matrix *matrix)
+static ink_learned_matrix *subject_of(const ink_learning *l, const ink_matrix *matrix)
 {
     for (size_t i = 0; i < l->n_subjects; i++)
         if (l->subjects[i].matrix == matrix)
@@ -485,7 +153,7 @@ static subject *subject_of(const learning *l, const ink_matrix *matrix)
     return NULL;
 }
 
-static ink_status take_step(learning *l, const ink_layer_pass *p, uint64_t *chance,
+static ink_status take_step(ink_learning *l, const ink_layer_pass *p, uint64_t *chance,
                             ink_error *error)
 {
     for (size_t i = 0; i < l->n_batch; i++) {
@@ -505,7 +173,7 @@ static ink_status take_step(learning *l, const ink_layer_pass *p, uint64_t *chan
     return INK_OK;
 }
 
-static ink_status go_on(const learning *l, uint32_t n_done, ink_error *error)
+static ink_status go_on(const ink_learning *l, uint32_t n_done, ink_error *error)
 {
     const ink_progress *p = l->o->progress;
     double done = (double)l->layer + (double)n_done / (double)l->o->n_steps;
@@ -514,16 +182,16 @@ static ink_status go_on(const learning *l, uint32_t n_done, ink_error *error)
     return INK_OK;
 }
 
-static void copy_all(const learning *l, bool keep)
+static void copy_all(const ink_learning *l, bool keep)
 {
     for (size_t i = 0; i < l->n_subjects; i++) {
-        const subject *s = &l->subjects[i];
+        const ink_learned_matrix *s = &l->subjects[i];
         memcpy(keep ? s->best : s->now, keep ? s->now : s->best, s->n_bytes);
     }
 }
 
 /* Steps that fall to zero. The best of what was measured stays, be it what it began with. */
-static ink_status descend(learning *l, const ink_layer_pass *learn, const ink_layer_pass *look,
+static ink_status descend(ink_learning *l, const ink_layer_pass *learn, const ink_layer_pass *look,
                           ink_error *error)
 {
     uint32_t n = l->o->n_steps, every = (n + N_MEASURED - 1) / N_MEASURED;
@@ -548,7 +216,7 @@ static ink_status descend(learning *l, const ink_layer_pass *learn, const ink_la
     return INK_OK;
 }
 
-static ink_status run_passes(learning *l, ink_error *error)
+static ink_status run_passes(ink_learning *l, ink_error *error)
 {
     ink_layer_pass learn, look = {.program = NULL};
     size_t n_tokens = l->n_batch * l->n_window;
@@ -566,7 +234,7 @@ static ink_status run_passes(learning *l, ink_error *error)
 
 /* ---- Matrices of a layer --------------------------------------------------------------------- */
 
-static void drop_subjects(learning *l)
+static void drop_subjects(ink_learning *l)
 {
     for (size_t i = 0; i < l->n_subjects; i++) {
         ink_learned_deinit(&l->subjects[i].learned, l->o->allocator);
@@ -579,7 +247,7 @@ static void drop_subjects(learning *l)
     l->rooms = NULL;
 }
 
-static ink_status list_subjects(learning *l, ink_error *error)
+static ink_status list_subjects(ink_learning *l, ink_error *error)
 {
     ink_weight *weights = l->rounded->layers[l->layer];
     l->longest = 1;
@@ -590,29 +258,32 @@ static ink_status list_subjects(learning *l, ink_error *error)
         const ink_matrix *m = &weights[role].matrix;
         if (m->n_rows == 0)
             continue;
-        const ink_gguf_tensor *from = find_tensor(l->original, role, l->layer);
+        const ink_gguf_tensor *from = ink_learning_tensor(l->original, role, l->layer);
         if (!takes(role, from->format, m->format))
             continue;
+        const size_t n_blocks = m->k / ink_formats[m->format].block_elements;
         l->longest = ink_size_max(l->longest, m->k);
-        l->subjects[l->n_subjects++] = (subject){.from = from,
-                                                 .tensor = find_tensor(l->rounded, role, l->layer),
-                                                 .matrix = m,
-                                                 .n_bytes = m->expert_bytes,
-                                                 .now = (char *)m->data};
+        l->subjects[l->n_subjects++] =
+            (ink_learned_matrix){.from = from,
+                                 .tensor = ink_learning_tensor(l->rounded, role, l->layer),
+                                 .matrix = m,
+                                 .n_bytes = m->expert_bytes,
+                                 .n_blocks = n_blocks,
+                                 .row_bytes = n_blocks * ink_formats[m->format].block_bytes,
+                                 .now = (char *)m->data};
     }
     size_t longest = ink_size_groups(l->longest, 16) * 16;
     l->row_bytes = longest * sizeof(float);
     l->room_bytes = (ROWS_OF_TASK + 2) * l->row_bytes + INK_GEMM_SCRATCH_BYTES;
-    l->rooms = ink_new_aligned(l->o->allocator, (size_t)l->o->n_threads * l->room_bytes, ALIGNMENT);
+    l->rooms = ink_new_aligned(l->o->allocator, (size_t)l->o->n_threads * l->room_bytes,
+                               INK_LEARNING_ALIGNMENT);
     return l->rooms ? INK_OK : ink_fail_memory(error, "the matrices of a layer");
 }
 
 /* Where its weights stand between levels: of what they were, and what they were rounded to. */
-static ink_status begin_subject(learning *l, subject *s, ink_error *error)
+static ink_status begin_subject(ink_learning *l, ink_learned_matrix *s, ink_error *error)
 {
     const ink_matrix *m = s->matrix;
-    const ink_format_info *info = &ink_formats[m->format];
-    size_t n_blocks = m->k / info->block_elements, row_bytes = n_blocks * info->block_bytes;
     size_t from_bytes = (size_t)(s->from->n_bytes / s->from->shape[1]);
     char *blocks = l->rooms + l->row_bytes;
     float *x = (float *)(void *)(blocks + l->row_bytes);
@@ -624,54 +295,52 @@ static ink_status begin_subject(learning *l, subject *s, ink_error *error)
                               error));
         ink_decode(s->from->format, x, l->rooms,
                    m->k / ink_formats[s->from->format].block_elements);
-        ink_tile_get_row(m->format, blocks,
-                         s->now + row / INK_TILE_ROWS * INK_TILE_ROWS * row_bytes,
-                         row % INK_TILE_ROWS, n_blocks);
+        ink_learned_get_row(s, row, blocks);
         ink_learned_begin(&s->learned, row, x, blocks);
     }
     return INK_OK;
 }
 
-static ink_status learn_subjects(learning *l, ink_error *error)
+static ink_status learn_subjects(ink_learning *l, ink_error *error)
 {
     for (size_t i = 0; i < l->n_subjects; i++)
         INK_TRY(begin_subject(l, &l->subjects[i], error));
     INK_TRY(run_passes(l, error));
-    return keep_layer(l, error);
+    return ink_learning_keep(l, error);
 }
 
-static ink_status take_layer(learning *l, ink_error *error)
+static ink_status take_layer(ink_learning *l, ink_error *error)
 {
     INK_TRY(list_subjects(l, error));
     if (l->n_subjects == 0)
         return INK_OK;
-    ink_gguf *done = find_layer(l, l->layer);
+    ink_gguf *done = ink_learning_find(l, l->layer);
     if (!done)
         return learn_subjects(l, error);
     ink_status status = INK_OK;
     for (size_t i = 0; status == INK_OK && i < l->n_subjects; i++)
-        status = read_subject(l, done, &l->subjects[i], error);
+        status = ink_learning_read(l, done, &l->subjects[i], error);
     ink_gguf_free(done);
     return status;
 }
 
-static ink_status run_layer(learning *l, ink_error *error)
+static ink_status run_layer(ink_learning *l, ink_error *error)
 {
-    INK_TRY(load_layer(l, l->original, error));
-    INK_TRY(go_through(l, l->original, l->of_original, error));
-    drop_layer(l);
-    INK_TRY(load_layer(l, l->rounded, error));
+    INK_TRY(ink_learning_load(l, l->original, error));
+    INK_TRY(ink_learning_go_through(l, l->original, l->of_original, error));
+    ink_learning_drop(l);
+    INK_TRY(ink_learning_load(l, l->rounded, error));
     INK_TRY(take_layer(l, error));
     drop_subjects(l);
-    INK_TRY(go_through(l, l->rounded, l->of_rounded, error));
-    drop_layer(l);
+    INK_TRY(ink_learning_go_through(l, l->rounded, l->of_rounded, error));
+    ink_learning_drop(l);
     return go_on(l, l->o->n_steps, error);
 }
 
 /* ---- The model ------------------------------------------------------------------------------- */
 
 /* The layer file of a tensor; NULL: it was not learned. */
-static bool was_learned(const learning *l, const ink_gguf_tensor *tensor, uint32_t *layer)
+static bool was_learned(const ink_learning *l, const ink_gguf_tensor *tensor, uint32_t *layer)
 {
     ink_role role;
     const ink_weight *weight = ink_lora_find_part(l->rounded, tensor->name, &role, layer);
@@ -689,15 +358,15 @@ static ink_format format_of(void *context, const ink_gguf_tensor *tensor)
 static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t expert,
                           ink_error *error)
 {
-    learning *l = context;
+    ink_learning *l = context;
     uint32_t layer = 0;
     (void)expert;
     (void)was_learned(l, tensor, &layer);
-    drop_layer(l);
+    ink_learning_drop(l);
     l->memory = ink_new_large(l->o->allocator, (size_t)tensor->n_bytes);
     if (!l->memory)
         return ink_fail_memory(error, "a matrix");
-    ink_gguf *done = find_layer(l, layer);
+    ink_gguf *done = ink_learning_find(l, layer);
     const ink_gguf_tensor *found = done ? ink_gguf_find_tensor(done, tensor->name) : NULL;
     ink_status status =
         found && found->n_bytes == tensor->n_bytes
@@ -709,14 +378,14 @@ static ink_status prepare(void *context, const ink_gguf_tensor *tensor, size_t e
 
 static void encode(void *context, const ink_rewrite_rows *rows, int thread)
 {
-    const learning *l = context;
+    const ink_learning *l = context;
     uint64_t row_bytes = rows->tensor->n_bytes / rows->tensor->shape[1];
     (void)thread;
     memcpy(rows->blocks, (const char *)l->memory + rows->first * row_bytes,
            rows->n * (size_t)row_bytes);
 }
 
-static ink_status write_out(learning *l, ink_error *error)
+static ink_status write_out(ink_learning *l, ink_error *error)
 {
     INK_TRY(ink_rewrite(&(ink_rewriter){.gguf = l->rounded->gguf,
                                         .allocator = l->o->allocator,
@@ -728,11 +397,12 @@ static ink_status write_out(learning *l, ink_error *error)
                                         .encode = encode},
                         l->o->out, error));
     for (uint32_t layer = 0; layer < l->n_layers; layer++)
-        (void)unlink(path_of_layer(l, layer));
+        (void)unlink(ink_learning_layer_path(l, layer));
     return INK_OK;
 }
 
-static ink_status open_model(const learning *l, ink_model **out, const char *path, ink_error *error)
+static ink_status open_model(const ink_learning *l, ink_model **out, const char *path,
+                             ink_error *error)
 {
     return ink_model_open(out, path,
                           &(ink_model_options){.allocator = l->o->allocator,
@@ -741,7 +411,7 @@ static ink_status open_model(const learning *l, ink_model **out, const char *pat
                           error);
 }
 
-static ink_status prepare_all(learning *l, ink_error *error)
+static ink_status prepare_all(ink_learning *l, ink_error *error)
 {
     const ink_layer_learning *o = l->o;
     const char *why;
@@ -749,7 +419,7 @@ static ink_status prepare_all(learning *l, ink_error *error)
     ink_kernels kernels;
     INK_TRY(open_model(l, &l->original, o->in, error));
     INK_TRY(open_model(l, &l->rounded, o->rounded, error));
-    l->path = ink_new(o->allocator, strlen(o->out) + SUFFIX_BYTES, 1);
+    l->path = ink_new(o->allocator, strlen(o->out) + INK_LEARNING_SUFFIX_BYTES, 1);
     if (!l->path)
         return ink_fail_memory(error, "learning");
     l->width = l->original->hparams.n_embedding;
@@ -763,13 +433,13 @@ static ink_status prepare_all(learning *l, ink_error *error)
     INK_TRY(ink_device_cpu_new(&l->device, o->n_threads, features, o->allocator, error));
     INK_TRY(ink_pool_new(&l->pool, o->n_threads, o->allocator, error));
     INK_TRY(ink_pool_reserve(l->pool, 1, error));
-    INK_TRY(take_digest(l, error));
-    return open_activations(l, error);
+    INK_TRY(ink_learning_digest(l, error));
+    return ink_learning_open_activations(l, error);
 }
 
 ink_status ink_learn_layers(const ink_layer_learning *options, ink_error *error)
 {
-    learning l = {.o = options};
+    ink_learning l = {.o = options};
     ink_status status = prepare_all(&l, error);
     for (; status == INK_OK && l.layer < l.n_layers; l.layer++)
         status = run_layer(&l, error);
@@ -778,7 +448,7 @@ ink_status ink_learn_layers(const ink_layer_learning *options, ink_error *error)
     if (status == INK_OK)
         status = write_out(&l, error);
     drop_subjects(&l);
-    drop_layer(&l);
+    ink_learning_drop(&l);
     ink_pool_free(l.pool);
     ink_model_free(l.rounded);
     ink_model_free(l.original);
