@@ -272,11 +272,11 @@ static ink_status list_subjects(ink_learning *l, ink_error *error)
                                  .row_bytes = n_blocks * ink_formats[m->format].block_bytes,
                                  .now = (char *)m->data};
     }
-    size_t longest = ink_size_groups(l->longest, 16) * 16;
+    size_t longest = ink_size_groups(l->longest, 16) * 16, n_bytes;
     l->row_bytes = longest * sizeof(float);
     l->room_bytes = (ROWS_OF_TASK + 2) * l->row_bytes + INK_GEMM_SCRATCH_BYTES;
-    l->rooms = ink_new_aligned(l->o->allocator, (size_t)l->o->n_threads * l->room_bytes,
-                               INK_LEARNING_ALIGNMENT);
+    if (ink_size_mul((size_t)l->o->n_threads, l->room_bytes, &n_bytes))
+        l->rooms = ink_new_aligned(l->o->allocator, n_bytes, INK_LEARNING_ALIGNMENT);
     return l->rooms ? INK_OK : ink_fail_memory(error, "the matrices of a layer");
 }
 

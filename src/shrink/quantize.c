@@ -555,7 +555,7 @@ static ink_status run(quantizing *q, const char *out, ink_error *error)
     INK_TRY(choose(q, error));
     if (o->learn_steps)
         INK_TRY(ink_learn_layers_check(&q->targets, &o->log, error));
-    if (o->dry_run || q->chooser)
+    if (o->dry_run || !out)
         return INK_OK;
     return o->learn_steps ? write_learned(q, out, error) : ink_quantizer_write(q, out, error);
 }
