@@ -545,6 +545,15 @@ INK_API const int32_t *ink_session_tokens(const ink_session *session);
  */
 INK_API size_t ink_session_n_dropped(const ink_session *session, size_t *n_first);
 
+/*
+ * *n_read is how many of the tokens, from the first on, the session has read, those that it has
+ * dropped since among them (known by SHA-256): rewound to *position, it goes on behind them. 0
+ * where it has dropped tokens and read others than these, or cannot go back so far without them.
+ */
+INK_MUST_USE INK_API ink_status ink_session_match(ink_session *session, const int32_t *tokens,
+                                                  size_t n_tokens, size_t *n_read, size_t *position,
+                                                  ink_error *error);
+
 /* Bytes the cache holds now, those that it shares with other sessions included. */
 INK_API size_t ink_session_cache_bytes(const ink_session *session);
 

@@ -193,12 +193,18 @@ typedef struct ink_quantizing {
      * Needs texts, and room for a square of the longest row.
      */
     bool feedback;
+    /*
+     * How often codes and scales of each layer are moved towards what the layer gave before it was
+     * rounded; 0: never. Needs texts. Of formats with codes and scales of their own (Q4_0, Q4_K,
+     * IQ4_NL, ...); the log is told which matrices go without, and UNSUPPORTED is that all do.
+     */
+    uint32_t learn_steps;
     bool own;      /* a budget may choose T2 and T3, which no other program reads */
     bool dry_run;  /* choose, and write nothing */
     int n_threads; /* at most 256; 0: as many as there are processors */
     const ink_allocator *allocator;
     ink_log log;
-    ink_progress calibration_progress, choosing_progress, progress;
+    ink_progress calibration_progress, choosing_progress, progress, learning_progress;
     /* Of each tensor, before anything is written. NULL: nobody is told. */
     void (*chosen)(void *context, const ink_quantized *tensor);
     void *chosen_context;

@@ -215,42 +215,24 @@ static bool listen(void *context, const char *text, size_t n_bytes)
     return !l->outer->write || l->outer->write(l->outer->context, text, n_bytes);
 }
 
-/*
- * How many tokens from the start the session holds already; one at least is left to evaluate. Those
- * that it has dropped are passed over, *gap of them, if all it holds behind them is in common.
- */
-static size_t common_prefix(const ink_session *session, const ink_tokens *tokens, size_t *gap)
-{
-    const int32_t *read = ink_session_tokens(session);
-    size_t held = ink_session_position(session), n_first,
-           n_dropped = ink_session_n_dropped(session, &n_first), n = 0;
-    for (*gap = 0; n < held; n++) {
-        if (n_first > 0 && n == n_first)
-            *gap = n_dropped;
-        if (n + *gap + 1 >= tokens->n_tokens || read[n] != tokens->ids[n + *gap])
-            break;
-    }
-    if (n == held || *gap == 0)
-        return n;
-    *gap = 0;
-    return n_first;
-}
-
 ink_status ink_chat_generate(ink_chat *chat, const ink_tokens *tokens,
                              const ink_generation *generation, ink_generated *result,
                              ink_error *error)
 {
-    size_t gap, kept = common_prefix(chat->session, tokens, &gap);
+    size_t n, position, n_first;
     if (tokens->n_tokens == 0)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "the prompt is empty, and this vocabulary has no token that opens a text");
-    if (ink_session_rewind(chat->session, kept, NULL) != INK_OK) {
-        kept = gap = 0; /* a window or a state has left what is in common: all is read again */
+    /* one at least is left to evaluate */
+    INK_TRY(
+        ink_session_match(chat->session, tokens->ids, tokens->n_tokens - 1, &n, &position, error));
+    chat->reads_again = n == 0 && ink_session_n_dropped(chat->session, &n_first) > 0;
+    if (ink_session_rewind(chat->session, position, NULL) != INK_OK) {
+        n = 0; /* a window or a state has left what is in common: all is read again */
         INK_TRY(ink_session_rewind(chat->session, 0, error));
     }
-    kept += gap;
-    return ink_generate(chat->session, tokens->ids + kept, tokens->n_tokens - kept, generation,
-                        result, error);
+    return ink_generate(chat->session, tokens->ids + n, tokens->n_tokens - n, generation, result,
+                        error);
 }
 
 /* Of a context, what a prompt may take so that an answer has room: three quarters, chosen. */

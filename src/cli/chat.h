@@ -22,7 +22,8 @@ typedef struct ink_chat {
     const ink_buffer *tools; /* JSON, for templates; NULL: none */
     bool drops_turns;        /* the oldest, where there are more than have room */
     size_t n_dropped;        /* messages that the last answer did without */
-    ink_turn *turns;         /* [n_turns] */
+    bool reads_again; /* the last answer was to another text than the session had dropped from */
+    ink_turn *turns;  /* [n_turns] */
     size_t n_turns, capacity;
 } ink_chat;
 

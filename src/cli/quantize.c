@@ -14,7 +14,7 @@ static const char notes[] =
     "that is like what the model will read, and measure with another (inkling eval "
     "--reference).\n\n"
     "With --size or --bits each matrix gets the format by which the expected loss is least.\n\n"
-    "Killed, it goes on where it was: OUT.gguf.part and OUT.gguf.journal are what it goes on from.";
+    "Killed, it goes on where it was, from OUT.gguf.part, OUT.gguf.journal and OUT.gguf.learned-N.";
 
 enum { MAX_KINDS = 64 };
 
@@ -29,6 +29,7 @@ typedef struct request {
     ink_texts calibration;
     const char *in, *out;
     bool list;
+    size_t n_steps; /* of learning */
     kind kinds[MAX_KINDS];
     size_t n_kinds;
     uint64_t n_parameters, n_bytes_before, n_bytes;
@@ -89,23 +90,27 @@ static void summarize(const request *r)
 static ink_status quantize(request *r, ink_error *error)
 {
     ink_quantizing *q = &r->quantizing;
-    ink_bar calibrating, choosing, writing;
+    ink_bar calibrating, choosing, writing, learning;
     q->texts = r->calibration.texts;
     q->n_texts = r->calibration.n_texts;
     ink_interrupt_watch();
     ink_bar_init(&calibrating, "Calibrating");
     ink_bar_init(&choosing, "Choosing   ");
     ink_bar_init(&writing, "Quantizing ");
+    ink_bar_init(&learning, "Learning   ");
+    q->learn_steps = (uint32_t)r->n_steps;
     q->log = ink_setup_log();
     q->calibration_progress = calibrating.progress;
     q->choosing_progress = choosing.progress;
     q->progress = writing.progress;
+    q->learning_progress = learning.progress;
     q->chosen = note;
     q->chosen_context = r;
     ink_status status = ink_quantize_model(r->in, r->out, q, error);
     ink_bar_end(&calibrating);
     ink_bar_end(&choosing);
     ink_bar_end(&writing);
+    ink_bar_end(&learning);
     if (status == INK_OK)
         summarize(r);
     return status;
@@ -143,6 +148,14 @@ ink_exit ink_cmd_quantize(const ink_call *call)
          .kind = INK_OPTION_SWITCH,
          .destination = &q->feedback,
          .help = "later columns make good what earlier ones lose: better, slower",
+         .only_with = "calibrate"},
+        {.name = "learn",
+         .kind = INK_OPTION_SIZE,
+         .destination = &r.n_steps,
+         .value = "STEPS",
+         .help = "learn codes and scales layer by layer, in so many steps each (200)",
+         .low = 1,
+         .high = 100000,
          .only_with = "calibrate"},
         INK_OPTION_FLAG("own", &q->own,
                         "with --size or --bits: T2 and T3 as well, which only Inkling reads"),

@@ -174,6 +174,10 @@ void ink_run_print_stats(const ink_run *run)
 /* What was dropped to make room is said, whatever else there is to say. */
 static void print_dropped(const ink_run *run)
 {
+    if (run->chat.reads_again)
+        ink_say("the text is another than was read before tokens were dropped: %zu tokens were "
+                "read anew",
+                run->result.n_prompt - run->result.n_reused);
     if (run->result.n_dropped)
         ink_say("%zu tokens of what came before were dropped to make room (--overflow %s)",
                 run->result.n_dropped, run->overflow);

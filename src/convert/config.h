@@ -43,7 +43,7 @@ ink_status ink_hf_config_write(const struct ink_model *model, const ink_dialect 
 
 /* The rows of keys.def, for both ways. */
 typedef enum ink_hf_id {
-#define KEY(id, type, suffix, where, names) INK_HF_##id,
+#define KEY(id, type, suffix, where, names, of) INK_HF_##id,
 #include "convert/keys.def"
 #undef KEY
     INK_N_HF_KEYS
@@ -69,10 +69,14 @@ static inline bool ink_hf_is_mixed(const ink_arch *arch)
 
 /*
  * Refuses what stands in config.json (`where` INK_HF_TOP), or in what scales a rotation
- * (INK_HF_ROPE), under a key that is not known, or has a value that is not what the architecture
- * computes. What is null is not said.
+ * (INK_HF_ROPE), under a key that is not known of such models, or has a value that is not what the
+ * architecture computes. What is null is not said.
  */
-ink_status ink_hf_check_known(ink_value object, unsigned where, const char *arch, ink_error *error);
+ink_status ink_hf_check_known(ink_value object, unsigned where, const ink_dialect *dialect,
+                              ink_error *error);
+
+/* Whether such models have the key: only then it is written. */
+bool ink_hf_is_known(const ink_dialect *dialect, unsigned where, ink_text key);
 
 /* Which tensors of a role some layer has. */
 enum { INK_SEEN_WEIGHT = 1, INK_SEEN_BIAS = 2 };

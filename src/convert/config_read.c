@@ -83,7 +83,7 @@ static ink_status set_number(reader *r, size_t id)
 static ink_status check_keys(const reader *r)
 {
     static const char *const lists[] = {"layer_types", "no_rope_layers"};
-    const char *arch = r->config->arch->name;
+    const ink_dialect *dialect = r->config->dialect;
     if (ink_document_get(&r->json, "quantization_config"))
         return refuse(r, INK_UNSUPPORTED, "quantization_config",
                       "is there: convert what it was made of");
@@ -94,8 +94,8 @@ static ink_status check_keys(const reader *r)
         if (value && value->kind != INK_VALUE_LIST)
             return refuse(r, INK_CORRUPT, lists[i], "is no list");
     }
-    INK_TRY(ink_hf_check_known(r->json, INK_HF_TOP, arch, r->error));
-    return r->rope ? ink_hf_check_known(*r->rope, INK_HF_ROPE, arch, r->error) : INK_OK;
+    INK_TRY(ink_hf_check_known(r->json, INK_HF_TOP, dialect, r->error));
+    return r->rope ? ink_hf_check_known(*r->rope, INK_HF_ROPE, dialect, r->error) : INK_OK;
 }
 
 /*

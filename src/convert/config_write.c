@@ -14,13 +14,15 @@ typedef struct writer {
     bool failed;             /* memory is out */
 } writer;
 
-/* The names are borrowed: part of a table. */
+/* Under the names that such models have, which are borrowed: part of a table. */
 static void put(writer *w, ink_value object, const char *names, ink_value value)
 {
     ink_text name;
+    unsigned where = object.as.dict == w->rope.as.dict ? INK_HF_ROPE : INK_HF_TOP;
     while (!w->failed && ink_document_word(&names, '|', &name))
-        w->failed =
-            !ink_value_set(w->arena, object, ink_value_borrow(name.data, name.n_bytes), value);
+        if (ink_hf_is_known(w->dialect, where, name))
+            w->failed =
+                !ink_value_set(w->arena, object, ink_value_borrow(name.data, name.n_bytes), value);
 }
 
 static void put_text(writer *w, ink_value object, const char *names, const char *text)
@@ -73,6 +75,30 @@ static ink_status get_number(writer *w, size_t id, ink_error *error)
     return INK_OK;
 }
 
+/*
+ * The file may name a scale or a cap, which is computed with, where such models have no key for it.
+ */
+static ink_status check_said(const writer *w, ink_error *error)
+{
+    static const uint8_t ids[] = {INK_HF_CAP,      INK_HF_CAP_LOGITS,  INK_HF_EXPERTS_SCALE,
+                                  INK_HF_SCALE_IN, INK_HF_SCALE_ADDED, INK_HF_SCALE_SCORES,
+                                  INK_HF_SCALE_OUT};
+    for (size_t i = 0; i < sizeof ids; i++) {
+        const ink_hf_key row = ink_hf_key_at(ids[i]);
+        const char *names = row.names;
+        double v = w->v[ids[i]];
+        bool said = isnan(v) || v == 0 || v == 1;
+        ink_text name;
+        while (!said && ink_document_word(&names, '|', &name))
+            said = ink_hf_is_known(w->dialect, INK_HF_TOP, name);
+        if (!said)
+            return ink_fail(error, INK_UNSUPPORTED, 0, "%s: %s.%s has no key in config.json of %s",
+                            ink_gguf_name(w->model->gguf), w->model->arch->name, row.suffix,
+                            ink_dialect_text(w->dialect, INK_DIALECT_MODEL_TYPE));
+    }
+    return INK_OK;
+}
+
 static void put_number(writer *w, size_t id)
 {
     const ink_hf_key row = ink_hf_key_at(id);
@@ -115,8 +141,10 @@ static void complete(writer *w)
         v[INK_HF_SCALE_BASE] = (double)h->n_embedding / (double)h->logit_scale;
         v[INK_HF_SCALE_ADDED] = v[INK_HF_SCALE_OUT] = NAN;
     }
-    if (traits & INK_DIALECT_SCALAR)
+    if (traits & INK_DIALECT_SCALAR) {
         v[INK_HF_SCALAR] = 1 / ((double)h->attention_scale * (double)h->attention_scale);
+        v[INK_HF_SCALE_SCORES] = NAN;
+    }
     if (ink_arch_lists(arch, INK_WEIGHT_TOKEN_TYPES))
         v[INK_HF_TYPES] = h->n_token_types;
     if (arch->rope != INK_ROPE_NONE) {
@@ -261,6 +289,7 @@ ink_status ink_hf_config_write(const ink_model *model, const ink_dialect *dialec
     for (size_t i = 0; i < INK_N_HF_KEYS; i++)
         INK_TRY(get_number(&w, i, error));
     complete(&w);
+    INK_TRY(check_said(&w, error));
     for (size_t i = 0; i < INK_N_HF_KEYS; i++)
         put_number(&w, i);
     put_scaling(&w);

@@ -75,7 +75,7 @@ bool ink_document_word(const char **at, char mark, ink_text *out)
     return true;
 }
 
-static bool fits(ink_text word, ink_text text)
+bool ink_document_fits(ink_text word, ink_text text)
 {
     bool front = word.n_bytes > 0 && word.data[0] == '*';
     bool back = word.n_bytes > 0 && word.data[word.n_bytes - 1] == '*';
@@ -89,7 +89,7 @@ bool ink_document_has_word(const char *words, char mark, ink_text text)
 {
     ink_text word;
     while (ink_document_word(&words, mark, &word))
-        if (fits(word, text))
+        if (ink_document_fits(word, text))
             return true;
     return false;
 }

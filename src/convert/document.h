@@ -51,10 +51,10 @@ ink_status ink_document_write(ink_buffer *out, ink_value value, const ink_json_s
  */
 bool ink_document_word(const char **at, char mark, ink_text *out);
 
-/*
- * Whether `text` is one of the words. In a word a '*' at one end stands for any text, also for
- * none.
- */
+/* In a word a '*' at one end stands for any text, also for none. */
+bool ink_document_fits(ink_text word, ink_text text);
+
+/* Whether `text` fits one of the words. */
 bool ink_document_has_word(const char *words, char mark, ink_text text);
 
 #endif

@@ -8,29 +8,34 @@
 #define SAID_AT_MOST 60 /* bytes of a key, in messages */
 
 static const uint8_t key_traits[INK_N_HF_KEYS] = {
-#define KEY(id, type, suffix, where, names) INK_HF_##type | INK_HF_##where,
+#define KEY(id, type, suffix, where, names, of) INK_HF_##type | INK_HF_##where,
 #include "convert/keys.def"
 #undef KEY
 };
 
 /* Texts that stand in the library anyway, for hparams.c. */
 static const char *const key_suffixes[INK_N_HF_KEYS] = {
-#define KEY(id, type, suffix, where, names) suffix,
+#define KEY(id, type, suffix, where, names, of) suffix,
 #include "convert/keys.def"
 #undef KEY
 };
 
+/* Names, then who has them. So are the rows of shown_keys and of passed. */
 static const char key_names[] =
-#define KEY(id, type, suffix, where, names) names "\0"
+#define ROTATED                                                                            \
+    "llama* mistral mixtral qwen* gemma* phi* gpt_neox starcoder2 stablelm olmo2 smollm3 " \
+    "granite* cohere* glm4 falcon nemotron exaone4 minicpm bitnet lfm2*"
+#define KEY(id, type, suffix, where, names, of) names "\0" of "\0"
 #include "convert/keys.def"
 #undef KEY
+#undef ROTATED
     ;
 
 /* "architecture key value" */
 static const char musts[] =
 #define MUST(arch, key, value) arch " " key " " value "\0"
-#define SHOW(key, role, other, of)
-#define PASS(where, keys)
+#define SHOW(key, role, other, kind, of)
+#define PASS(where, of, keys)
 #include "convert/known.def"
 #undef MUST
 #undef SHOW
@@ -38,32 +43,32 @@ static const char musts[] =
 
 static const char shown_keys[] =
 #define MUST(arch, key, value)
-#define SHOW(key, role, other, of) key "\0"
+#define SHOW(key, role, other, kind, of) key "\0" of "\0"
 #include "convert/known.def"
 #undef SHOW
     ;
 
 static const struct shown {
-    uint8_t roles[2], of;
+    uint8_t roles[2], kind;
 } shown[] = {
-#define SHOW(key, role, other, of) {{INK_WEIGHT_##role, INK_WEIGHT_##other}, INK_SEEN_##of},
+#define SHOW(key, role, other, kind, of) {{INK_WEIGHT_##role, INK_WEIGHT_##other}, INK_SEEN_##kind},
 #include "convert/known.def"
 #undef SHOW
 #undef PASS
 };
 
-#define SHOW(key, role, other, of)
-#define PASS(where, keys) PASS_##where(keys)
-#define PASS_TOP(keys) keys " "
-#define PASS_ROPE(keys)
+#define SHOW(key, role, other, kind, of)
+#define PASS(where, of, keys) PASS_##where(keys "\0" of "\0")
+#define PASS_TOP(row) row
+#define PASS_ROPE(row)
 static const char passed[] =
 #include "convert/known.def"
     ;
 #undef PASS_TOP
 #undef PASS_ROPE
 
-#define PASS_TOP(keys)
-#define PASS_ROPE(keys) keys " "
+#define PASS_TOP(row)
+#define PASS_ROPE(row) row
 static const char passed_of_rope[] =
 #include "convert/known.def"
     ;
@@ -82,7 +87,7 @@ ink_hf_key ink_hf_key_at(size_t id)
 {
     const char *names = key_names;
     for (size_t i = 0; i < id; i++)
-        names = next(names);
+        names = next(next(names));
     return (ink_hf_key){key_traits[id], key_suffixes[id], names};
 }
 
@@ -133,36 +138,80 @@ static ink_status refuse_value(ink_text key, const char *must, ink_error *error)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-static bool is_listed(ink_text key, unsigned where)
+/* Whether the model type is in the index-th list. */
+static bool is_among(const char *lists, size_t index, ink_text type)
 {
-    const char *names = key_names;
-    for (size_t i = 0; i < INK_N_HF_KEYS; i++, names = next(names))
-        if ((key_traits[i] & INK_HF_ROPE) == where && ink_document_has_word(names, '|', key))
+    ink_text word;
+    while (ink_document_word(&lists, ' ', &word) && (index > 0 || word.data[0] != '|')) {
+        if (index == 0 && ink_document_fits(word, type))
             return true;
-    if (where == INK_HF_ROPE)
-        return ink_document_has_word(passed_of_rope, ' ', key);
-    for (const char *row = shown_keys; *row; row = next(row))
-        if (ink_document_has_word(row, '|', key))
-            return true;
-    return ink_document_has_word(passed, ' ', key);
+        index -= word.data[0] == '|';
+    }
+    return false;
 }
 
-ink_status ink_hf_check_known(ink_value object, unsigned where, const char *arch, ink_error *error)
+/* A name of a row that the model type has. */
+static bool is_name(const char *names, ink_text key, ink_text type)
+{
+    const char *lists = next(names);
+    ink_text name;
+    for (size_t i = 0; ink_document_word(&names, '|', &name); i++)
+        if (ink_document_fits(name, key))
+            return is_among(lists, i, type);
+    return false;
+}
+
+static bool is_listed(ink_text key, unsigned where, ink_text type)
+{
+    const char *row = key_names;
+    for (size_t i = 0; i < INK_N_HF_KEYS; i++, row = next(next(row)))
+        if ((key_traits[i] & INK_HF_ROPE) == where && is_name(row, key, type))
+            return true;
+    for (row = shown_keys; where == INK_HF_TOP && *row; row = next(next(row)))
+        if (is_name(row, key, type))
+            return true;
+    for (row = where == INK_HF_ROPE ? passed_of_rope : passed; *row; row = next(next(row)))
+        if (ink_document_has_word(row, ' ', key) && is_among(next(row), 0, type))
+            return true;
+    return false;
+}
+
+/* The only value that the key may have; NULL: any, if the key is known. */
+static const char *must_be(const ink_dialect *dialect, unsigned where, ink_text key, bool *known)
+{
+    const char *type = ink_dialect_text(dialect, INK_DIALECT_MODEL_TYPE), *must = NULL;
+    if (where == INK_HF_TOP)
+        must = find_must(ink_dialect_text(dialect, INK_DIALECT_ARCH), key);
+    *known = must || is_listed(key, where, (ink_text){type, strlen(type)});
+    return must;
+}
+
+bool ink_hf_is_known(const ink_dialect *dialect, unsigned where, ink_text key)
+{
+    bool known;
+    (void)must_be(dialect, where, key, &known);
+    return known;
+}
+
+ink_status ink_hf_check_known(ink_value object, unsigned where, const ink_dialect *dialect,
+                              ink_error *error)
 {
     for (uint32_t i = 0; i < object.as.dict->n_entries; i++) {
+        bool known;
         const ink_value_entry *entry = &object.as.dict->entries[i];
         ink_text key = {entry->key.as.text, entry->key.n_bytes};
-        const char *must = where == INK_HF_TOP ? find_must(arch, key) : NULL;
+        const char *must = must_be(dialect, where, key, &known);
         if (entry->item.kind == INK_VALUE_NONE)
             continue;
         if (must && !is_allowed(&entry->item, must))
             return refuse_value(key, must, error);
-        if (!must && !is_listed(key, where))
+        if (!known)
             return ink_fail(error, INK_UNSUPPORTED, 0,
-                            FILE_NAME ": %s%.*s is not known and may change what the model "
+                            FILE_NAME ": %s%.*s is not known of %s and may change what the model "
                                       "computes; if it does not, take it out",
                             where == INK_HF_ROPE ? "rope_scaling." : "",
-                            (int)ink_size_min(key.n_bytes, SAID_AT_MOST), key.data);
+                            (int)ink_size_min(key.n_bytes, SAID_AT_MOST), key.data,
+                            ink_dialect_text(dialect, INK_DIALECT_MODEL_TYPE));
     }
     return INK_OK;
 }
@@ -175,8 +224,8 @@ const char *ink_hf_shown_at(size_t index, const uint8_t seen[INK_N_WEIGHT_ROLES]
     if (index >= sizeof shown / sizeof *shown)
         return NULL;
     for (size_t i = 0; i < index; i++)
-        key = next(key);
-    *truth = ((seen[shown[index].roles[0]] | seen[shown[index].roles[1]]) & shown[index].of) != 0;
+        key = next(next(key));
+    *truth = ((seen[shown[index].roles[0]] | seen[shown[index].roles[1]]) & shown[index].kind) != 0;
     return key;
 }
 

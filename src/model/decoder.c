@@ -164,20 +164,26 @@ static void record_inputs(ink_builder *b, ink_step_shape shape)
     record_tables(b, shape.n_context, shape.rolls ? step->turns : step->positions, b->tables[0]);
 }
 
+/* Inputs and tables; false: the graph says why not. */
+static bool begin(ink_builder *b, ink_step_shape shape)
+{
+    record_inputs(b, shape);
+    b->dropout = shape.dropout;
+    b->adapter_dropout = shape.adapter_dropout;
+    b->n_context = shape.n_context;
+    b->rolls = shape.rolls;
+    b->seen = ink_arena_take(&b->graph->arena, b->h->n_layers, sizeof *b->seen);
+    if (!b->seen)
+        ink_fail_memory(&b->graph->error, "the layers of a step");
+    return b->seen;
+}
+
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
                       ink_step *step)
 {
     ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
-    record_inputs(&b, shape);
-    b.dropout = shape.dropout;
-    b.adapter_dropout = shape.adapter_dropout;
-    b.n_context = shape.n_context;
-    b.rolls = shape.rolls;
-    b.seen = ink_arena_take(&graph->arena, b.h->n_layers, sizeof *b.seen);
-    if (!b.seen) {
-        ink_fail_memory(&graph->error, "the layers of a step");
+    if (!begin(&b, shape))
         return;
-    }
     ink_array *x = ink_dropout(embed(&b), step->seed, b.dropout);
     ink_block_per_layer_inputs(&b, x);
     for (b.layer = 0; x && b.layer < b.h->n_layers; b.layer++) {
@@ -196,13 +202,50 @@ void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape s
     step->result = ink_output(model->arch->kind == INK_KIND_EMBEDDING ? x : logits(&b, x));
 }
 
+void ink_model_record_embedding(const ink_model *model, ink_graph *graph, ink_step_shape shape,
+                                ink_step *step)
+{
+    ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
+    if (begin(&b, shape))
+        step->result = ink_output(embed(&b));
+}
+
+ink_array *ink_model_record_layer(const ink_model *model, ink_graph *graph, uint32_t layer,
+                                  ink_step_shape shape, ink_step *step)
+{
+    ink_builder b = {.model = model, .h = &model->hparams, .graph = graph, .step = step};
+    if (!begin(&b, shape))
+        return NULL;
+    ink_array *x = ink_input(graph, INK_F32, 2, (size_t[]){shape.n_tokens, b.h->n_embedding});
+    b.layer = layer;
+    b.weights = model->layers[layer];
+    step->result = x ? record_layer(&b, x) : NULL;
+    return x;
+}
+
+const char *ink_layer_untrainable(const ink_model *model, size_t layer)
+{
+    for (ink_role role = INK_WEIGHT_END + 1; role < INK_N_WEIGHT_ROLES; role++)
+        if (ink_weight_present(&model->layers[layer][role]) && ink_role_untrainable(role))
+            return ink_role_untrainable(role);
+    return NULL;
+}
+
+const char *ink_layer_dependent(const ink_model *model, size_t layer)
+{
+    if (model->hparams.layers[layer].kv_layer != layer)
+        return "keys and values of another layer";
+    return ink_weight_present(&model->weights[INK_WEIGHT_PER_LAYER_EMBEDDING])
+               ? "embeddings by layer"
+               : NULL;
+}
+
 const char *ink_model_untrainable(const ink_model *model)
 {
-    for (size_t layer = 0; layer < model->hparams.n_layers; layer++)
-        for (ink_role role = INK_WEIGHT_END + 1; role < INK_N_WEIGHT_ROLES; role++)
-            if (ink_weight_present(&model->layers[layer][role]) && ink_role_untrainable(role))
-                return ink_role_untrainable(role);
-    return NULL;
+    const char *part = NULL;
+    for (size_t layer = 0; !part && layer < model->hparams.n_layers; layer++)
+        part = ink_layer_untrainable(model, layer);
+    return part;
 }
 
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout)

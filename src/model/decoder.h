@@ -46,8 +46,23 @@ typedef struct ink_step_shape {
 void ink_model_record(const ink_model *model, ink_graph *graph, ink_step_shape shape,
                       ink_step *step);
 
-/* NULL, or the part of the model that cannot be recorded for training. */
+/* Its first part alone: the result is what the first layer reads, [n_tokens, n_embedding]. */
+void ink_model_record_embedding(const ink_model *model, ink_graph *graph, ink_step_shape shape,
+                                ink_step *step);
+
+/*
+ * One layer alone, of a step of training. Returns its input, [n_tokens, n_embedding]; the result,
+ * alike, is not marked as an output.
+ */
+ink_array *ink_model_record_layer(const ink_model *model, ink_graph *graph, uint32_t layer,
+                                  ink_step_shape shape, ink_step *step);
+
+/* NULL, or the part of the model, or of a layer, that cannot be recorded for training. */
 const char *ink_model_untrainable(const ink_model *model);
+const char *ink_layer_untrainable(const ink_model *model, size_t layer);
+
+/* NULL, or what a layer reads beside its input, so that it cannot be recorded alone. */
+const char *ink_layer_dependent(const ink_model *model, size_t layer);
 
 /* The cache of one layer, without formats and sizes; no heads: it has none. */
 void ink_model_kv_layout(const ink_model *model, size_t layer, ink_kv_layout *layout);

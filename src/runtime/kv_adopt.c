@@ -230,6 +230,8 @@ void ink_kv_cache_fork(ink_kv_cache *to, const ink_kv_cache *from, size_t positi
     to->is_foreign = from->is_foreign;
     to->sequence.n_positions = position;
     ink_kv_cache_settle(to, from->n_dropped, from->sequence.n_sink_pages, from->n_settled);
+    to->n_summed = from->n_summed;
+    memcpy(to->sum, from->sum, sizeof to->sum);
     if (to->sequence.heat)
         memcpy((void *)to->sequence.heat, (const void *)from->sequence.heat,
                to->n_context * sizeof *to->sequence.heat);

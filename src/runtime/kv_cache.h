@@ -44,14 +44,16 @@ typedef struct ink_kv_cache {
     bool is_foreign;     /* it came from a file that anyone may have made: not for others */
     ink_kv_node **chain; /* [n_blocks]: the first n_chain are held, the nodes of its blocks */
     size_t n_chain;
-    size_t n_matched;         /* blocks from the begin that others had too, when last looked */
-    size_t n_dropped;         /* positions that it has lost (kv_roll.c) */
-    size_t n_settled;         /* where it ended when it last did: those before it saw more */
-    float **states;           /* [n_layers]; NULL where a layer has none */
-    size_t n_state;           /* floats of all states */
-    void *memory;             /* of all states, one after the other */
-    ink_arena arena;          /* of all tables */
-    ink_kv_sequence sequence; /* what the ops see */
+    size_t n_matched; /* blocks from the begin that others had too, when last looked */
+    size_t n_dropped; /* positions that it has lost (kv_roll.c) */
+    size_t n_settled; /* where it ended when it last did: those before it saw more */
+    size_t n_summed;  /* tokens of the text, to the end of where the last were dropped, */
+    uint8_t sum[INK_SHA256_BYTES]; /* and the sum of their blocks (ink_kv_chain) */
+    float **states;                /* [n_layers]; NULL where a layer has none */
+    size_t n_state;                /* floats of all states */
+    void *memory;                  /* of all states, one after the other */
+    ink_arena arena;               /* of all tables */
+    ink_kv_sequence sequence;      /* what the ops see */
 } ink_kv_cache;
 
 /* What a cache is to be. */
@@ -158,6 +160,12 @@ void ink_kv_cache_drop_block(ink_kv_cache *cache, size_t block);
  */
 void ink_kv_cache_condense(ink_kv_cache *cache, size_t first, size_t end, size_t n_kept,
                            int32_t *tokens);
+
+/* Before blocks up to `end` lose some of tokens[position]: they become part of the text's sum. */
+void ink_kv_cache_sum(ink_kv_cache *cache, size_t end, const int32_t *tokens);
+
+/* Whether tokens, n_summed at least, begin as the text did, with what was dropped. */
+bool ink_kv_cache_begins(const ink_kv_cache *cache, const int32_t *tokens);
 
 /* From here on positions are observed; SIZE_MAX: none are. */
 size_t ink_kv_cache_first_observed(const ink_kv_cache *cache);

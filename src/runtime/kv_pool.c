@@ -196,13 +196,12 @@ static const uint8_t *digest_before(const ink_kv_node *parent)
     return parent ? parent->digest : none;
 }
 
-/* SHA-256 of the chain that ends with these tokens. */
-static void chain(const ink_kv_node *parent, const int32_t tokens[INK_PAGE],
+void ink_kv_chain(const uint8_t before[INK_SHA256_BYTES], const int32_t tokens[INK_PAGE],
                   uint8_t digest[INK_SHA256_BYTES])
 {
     ink_sha256 sum;
     ink_sha256_init(&sum);
-    ink_sha256_add(&sum, digest_before(parent), INK_SHA256_BYTES);
+    ink_sha256_add(&sum, before, INK_SHA256_BYTES);
     ink_sha256_add(&sum, tokens, INK_PAGE * sizeof *tokens);
     ink_sha256_finish(&sum, digest);
 }
@@ -228,7 +227,7 @@ ink_kv_node *ink_kv_find_locked(ink_kv_pool *pool, const ink_kv_node *parent,
                                 const int32_t tokens[INK_PAGE])
 {
     uint8_t digest[INK_SHA256_BYTES];
-    chain(parent, tokens, digest);
+    ink_kv_chain(digest_before(parent), tokens, digest);
     return find(pool, parent, tokens, digest);
 }
 
@@ -248,7 +247,7 @@ ink_kv_node *ink_kv_hold_locked(ink_kv_pool *pool, ink_kv_node *parent,
                                 const int32_t tokens[INK_PAGE])
 {
     uint8_t digest[INK_SHA256_BYTES];
-    chain(parent, tokens, digest);
+    ink_kv_chain(digest_before(parent), tokens, digest);
     ink_kv_node *node = find(pool, parent, tokens, digest);
     if (!node) {
         ink_kv_node **bucket = bucket_of(pool, digest);

@@ -109,6 +109,10 @@ void ink_kv_release_locked(ink_kv_pool *pool, ink_kv_kind kind, ink_kv_unit *uni
 ink_kv_unit *ink_kv_take(ink_kv_pool *pool, ink_kv_kind kind);
 void ink_kv_release(ink_kv_pool *pool, ink_kv_kind kind, ink_kv_unit *unit);
 
+/* SHA-256 of the chain of blocks that ends with these tokens; zeros are before the first. */
+void ink_kv_chain(const uint8_t before[INK_SHA256_BYTES], const int32_t tokens[INK_PAGE],
+                  uint8_t digest[INK_SHA256_BYTES]);
+
 /* What a block's file in a store is known by (prefix_store.h); NULL: nothing is before it. */
 struct ink_prefix_key ink_kv_key(const ink_kv_pool *pool, const ink_kv_node *parent,
                                  const int32_t tokens[INK_PAGE], ink_kv_kind kind);

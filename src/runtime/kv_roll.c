@@ -30,6 +30,25 @@ void ink_kv_cache_settle(ink_kv_cache *cache, size_t n, size_t n_sinks, size_t p
     cache->n_dropped = n;
     cache->n_settled = position;
     cache->sequence.n_sink_pages = n_sinks;
+    if (n == 0) {
+        cache->n_summed = 0;
+        memset(cache->sum, 0, sizeof cache->sum);
+    }
+}
+
+void ink_kv_cache_sum(ink_kv_cache *cache, size_t end, const int32_t *tokens)
+{
+    for (size_t n = end * INK_PAGE + cache->n_dropped; cache->n_summed < n;
+         cache->n_summed += INK_PAGE)
+        ink_kv_chain(cache->sum, tokens + cache->n_summed - cache->n_dropped, cache->sum);
+}
+
+bool ink_kv_cache_begins(const ink_kv_cache *cache, const int32_t *tokens)
+{
+    uint8_t sum[INK_SHA256_BYTES] = {0};
+    for (size_t at = 0; at < cache->n_summed; at += INK_PAGE)
+        ink_kv_chain(sum, tokens + at, sum);
+    return memcmp(sum, cache->sum, sizeof sum) == 0;
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */

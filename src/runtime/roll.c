@@ -104,6 +104,7 @@ ink_status ink_session_roll(ink_session *session, size_t n_keep, size_t *n_dropp
                         "%zu of %zu positions are taken: nothing need be dropped",
                         session->position, session->n_context);
     size_t to = (p.first + p.n_kept) * INK_PAGE, from = p.end * INK_PAGE, n = from - to;
+    ink_kv_cache_sum(cache, p.end, session->tokens);
     if (evicts)
         ink_kv_cache_condense(cache, p.first, p.end, p.n_kept, session->tokens);
     else
@@ -120,4 +121,24 @@ size_t ink_session_n_dropped(const ink_session *session, size_t *n_first)
 {
     *n_first = session->cache.sequence.n_sink_pages * INK_PAGE;
     return session->cache.n_dropped;
+}
+
+ink_status ink_session_match(ink_session *session, const int32_t *tokens, size_t n_tokens,
+                             size_t *n_read, size_t *position, ink_error *error)
+{
+    INK_TRY(ink_session_wake(session, error));
+    const ink_kv_cache *cache = &session->cache;
+    size_t n_dropped = cache->n_dropped, n = cache->n_summed;
+    *n_read = *position = 0;
+    if (n_tokens < n || !ink_kv_cache_begins(cache, tokens))
+        return INK_OK;
+    n_tokens = ink_size_min(n_tokens, session->position + n_dropped);
+    while (n < n_tokens && tokens[n] == session->tokens[n - n_dropped])
+        n++;
+    size_t at = n - n_dropped;
+    if (n_dropped && (at < cache->n_settled || !ink_session_goes_back(session, at)))
+        return INK_OK;
+    *n_read = n;
+    *position = at;
+    return INK_OK;
 }

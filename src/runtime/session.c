@@ -394,7 +394,20 @@ ink_status ink_session_evaluate(ink_session *session, const int32_t *tokens, siz
 
 /* ---- Going back ------------------------------------------------------------------------------ */
 
-/* Where what is seen from `position` is gone, or was observed, its tokens are evaluated anew. */
+/* What is observed is evaluated anew. */
+static size_t unobserved(const ink_session *session, size_t position)
+{
+    return ink_size_min(position, ink_kv_cache_first_observed(&session->cache));
+}
+
+bool ink_session_goes_back(const ink_session *session, size_t position)
+{
+    return position == session->position ||
+           (session->cache.n_state == 0 &&
+            ink_kv_cache_reaches(&session->cache, unobserved(session, position)));
+}
+
+/* Where what is seen from `position` is gone, all tokens before it are evaluated anew. */
 ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *error)
 {
     if (position > session->position)
@@ -404,9 +417,7 @@ ink_status ink_session_rewind(ink_session *session, size_t position, ink_error *
     if (position == session->position)
         return INK_OK;
     INK_TRY(ink_session_wake(session, error));
-    size_t from = ink_size_min(position, ink_kv_cache_first_observed(&session->cache));
-    if (session->cache.n_state > 0 || !ink_kv_cache_reaches(&session->cache, from))
-        from = 0;
+    size_t from = ink_session_goes_back(session, position) ? unobserved(session, position) : 0;
     ink_kv_cache_truncate(&session->cache, from);
     session->position = from;
     session->has_logits = false;

@@ -78,6 +78,9 @@ INK_MUST_USE ink_status ink_session_check_roll(const ink_session *session, ink_o
 bool ink_session_may_roll(const ink_session *session);
 size_t ink_session_room(const ink_session *session);
 
+/* Whether a rewind to `position` keeps what tokens before it came to, but for a few at its end. */
+bool ink_session_goes_back(const ink_session *session, size_t position);
+
 /* Bytes that generating takes beside the session, with room for prompts and answers as text. */
 size_t ink_generate_bytes(size_t n_vocab, size_t n_context);
 

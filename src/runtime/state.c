@@ -32,6 +32,7 @@ void ink_state_header_encode(const ink_state_header *header, uint8_t bytes[INK_S
 #undef X
     memcpy(bytes, header->format, INK_STATE_FORMAT_BYTES);
     memcpy(bytes + INK_STATE_FORMAT_BYTES, header->model, INK_SHA256_BYTES);
+    memcpy(bytes + INK_STATE_FORMAT_BYTES + INK_SHA256_BYTES, header->sum, INK_SHA256_BYTES);
 }
 
 bool ink_state_header_decode(ink_state_header *header, const uint8_t bytes[INK_STATE_HEADER_BYTES])
@@ -46,6 +47,7 @@ bool ink_state_header_decode(ink_state_header *header, const uint8_t bytes[INK_S
 #undef X
     memcpy(header->format, bytes, INK_STATE_FORMAT_BYTES);
     memcpy(header->model, bytes + INK_STATE_FORMAT_BYTES, INK_SHA256_BYTES);
+    memcpy(header->sum, bytes + INK_STATE_FORMAT_BYTES + INK_SHA256_BYTES, INK_SHA256_BYTES);
     return true;
 }
 

@@ -5,6 +5,7 @@
  *   INK_STATE_FIELDS       uint64 each
  *   cache format           16 bytes: ink_cache_spec_name
  *   model                  SHA-256 of ink_state_identify
+ *   sum                    of the first n_summed tokens of the text: SHA-256 of a chain of blocks
  *   layers                 [n_layers] of {uint64 first_page, uint64 page_bytes, uint64 n_state}
  *   tokens                 [position] int32
  *   heat                   [n_heat] uint32: what was observed of each position
@@ -21,7 +22,7 @@
 
 #define INK_STATE_MAGIC "INKSTATE"
 #define INK_STATE_MAGIC_BYTES 8
-#define INK_STATE_VERSION 3 /* also counts changes of the layout of pages and states */
+#define INK_STATE_VERSION 4 /* also counts changes of the layout of pages and states */
 #define INK_STATE_FORMAT_BYTES INK_CACHE_NAME_BYTES
 #define INK_STATE_LAYER_BYTES 24
 
@@ -36,14 +37,15 @@
     X(n_heat)    /* the context, or 0: nothing was observed */    \
     X(n_dropped) /* ink_kv_cache_settle: all three, or none */    \
     X(n_sink_pages)                                               \
-    X(n_settled)
+    X(n_settled)                                                  \
+    X(n_summed)
 
 typedef struct ink_state_header {
 #define X(field) uint64_t field;
     INK_STATE_FIELDS(X)
 #undef X
     char format[INK_STATE_FORMAT_BYTES];
-    uint8_t model[INK_SHA256_BYTES];
+    uint8_t model[INK_SHA256_BYTES], sum[INK_SHA256_BYTES];
 } ink_state_header;
 
 enum {
@@ -54,7 +56,7 @@ enum {
 };
 
 #define INK_STATE_HEADER_BYTES \
-    (INK_STATE_MAGIC_BYTES + 8 * INK_STATE_N_FIELDS + INK_STATE_FORMAT_BYTES + INK_SHA256_BYTES)
+    (INK_STATE_MAGIC_BYTES + 8 * INK_STATE_N_FIELDS + INK_STATE_FORMAT_BYTES + 2 * INK_SHA256_BYTES)
 
 void ink_state_header_encode(const ink_state_header *header, uint8_t bytes[INK_STATE_HEADER_BYTES]);
 

@@ -129,12 +129,14 @@ static ink_status check_dropped(const restoring *r, ink_error *error)
 {
     const ink_session *session = r->session;
     const ink_state_header *h = &r->header;
-    bool none = h->n_dropped == 0 && h->n_sink_pages == 0 && h->n_settled == 0;
+    bool none = h->n_dropped == 0 && h->n_sink_pages == 0 && h->n_settled == 0 && h->n_summed == 0;
     bool evicts = session->options.overflow == INK_OVERFLOW_EVICT;
     size_t observed = ink_kv_cache_first_observed(&session->cache);
     if ((h->n_heat && h->n_heat != h->n_context) || h->n_dropped % INK_PAGE != 0 ||
         h->n_dropped > INK_MOST_DROPPED || h->n_settled > h->position ||
-        h->n_sink_pages > h->n_settled / INK_PAGE || (h->n_dropped == 0 && !none))
+        h->n_sink_pages > h->n_settled / INK_PAGE || h->n_summed % INK_PAGE != 0 ||
+        h->n_summed < h->n_dropped || h->n_summed - h->n_dropped > h->n_settled ||
+        (h->n_dropped == 0 && !none))
         return ink_fail(error, INK_CORRUPT, 0, "%s: its counts of what was dropped do not agree",
                         ink_file_name(r->file));
     if (!none && (!session->rolls || evicts != (h->n_sink_pages == 0)))
@@ -292,6 +294,8 @@ static ink_status fill(restoring *r, ink_error *error)
     session->has_logits = r->header.n_logits > 0;
     ink_kv_cache_settle(&session->cache, (size_t)r->header.n_dropped,
                         (size_t)r->header.n_sink_pages, (size_t)r->header.n_settled);
+    session->cache.n_summed = (size_t)r->header.n_summed;
+    memcpy(session->cache.sum, r->header.sum, sizeof r->header.sum);
     return INK_OK;
 }
 

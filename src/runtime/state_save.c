@@ -97,7 +97,9 @@ static ink_status describe(const ink_session *session, ink_state_header *header,
         .n_dropped = cache->n_dropped,
         .n_sink_pages = cache->sequence.n_sink_pages,
         .n_settled = cache->n_settled,
+        .n_summed = cache->n_summed,
     };
+    memcpy(header->sum, cache->sum, sizeof header->sum);
     header->file_bytes = INK_STATE_HEADER_BYTES + cache->n_layers * INK_STATE_LAYER_BYTES +
                          (header->position + header->n_heat) * sizeof *session->tokens +
                          header->n_logits * sizeof *session->logits +

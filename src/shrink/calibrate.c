@@ -117,10 +117,16 @@ ink_status ink_calibration_open(ink_calibration *c, const char *model,
     return status;
 }
 
+void ink_calibration_close_model(ink_calibration *c)
+{
+    ink_model_free(c->model);
+    c->model = NULL;
+}
+
 void ink_calibration_close(ink_calibration *c)
 {
+    ink_calibration_close_model(c);
     ink_delete(c->allocator, c->tokens.ids);
-    ink_model_free(c->model);
     *c = (ink_calibration){.allocator = c->allocator};
 }
 

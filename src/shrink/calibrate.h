@@ -35,6 +35,9 @@ ink_status ink_calibration_open(ink_calibration *calibration, const char *model,
                                 const ink_calibration_options *options, ink_error *error);
 void ink_calibration_close(ink_calibration *calibration);
 
+/* Ends the model; the tokens stay. */
+void ink_calibration_close_model(ink_calibration *calibration);
+
 /* Squares and counts of all matrices, and which of them read the same. */
 ink_status ink_calibration_run(ink_calibration *calibration, ink_statistics *statistics,
                                ink_error *error);

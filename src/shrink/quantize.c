@@ -5,7 +5,9 @@
  */
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/pool.h"
 #include "base/size.h"
@@ -14,7 +16,10 @@
 #include "quant/quantize.h"
 #include "quant/trellis.h"
 #include "shrink/calibrate.h"
+#include "shrink/learn_layers.h"
 #include "shrink/quantizer.h"
+
+#define ROUNDED ".rounded"
 
 enum { NAMES_BYTES = 400, SHAPE = INK_SPREAD_BLOCK * INK_SPREAD_BLOCK };
 
@@ -61,6 +66,9 @@ static ink_status check_options(quantizing *q, ink_error *error)
     if (o->feedback && (!q->known || q->from_file))
         return ink_fail(error, INK_BAD_ARGUMENT, 0,
                         "feedback needs to read a text itself: sums of squares are not enough");
+    if (o->learn_steps && (!q->known || q->from_file))
+        return ink_fail(error, INK_BAD_ARGUMENT, 0,
+                        "learning needs to read a text itself: sums of squares are not enough");
     if (o->keep && (!q->known || q->from_file))
         return ink_fail(error, INK_BAD_ARGUMENT, 0, "no text is read: there is nothing to keep");
     INK_TRY(ink_pool_choose_threads(o->n_threads, &q->n_threads, error));
@@ -114,7 +122,7 @@ static ink_status calibrate(quantizing *q, ink_error *error)
     if (!q->mixture)
         INK_TRY(differentiate(q, error));
     if (!o->feedback)
-        ink_calibration_close(&q->calibration);
+        ink_calibration_close_model(&q->calibration);
     return INK_OK;
 }
 
@@ -504,6 +512,34 @@ ink_status ink_quantizer_write(quantizing *q, const char *out, ink_error *error)
     return write_out(q, out, error);
 }
 
+/* What is rounded first stands beside `out` while its layers are learned. */
+static ink_status write_learned(quantizing *q, const char *out, ink_error *error)
+{
+    const ink_quantizing *o = q->options;
+    size_t n = strlen(out) + sizeof ROUNDED;
+    char *rounded = ink_new(o->allocator, n, 1);
+    if (!rounded)
+        return ink_fail_memory(error, "learning");
+    (void)snprintf(rounded, n, "%s" ROUNDED, out);
+    ink_status status = ink_quantizer_write(q, rounded, error);
+    ink_statistics_forget_products(&q->statistics);
+    ink_calibration_close_model(&q->calibration);
+    const ink_layer_learning learning = {.in = q->in,
+                                         .rounded = rounded,
+                                         .out = out,
+                                         .text = &q->calibration,
+                                         .n_steps = o->learn_steps,
+                                         .n_threads = q->n_threads,
+                                         .allocator = o->allocator,
+                                         .progress = &o->learning_progress};
+    if (status == INK_OK)
+        status = ink_learn_layers(&learning, error);
+    if (status == INK_OK)
+        (void)unlink(rounded);
+    ink_delete(o->allocator, rounded);
+    return status;
+}
+
 static ink_status run(quantizing *q, const char *out, ink_error *error)
 {
     const ink_quantizing *o = q->options;
@@ -517,7 +553,11 @@ static ink_status run(quantizing *q, const char *out, ink_error *error)
         return ink_fail(error, INK_UNSUPPORTED, 0, "%s: has a vocabulary only, no weights", q->in);
     INK_TRY(learn(q, error));
     INK_TRY(choose(q, error));
-    return o->dry_run || q->chooser ? INK_OK : ink_quantizer_write(q, out, error);
+    if (o->learn_steps)
+        INK_TRY(ink_learn_layers_check(&q->targets, &o->log, error));
+    if (o->dry_run || !out)
+        return INK_OK;
+    return o->learn_steps ? write_learned(q, out, error) : ink_quantizer_write(q, out, error);
 }
 
 static ink_status quantize(const char *in, const char *out, const ink_quantizing *options,

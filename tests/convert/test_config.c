@@ -17,6 +17,10 @@
     "\"model_type\":\"gemma3_text\",\"rms_norm_eps\":1e-6,\"rope_theta\":1e6,\"sliding_window\":" \
     "16," BASE
 
+#define MISTRAL "\"model_type\":\"mistral\",\"rms_norm_eps\":1e-5," BASE
+#define QWEN2 "\"model_type\":\"qwen2\",\"rms_norm_eps\":1e-6," BASE
+#define SMOLLM3 "\"model_type\":\"smollm3\",\"rms_norm_eps\":1e-6,\"rope_theta\":5e6," BASE
+
 typedef struct warned {
     int n;
     char last[256];
@@ -88,14 +92,15 @@ static void refusals(void **state)
          "layer_types is not one a layer"},
         {"{" LLAMA ",\"layer_types\":[\"full_attention\",\"conv\",\"conv\",\"conv\"]}",
          INK_UNSUPPORTED, "names unknown layers"},
-        {"{" LLAMA ",\"no_rope_layers\":[1,1,1,0]}", INK_UNSUPPORTED, "no_rope_layers"},
+        {"{" SMOLLM3 ",\"no_rope_layers\":[1,1,0,1]}", INK_UNSUPPORTED,
+         "no_rope_layers is not what is computed here"},
         {"{\"model_type\":\"gemma3_text\"," BASE "}", INK_CORRUPT, "rope_theta"},
         {"{\"model_type\":\"phi\"," BASE "}", INK_CORRUPT, "partial_rotary_factor"},
         {"{" GEMMA3 ",\"query_pre_attn_scalar\":17}", INK_UNSUPPORTED, "query_pre_attn_scalar"},
         {"{" GEMMA3 ",\"sliding_window_pattern\":-1}", INK_UNSUPPORTED, "out of range"},
         {"{" LLAMA ",\"logit_bend\":2}", INK_UNSUPPORTED,
-         "config.json: logit_bend is not known and may change what the model computes; if it does "
-         "not, take it out"},
+         "config.json: logit_bend is not known of llama and may change what the model computes; "
+         "if it does not, take it out"},
         {"{" LLAMA ",\"logit_bend\":false}", INK_UNSUPPORTED, "logit_bend"},
         {"{" LLAMA ",\"\":1}", INK_UNSUPPORTED, "is not known"},
         {"{" LLAMA ",\"dropout_of_heads\":1}", INK_UNSUPPORTED, "dropout_of_heads"},
@@ -207,11 +212,11 @@ static void keys(void **state)
 static void windows(void **state)
 {
     (void)state;
-    const ink_hparams *h = read_good("{" LLAMA ",\"sliding_window\":32}");
+    const ink_hparams *h = read_good("{" MISTRAL ",\"sliding_window\":32}");
     assert_true(h->n_context == 32 && warnings.n == 1);
-    h = read_good("{" LLAMA ",\"sliding_window\":32,\"use_sliding_window\":false}");
+    h = read_good("{" QWEN2 ",\"sliding_window\":32,\"use_sliding_window\":false}");
     assert_true(h->n_context == 128 && warnings.n == 0);
-    h = read_good("{" LLAMA ",\"sliding_window\":null}");
+    h = read_good("{" MISTRAL ",\"sliding_window\":null}");
     assert_int_equal(h->n_context, 128);
     h = read_good("{" GEMMA3 "}");
     assert_true(h->window == 16 && h->layers[0].windowed && h->layers[3].windowed);

@@ -131,7 +131,8 @@ static const struct published {
                         "\"rotary_pct\":0.25,\"use_parallel_residual\":true,"
                         "\"classifier_dropout\":0.1,\"hidden_dropout\":0.0}",
      "gptneox", 1},
-    {"{" ALL SIZES("2") "\"model_type\":\"starcoder2\",\"attention_softmax_in_fp32\":true,"
+    {"{" ALL SIZES("2") "\"model_type\":\"starcoder2\",\"activation_function\":\"gelu\","
+                        "\"attention_softmax_in_fp32\":true,"
                         "\"embedding_dropout\":0.1,\"hidden_act\":\"gelu_pytorch_tanh\","
                         "\"mlp_type\":\"default\",\"norm_epsilon\":1e-5,\"norm_type\":"
                         "\"layer_norm\",\"num_key_value_heads\":2,\"residual_dropout\":0.1,"
@@ -317,6 +318,52 @@ static void one_more_is_not(void **state)
     }
 }
 
+/* Each of these keys is known, of other models: nothing here would compute with it. */
+static void keys_of_other_models(void **state)
+{
+    static const struct {
+        const char *arch, *key, *value;
+    } others[] = {
+        {"llama", "final_logit_softcapping", "30.0"},  /* of Gemma 2 */
+        {"llama", "query_pre_attn_scalar", "16"},      /* the same */
+        {"llama", "attention_multiplier", "0.5"},      /* of Granite */
+        {"llama", "n_positions", "128"},               /* what GPT-2 calls a context */
+        {"llama", "num_dense_layers", "1"},            /* of LFM2 with experts */
+        {"llama", "conv_dim_out", "64"},               /* of LFM2, where shapes say it again */
+        {"llama", "no_rope_layers", "[1,1]"},          /* of SmolLM3 */
+        {"llama", "use_qkv_bias", "false"},            /* of StableLM, where tensors show it */
+        {"qwen2", "conv_kernel", "4"},                 /* of Mamba 2 */
+        {"qwen2", "mamba_d_conv", "4"},                /* of Granite 4 */
+        {"qwen3", "num_experts", "8"},                 /* of Qwen 3 with experts */
+        {"gemma2", "rope_local_base_freq", "10000.0"}, /* of Gemma 3 */
+        {"granite", "logit_scale", "0.5"},             /* of Cohere: a factor, not a divisor */
+        {"command-r", "logits_scaling", "2.0"},        /* the other way around */
+        {"gpt2", "rope_theta", "10000.0"},             /* of those that rotate */
+        {"bert", "rms_norm_eps", "1e-6"},
+        {"mamba2", "sliding_window", "64"},
+    };
+    char text[4096];
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        ink_arena arena;
+        ink_hf_config config;
+        ink_error error = {.message = ""};
+        size_t row = 0;
+        int n_warnings = 0;
+        while (strcmp(rows[row].arch, others[i].arch) != 0)
+            row++;
+        (void)snprintf(text, sizeof text, "{\"%s\":%s,%s", others[i].key, others[i].value,
+                       rows[row].text + 1);
+        ink_arena_init(&arena, NULL, 1 << 24);
+        ink_status status = read_config(text, &config, &arena, &n_warnings, &error);
+        (void)snprintf(text, sizeof text, "config.json: %s is not known of ", others[i].key);
+        if (status != INK_UNSUPPORTED || !strstr(error.message, text))
+            fail_msg("%s in %s: status %d, %s", others[i].key, others[i].arch, (int)status,
+                     error.message);
+        ink_arena_deinit(&arena);
+    }
+}
+
 /* What LFM2 makes of its sizes, and Mamba 2 of its heads. */
 static void what_is_computed(void **state)
 {
@@ -354,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_keys_are_known),
         cmocka_unit_test(one_more_is_not),
+        cmocka_unit_test(keys_of_other_models),
         cmocka_unit_test(what_is_computed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,18 +10,23 @@ if ! script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     exit 77
 fi
 
-# A model with a chat template: the stories model with one key more. The alignment of what follows is kept.
-"$python" - "$stories" "$scratch/chat.gguf" <<'EOT'
+# with_template TEMPLATE MODEL: the stories model with one key more. The alignment of what follows is kept.
+with_template() {
+    "$python" - "$stories" "$1" "$2" <<'EOT'
 import struct, sys
 data = open(sys.argv[1], "rb").read()
-text = b"{{ bos_token }}{% for m in messages %}{{ m.content }}{% if not loop.last %} {% endif %}{% endfor %}"
+text = sys.argv[2].encode()
 def pair(text):
     key = b"tokenizer.chat_template"
     return struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(text)) + text
 text += b"{#" + b"." * (-len(pair(text + b"{##}")) % 32) + b"#}"
 n_tensors, n_pairs = struct.unpack("<QQ", data[8:24])
-open(sys.argv[2], "wb").write(data[:8] + struct.pack("<QQ", n_tensors, n_pairs + 1) + pair(text) + data[24:])
+open(sys.argv[3], "wb").write(data[:8] + struct.pack("<QQ", n_tensors, n_pairs + 1) + pair(text) + data[24:])
 EOT
+}
+with_template '{{ bos_token }}{% for m in messages %}{{ m.content }}{% if not loop.last %} {% endif %}{% endfor %}' \
+    "$scratch/chat.gguf"
+with_template '{{ bos_token }}{% for m in messages %}{{ m.content }}{{ "\n" }}{% endfor %}' "$scratch/lines.gguf"
 
 # talk ARGUMENT...: types standard input, line by line, and prints what a person would see, without colors.
 talk() {
@@ -91,15 +96,19 @@ d = json.load(open(sys.argv[1]))
 assert len(d) == 9 and all(m["content"] for m in d), d' "$scratch/long.json"
     report "$overflow answers each time" $? "$(cat "$scratch/out")"
 done
-# A window that rolls goes on where the answer before ended; an eviction reads anew.
+# What drops tokens goes on where the answer before ended: a question is 20 tokens, with the line's end before it.
+# What it cannot go back to is read anew.
 for overflow in roll evict; do
     for i in 1 2 3 4 5 6 7; do echo 'Once upon a time there was a big red ball and a dog'; done |
-        { cat; echo '/exit'; } |
-        talk "$scratch/chat.gguf" --temperature 0 --max-tokens 60 --context 256 --ignore-end --stats \
+        { cat; printf '%s\n' '/undo' 'One day' '/exit'; } |
+        talk "$scratch/lines.gguf" --temperature 0 --max-tokens 60 --context 256 --ignore-end --stats \
             --overflow $overflow >"$scratch/out"
     grep -q "to make room (--overflow $overflow)" "$scratch/out"
     report "$overflow says what went" $? "$(cat "$scratch/out")"
-    equal "$overflow answers each time" 7 "$(grep -c 'generated *60 tokens' "$scratch/out")"
+    equal "$overflow answers each time" 8 "$(grep -c 'generated *60 tokens' "$scratch/out")"
+    equal "$overflow reads the questions alone" 6 "$(grep -c 'prompt *20 tokens' "$scratch/out")"
+    equal "but for another text, which is said" "1 1" \
+        "$(grep -c 'prompt *4[0-9][0-9] tokens' "$scratch/out") $(grep -c 'tokens were read anew' "$scratch/out")"
 done
 printf '%s\n' 'Once upon a time there was' 'One day she saw a big red ball' 'The dog was very happy' '/exit' |
     talk "$scratch/chat.gguf" --temperature 0 --max-tokens 40 --context 64 >"$scratch/out"

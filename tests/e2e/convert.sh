@@ -117,7 +117,7 @@ fails "a format that is none" 1 'there is no type "Q9_K"; there are F32' convert
 mkdir "$scratch/odd"
 cp "$scratch"/hf/* "$scratch/odd"
 sed 's/"model_type"/"logit_bend": 2, "model_type"/' "$scratch/hf/config.json" >"$scratch/odd/config.json"
-fails "a key that is not known" 1 'logit_bend is not known and may change what the model computes; if it does not, take it out' \
+fails "a key that is not known" 1 'logit_bend is not known of llama and may change what the model computes; if it does not, take it out' \
     convert "$scratch/odd" "$scratch/x.gguf"
 fails "a tokenizer for a folder" 1 'has its tokenizer in it' convert "$scratch/hf" "$scratch/x.gguf" --tokenizer "$tok"
 fails "a tokenizer that is not there" 1 'there is no such tokenizer' convert "$shared/weights/stories260K.bin" "$scratch/x.gguf"

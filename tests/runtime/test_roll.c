@@ -343,6 +343,84 @@ static void only_the_begin_is_shared(void **state)
     }
 }
 
+/* ---- What was read, is not read again -------------------------------------------------------- */
+
+static size_t match(ink_session *session, const int32_t *tokens, size_t n_tokens, size_t *position)
+{
+    size_t n_read = SIZE_MAX;
+    ink_error error;
+    if (ink_session_match(session, tokens, n_tokens, &n_read, position, &error) != INK_OK)
+        fail_msg("%s", error.message);
+    return n_read;
+}
+
+static void assert_known(ink_session *session, const int32_t *tokens, size_t n_tokens)
+{
+    size_t position;
+    assert_int_equal(match(session, tokens, N_TEXT, &position), n_tokens);
+    assert_int_equal(position, ink_session_position(session));
+}
+
+/* With one token changed: what is left in common, if the session can go back to it as it was. */
+static void assert_told_apart(ink_session *session, int32_t *tokens, size_t changed)
+{
+    size_t position, n_dropped = session->cache.n_dropped;
+    size_t n_settled = session->cache.n_settled + n_dropped;
+    tokens[changed] ^= 1;
+    size_t n_read = match(session, tokens, N_TEXT, &position);
+    tokens[changed] ^= 1;
+    bool may = changed >= n_settled && ink_session_goes_back(session, changed - n_dropped);
+    assert_int_equal(n_read, may ? changed : 0);
+    assert_int_equal(position, may ? changed - n_dropped : 0);
+}
+
+static void what_was_dropped_is_known(void **state)
+{
+    char folder[64], path[96];
+    int32_t tokens[N_TEXT];
+    (void)state;
+    ink_require_shared();
+    (void)snprintf(path, sizeof path, "%s/state", ink_temporary_folder(folder));
+    for (size_t i = 0; i < N_SUBJECTS; i++) {
+        const subject *s = &subjects[i];
+        size_t position, n_settled;
+        ink_model *model = open_subject(s, tokens);
+        ink_session *a = session_that(model, s->overflow, s->cache, 64),
+                    *b = session_that(model, s->overflow, s->cache, 50), *c = NULL;
+        stream(a, tokens, 500);
+        assert_known(a, tokens, 500);
+        n_settled = a->cache.n_settled + a->cache.n_dropped;
+        assert_in_range(n_settled, N_CONTEXT, 498); /* so that some can be taken back */
+        for (size_t changed = 0; changed < 500; changed++)
+            assert_told_apart(a, tokens, changed);
+        assert_int_equal(match(a, tokens, N_CONTEXT - 1, &position), 0); /* it begins alike */
+        assert_int_equal(match(a, tokens, 0, &position), 0);
+        assert_int_equal(ink_session_save(a, path, NULL), INK_OK);
+        assert_int_equal(ink_session_restore(b, path, NULL), INK_OK);
+        assert_int_equal(ink_session_fork(&c, a, NULL), INK_OK);
+        assert_int_equal(ink_session_spill(a, path, NULL), INK_OK);
+        assert_known(a, tokens, 500);
+        assert_known(b, tokens, 500);
+        stream(b, tokens + 500, N_TEXT - 500); /* drops more */
+        assert_true(b->cache.n_dropped > a->cache.n_dropped);
+        assert_known(b, tokens, N_TEXT);
+        assert_told_apart(b, tokens, 77);
+        assert_known(c, tokens, 500);
+        assert_int_equal(ink_session_rewind(c, 0, NULL), INK_OK);
+        assert_int_equal(match(c, tokens, N_TEXT, &position), 0);
+        stream(c, tokens, 300); /* as any session: nothing is dropped */
+        assert_known(c, tokens, 300);
+        tokens[200] ^= 1;
+        assert_int_equal(match(c, tokens, N_TEXT, &position), 200);
+        assert_int_equal(position, 200);
+        ink_session_free(a);
+        ink_session_free(b);
+        ink_session_free(c);
+        ink_model_free(model);
+    }
+    ink_remove_folder(folder);
+}
+
 /* ---- Heat ------------------------------------------------------------------------------------ */
 
 /* Each head of each layer gives one token's attention, all of it, once. */
@@ -575,11 +653,22 @@ static void others_cannot_read_its_state(void **state)
     ink_remove_folder(folder);
 }
 
+/* With whatever a file said. */
+static void go_on(ink_session *session, const int32_t *tokens)
+{
+    size_t position, n_dropped;
+    assert_in_range(match(session, tokens, N_TEXT, &position), 0, N_TEXT);
+    evaluate(session, tokens, N_CONTEXT - ink_session_position(session));
+    ink_status status = ink_session_roll(session, 0, &n_dropped, NULL);
+    assert_true(status == INK_OK || status == INK_BAD_ARGUMENT || status == INK_LIMIT);
+}
+
 /* Numbers of the header at random, with a right checksum: refused, or of no harm. */
 static void lies_about_what_was_dropped(void **state)
 {
-    static const int fields[] = {INK_STATE_FIELD_n_heat, INK_STATE_FIELD_n_dropped,
-                                 INK_STATE_FIELD_n_sink_pages, INK_STATE_FIELD_n_settled};
+    static const int fields[] = {INK_STATE_FIELD_n_heat, INK_STATE_FIELD_n_sink_pages,
+                                 INK_STATE_FIELD_n_settled, INK_STATE_FIELD_n_dropped,
+                                 INK_STATE_FIELD_n_summed};
     static const uint64_t numbers[] = {0,          1,
                                        2,          3,
                                        63,         64,
@@ -599,22 +688,22 @@ static void lies_about_what_was_dropped(void **state)
         (void)read_on(session, tokens, 500, 0);
         assert_int_equal(ink_session_save(session, path, NULL), INK_OK);
         char *bytes = ink_read_file(path, &n_bytes);
-        for (size_t k = 0; k < 4 * sizeof numbers / sizeof *numbers; k++) {
-            uint8_t *place = (uint8_t *)bytes + INK_STATE_MAGIC_BYTES + 8 * fields[k % 4], truth[8];
+        for (size_t k = 0; k < 5 * sizeof numbers / sizeof *numbers; k++) {
+            uint8_t *place = (uint8_t *)bytes + INK_STATE_MAGIC_BYTES + 8 * fields[k % 5], truth[8];
             ink_sha256 sum;
             memcpy(truth, place, sizeof truth);
-            ink_state_put_u64(place, numbers[k / 4]);
+            ink_state_put_u64(place, numbers[k / 5]);
             ink_sha256_init(&sum);
             ink_sha256_add(&sum, bytes, n_bytes - INK_SHA256_BYTES);
             ink_sha256_finish(&sum, (uint8_t *)bytes + n_bytes - INK_SHA256_BYTES);
             ink_write_file(path, bytes, n_bytes);
             bool changed = memcmp(truth, place, sizeof truth) != 0;
             ink_status status = ink_session_restore(session, path, NULL);
-            if (fields[k % 4] != INK_STATE_FIELD_n_dropped && numbers[k / 4] > 256)
+            if (k % 5 < 3 && numbers[k / 5] > 256)
                 assert_true(status != INK_OK);
             assert_true(status == INK_OK || changed);
             if (status == INK_OK)
-                evaluate(session, tokens, 3);
+                go_on(session, tokens);
             memcpy(place, truth, sizeof truth);
         }
         free(bytes);
@@ -664,6 +753,7 @@ int main(void)
         cmocka_unit_test(saved_spilled_and_forked),
         cmocka_unit_test(taken_back),
         cmocka_unit_test(only_the_begin_is_shared),
+        cmocka_unit_test(what_was_dropped_is_known),
         cmocka_unit_test(all_that_is_seen_is_counted),
         cmocka_unit_test(the_hottest_rows_move),
         cmocka_unit_test(eviction_ends_where_training_does),

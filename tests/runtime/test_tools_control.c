@@ -335,6 +335,84 @@ static void answers_come_in_pieces(void **state)
     ink_model_free(model);
 }
 
+/* ---- Spelled by others ----------------------------------------------------------------------- */
+
+/* As families do it: the template's markers around what was said, joined with it, and JSON. */
+static const char spelling[] =
+    "{{ bos_token }}{% for tool in tools %}{{ tool | tojson }}{% endfor %}"
+    "{% for m in messages %}{% if m.role == 'tool' %}{{ '<tool_call>' ~ m.content | trim "
+    "}}</tool_call>"
+    "{% elif m.tool_calls %}{% for c in m.tool_calls %}<|tool_call>call:{{ c.function.name }}"
+    "{{ c.function.arguments | tojson }}<tool_call|>{% endfor %}"
+    "{% else %}{{ m.role + ': ' + m.content }}{% endif %}\n{% endfor %}";
+
+static void add_text(char *out, size_t size, const char *text)
+{
+    for (size_t n = strlen(out); *text && n + 3 < size; text++) {
+        if (*text == '"')
+            out[n++] = '\\';
+        out[n++] = *text;
+        out[n] = '\0';
+    }
+}
+
+/* A conversation in which everyone writes `word` wherever text can be. */
+static void converse(char out[4096], const char *word)
+{
+    static const char *const parts[] = {
+        "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\",\"description\":\"",
+        "\"}}],\"messages\":[{\"role\":\"system\",\"content\":\"",
+        "\"},{\"role\":\"user\",\"content\":\"",
+        "\"},{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\","
+        "\"function\":{\"name\":\"now\",\"arguments\":{\"city\":\"",
+        "\"}}}]},{\"role\":\"tool\",\"name\":\"now\",\"content\":\"",
+        "\"}]}"};
+    const size_t n_parts = sizeof parts / sizeof *parts;
+    *out = '\0';
+    for (size_t i = 0; i < n_parts; i++) {
+        (void)snprintf(out + strlen(out), 4096 - strlen(out), "%s", parts[i]);
+        if (i + 1 < n_parts)
+            add_text(out, 4096, word);
+    }
+}
+
+static size_t count_markers(const ink_tokens *tokens)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tokens->n_tokens; i++)
+        n += tokens->ids[i] >= FIRST;
+    return n;
+}
+
+/* Only what the template wrote itself are the tokens that begin and end calls. */
+static void what_is_said_is_text(void **state)
+{
+    enum { OF_TEMPLATE = 4, N_PLACES = 5 };
+    char chat[4096];
+    ink_model *model = open_marked(spelling, (ink_log){0});
+    (void)state;
+    for (size_t i = 0; i < N_MARKERS; i++) {
+        ink_tokens tokens = {0}, unguarded = {0};
+        ink_string text = {0};
+        ink_error error;
+        converse(chat, markers[i]);
+        if (ink_chat_tokenize(model, chat, strlen(chat), 0, &tokens, &error) != INK_OK ||
+            ink_chat_render(model, chat, strlen(chat), 0, &text, &error) != INK_OK)
+            fail_msg("%s: %s", markers[i], error.message);
+        assert_int_equal(count_markers(&tokens), OF_TEMPLATE);
+        /* that it is spelled at all; JSON writes quotes otherwise */
+        assert_int_equal(
+            ink_tokenize(model, text.data, text.n_bytes, INK_SPECIAL_PARSE, &unguarded, NULL),
+            INK_OK);
+        size_t n_places = strchr(markers[i], '"') ? N_PLACES - 2 : N_PLACES;
+        assert_int_equal(count_markers(&unguarded), OF_TEMPLATE + n_places);
+        ink_tokens_free(&tokens);
+        ink_tokens_free(&unguarded);
+        ink_string_free(&text);
+    }
+    ink_model_free(model);
+}
+
 /* ---- Other forms ----------------------------------------------------------------------------- */
 
 static void remember(void *context, ink_log_level level, const char *message)
@@ -372,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(markers_are_tokens_and_no_text),
         cmocka_unit_test(answers_come_in_pieces),
+        cmocka_unit_test(what_is_said_is_text),
         cmocka_unit_test(forms_that_are_not_known_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
