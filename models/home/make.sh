@@ -5,15 +5,17 @@
 #
 #   make.sh BUILD_DIR [OUT_DIR]
 #
-# What may be set: TEACHER_SENTENCES, SENTENCES, TEACHER_STEPS, STUDENT_STEPS, THREADS, PRECISION (f32, bf16), BITS.
+# What may be set: SENTENCES (the teacher's; the student has four fifths of them), FRESH_SENTENCES, TEACHER_STEPS,
+# STUDENT_STEPS, FRESH_STEPS, THREADS, PRECISION (f32, bf16), BITS.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1 out=${2:-$1/home}
 inkling=$build/inkling
-teacher_sentences=${TEACHER_SENTENCES:-250000}
-sentences=${SENTENCES:-600000}
+sentences=${SENTENCES:-250000}
+fresh_sentences=${FRESH_SENTENCES:-400000}
 teacher_steps=${TEACHER_STEPS:-1100}
 student_steps=${STUDENT_STEPS:-5000}
+fresh_steps=${FRESH_STEPS:-3000}
 threads=${THREADS:-2}
 precision=${PRECISION:-f32}
 bits=${BITS:-5}
@@ -29,22 +31,30 @@ made() {
     mv "$out/$name.part" "$out/$name"
 }
 
-made taught.jsonl "$build/home_sentences" "$here" train "$teacher_sentences" 1
 made train.jsonl "$build/home_sentences" "$here" train "$sentences" 1
+made taught.jsonl head -n $((sentences * 4 / 5)) "$out/train.jsonl"
+made fresh.jsonl "$build/home_sentences" "$here" train "$fresh_sentences" 3
 made homes.jsonl "$build/home_sentences" "$here" homes 5000 2
 
 # Sentences are short; what is longer than the context is cut, and that is said.
-learn="--context 128 --cut 1 --batch 32 --threads $threads --precision $precision"
+learn="--context 128 --cut 1 --batch 32 --validation 0.002 --threads $threads --precision $precision"
+taught="--config $here/student.json --text $out/taught.jsonl $learn --steps $student_steps --rate 3e-3 --end-rate 0.02
+    --warmup 150 --evaluate-every 500"
+
 # shellcheck disable=SC2086 # options are several words
 [ -e "$out/teacher.gguf" ] || "$inkling" train "$out/teacher.gguf" --config "$here/teacher.json" --vocabulary 1024 \
-    --text "$out/taught.jsonl" $learn --steps "$teacher_steps" --rate 1e-3 --end-rate 0.05 --warmup 80 \
-    --validation 0.002 --log "$out/teacher.csv"
-# In 8 bits it says the same, in a fourth of the time.
+    --text "$out/train.jsonl" $learn --steps "$teacher_steps" --rate 1e-3 --end-rate 0.05 --warmup 80 --log "$out/teacher.csv"
+# In 8 bits it says the same, and is asked in a fourth of the time.
 [ -e "$out/teacher-q8.gguf" ] || "$inkling" quantize "$out/teacher.gguf" "$out/teacher-q8.gguf" --type Q8_0
 # shellcheck disable=SC2086
-[ -e "$out/student.gguf" ] || "$inkling" distill "$out/student.gguf" --teacher "$out/teacher-q8.gguf" \
-    --config "$here/student.json" --text "$out/train.jsonl" $learn --steps "$student_steps" --rate 3e-3 --end-rate 0.02 \
-    --warmup 150 --share 0.7 --validation 0.001 --evaluate-every 500 --log "$out/student.csv" --alone "$out/alone.gguf"
+[ -e "$out/student.gguf" ] || "$inkling" distill "$out/student.gguf" --teacher "$out/teacher-q8.gguf" --share 0.7 \
+    --keep 8 --kept "$out/kept.teacher" $taught --log "$out/student.csv"
+# shellcheck disable=SC2086
+[ -e "$out/alone.gguf" ] || "$inkling" train "$out/alone.gguf" --vocabulary "$out/teacher.gguf" $taught --log "$out/alone.csv"
+# The student goes on without its teacher, over sentences that are new to it.
+# shellcheck disable=SC2086
+[ -e "$out/finished.gguf" ] || "$inkling" train "$out/finished.gguf" --from "$out/student.gguf" --text "$out/fresh.jsonl" \
+    $learn --steps "$fresh_steps" --rate 2e-3 --end-rate 0.02 --warmup 50 --evaluate-every 500 --log "$out/finished.csv"
 
 # What each of them gets right, in its card.
 measure() {
@@ -59,10 +69,11 @@ measure() {
 measure teacher
 measure alone
 measure student
+measure finished
 
 # What columns matter, by sentences as the model reads them.
-made calibration.txt sed -n '1,4000s/^{"prompt":"\(.*\)","completion":"\(.*\)"}$/\1\2/p' "$out/train.jsonl"
-[ -e "$out/home.gguf" ] || "$inkling" quantize "$out/student.gguf" "$out/home.gguf" --bits "$bits" --feedback \
+made calibration.txt sed -n '1,3000s/^{"prompt":"\(.*\)","completion":"\(.*\)"}$/\1\2/p' "$out/taught.jsonl"
+[ -e "$out/home.gguf" ] || "$inkling" quantize "$out/finished.gguf" "$out/home.gguf" --bits "$bits" --feedback \
     --calibrate "$out/calibration.txt" --context 128 --threads "$threads"
 measure home
 cp "$out/home.gguf" "$here/home.gguf"

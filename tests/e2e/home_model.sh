@@ -25,7 +25,7 @@ cat "$recipe"/names/*.txt | sort -u | awk '{ print "turn on the " $0; print "is 
 ink run home <"$scratch/asked" >"$scratch/answers" 2>"$scratch/err"
 report "every name is answered" $? "$(cat "$scratch/err")"
 equal "each by one line" "$(wc -l <"$scratch/asked")" "$(wc -l <"$scratch/answers")"
-grep -o '"name":"[^"]*"' "$recipe/sample.json" | cut -d'"' -f4 | sort -u >"$scratch/names"
+grep -o '"name": *"[^"]*"' "$recipe/sample.json" | cut -d'"' -f4 | sort -u >"$scratch/names"
 echo all >>"$scratch/names"
 equal "and with no name that the home lacks" "" \
     "$(grep -Eo '"(name|area|floor)":"[^"]*"' "$scratch/answers" | cut -d'"' -f4 | sort -u | grep -vxF -f "$scratch/names")"
