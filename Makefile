@@ -32,7 +32,7 @@ run: ## The assistant for a home that is in the binary; or any model: make run M
 	@if test -n "$$MODEL"; then build/release/inkling run $(ARGS) -- "$$MODEL" $${PROMPT:+"$$PROMPT"}; \
 		else scripts/run_home.sh build/release/inkling; fi
 
-home: ## Train the model for homes from its recipe (many hours; goes on where it was stopped)
+home: ## Train the model for homes from its recipe (two hours and more; goes on where it was stopped)
 	@scripts/setup.sh build
 	@$(call build,release,inkling home_sentences)
 	@models/home/make.sh build/release
