@@ -363,8 +363,8 @@ static void converse(char out[4096], const char *word)
         "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\",\"description\":\"",
         "\"}}],\"messages\":[{\"role\":\"system\",\"content\":\"",
         "\"},{\"role\":\"user\",\"content\":\"",
-        "\"},{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\","
-        "\"function\":{\"name\":\"now\",\"arguments\":{\"city\":\"",
+        ("\"},{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\","
+         "\"function\":{\"name\":\"now\",\"arguments\":{\"city\":\""),
         "\"}}}]},{\"role\":\"tool\",\"name\":\"now\",\"content\":\"",
         "\"}]}"};
     const size_t n_parts = sizeof parts / sizeof *parts;
