@@ -34,7 +34,7 @@ if(INK_BUILD_FUZZERS)
     target_compile_options(ink_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Floors, and files, whose time is spent elsewhere (in kernels, or waiting for a person or a disk) are compiled for size.
+# Floors whose time is spent elsewhere (in kernels, or waiting for a person or a disk) are compiled for size.
 set(ink_small_floors format model shrink convert home cli)
 
 include(CheckCCompilerFlag)
@@ -45,7 +45,7 @@ set(ink_size_flag $<IF:$<BOOL:${INK_HAS_OZ}>,-Oz,-Os>) # the second where compil
 function(ink_compile_for_size sources)
     list(JOIN ink_small_floors "|" floors)
     foreach(source ${${sources}})
-        if(source MATCHES "/src/((${floors})/|quant/learned.c)")
+        if(source MATCHES "/src/(${floors})/")
             set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:${ink_size_flag}>)
         endif()
     endforeach()

@@ -37,7 +37,7 @@ set(ink_plain_loops
     src/quant/fit_levels.c)
 
 # Long code that runs seldom: as small as can be, half of what -O2 makes of it.
-set(ink_compact_code src/quant/trellis.c)
+set(ink_compact_code src/quant/trellis.c src/quant/learned.c)
 
 # Drops kernels of other processors from the list and gives the rest their flags. Kernels are optimized in every build:
 # their inner loops are functions that must be inlined to be fast at all. Vector kernels carry no sanitizer, whose checks make

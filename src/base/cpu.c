@@ -109,11 +109,10 @@ ink_status ink_cpu_select(uint32_t *features, ink_error *error)
         *features = rows[i].features;
         return INK_OK;
     }
-    return ink_fail(
-        error, INK_BAD_ARGUMENT, 0,
-        "INK_CPU=%s: unknown; use c, avx2, avx512, avx512vbmi, avx512bf16, amx, neon, dotprod or "
-        "i8mm",
-        wanted);
+#define X(name, NAME, features) " " #name
+    return ink_fail(error, INK_BAD_ARGUMENT, 0, "INK_CPU=%s: unknown; use one of" INK_CPU_TABLE(X),
+                    wanted);
+#undef X
 }
 
 const char *ink_cpu_name(uint32_t features)

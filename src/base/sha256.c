@@ -108,3 +108,13 @@ void ink_sha256_finish(ink_sha256 *sum, uint8_t digest[INK_SHA256_BYTES])
     for (size_t i = 0; i < 8; i++)
         write_word(digest + 4 * i, sum->state[i]);
 }
+
+void ink_sha256_print(const uint8_t *digest, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[digest[i] >> 4];
+        *out++ = digits[digest[i] & 15];
+    }
+    *out = '\0';
+}

@@ -19,4 +19,8 @@ void ink_sha256_add(ink_sha256 *sum, const void *bytes, size_t n_bytes);
 /* Begin again with init. */
 void ink_sha256_finish(ink_sha256 *sum, uint8_t digest[INK_SHA256_BYTES]);
 
+/* The first n bytes of a digest in hexadecimal, terminated: out[2 * n + 1]. */
+void ink_sha256_print(const uint8_t *digest, size_t n, char *out);
+#define INK_SHA256_TEXT_BYTES (2 * INK_SHA256_BYTES + 1)
+
 #endif

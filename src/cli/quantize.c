@@ -153,7 +153,7 @@ ink_exit ink_cmd_quantize(const ink_call *call)
          .kind = INK_OPTION_SIZE,
          .destination = &r.n_steps,
          .value = "STEPS",
-         .help = "learn codes and scales layer by layer, in so many steps each (200)",
+         .help = "learn codes and scales layer by layer, in so many steps each",
          .low = 1,
          .high = 100000,
          .only_with = "calibrate"},

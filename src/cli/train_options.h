@@ -32,22 +32,22 @@ typedef struct ink_lesson {
      .help = help_,                                                       \
      .low = (double)(low_),                                               \
      .high = (double)(high_)},
-#define INK_OPTION_TRAINING_TEXTS(lesson)                                                    \
-    {.name = "text",                                                                         \
-     .kind = INK_OPTION_TEXTS,                                                               \
-     .destination = &(lesson)->texts,                                                        \
-     .value = "FILE",                                                                        \
-     .help = "what to learn from: plain text, or .jsonl; may be given again"},               \
-        INK_OPTION_WORD("log", &(lesson)->log_path, "FILE",                                  \
-                        "a row a step: CSV, or JSON where it ends with .jsonl"),             \
-        INK_OPTION_WORD("plot", &(lesson)->plot_path, "FILE.svg", "losses against steps"),   \
-        INK_OPTION_WORD("sample", &(lesson)->training.sample, "TEXT",                        \
-                        "show at each measurement how the model goes on with TEXT"),         \
-        {.name = "precision",                                                                \
-         .kind = INK_OPTION_CHOICE,                                                          \
-         .destination = &(lesson)->training.precision,                                       \
-         .value = "f32|bf16|bf16-pairs|bf16-tiles",                                          \
-         .help = "of products with weights (default f32); bf16: the one of this processor"}, \
+#define INK_OPTION_TRAINING_TEXTS(lesson)                                                  \
+    {.name = "text",                                                                       \
+     .kind = INK_OPTION_TEXTS,                                                             \
+     .destination = &(lesson)->texts,                                                      \
+     .value = "FILE",                                                                      \
+     .help = "what to learn from: plain text, or .jsonl; may be given again"},             \
+        INK_OPTION_WORD("log", &(lesson)->log_path, "FILE",                                \
+                        "a row a step: CSV, or JSON where it ends with .jsonl"),           \
+        INK_OPTION_WORD("plot", &(lesson)->plot_path, "FILE.svg", "losses against steps"), \
+        INK_OPTION_WORD("sample", &(lesson)->training.sample, "TEXT",                      \
+                        "show at each measurement how the model goes on with TEXT"),       \
+        {.name = "precision",                                                              \
+         .kind = INK_OPTION_CHOICE,                                                        \
+         .destination = &(lesson)->training.precision,                                     \
+         .value = "f32|bf16|bf16-pairs|bf16-tiles",                                        \
+         .help = "of products with weights; bf16: that of this processor"},                \
         INK_OPTION_THREADS(&(lesson)->training)
 
 /* Zeroed, with the defaults of training; ended by ink_lesson_free. NULL: out of memory. */

@@ -21,17 +21,11 @@ static const char *const moments[2] = {"first", "second"};
 
 #define KEY(field) "inkling.training." field
 
-static void print_digest(const uint8_t digest[INK_SHA256_BYTES], char out[2 * INK_SHA256_BYTES + 1])
-{
-    for (size_t i = 0; i < INK_SHA256_BYTES; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
-}
-
 static ink_status set_state(ink_gguf_writer *writer, const ink_learning_state *state,
                             ink_error *error)
 {
-    char digest[2 * INK_SHA256_BYTES + 1];
-    print_digest(state->digest, digest);
+    char digest[INK_SHA256_TEXT_BYTES];
+    ink_sha256_print(state->digest, INK_SHA256_BYTES, digest);
     INK_TRY(ink_gguf_writer_set_text(writer, KEY("digest"), digest, error));
     INK_TRY(ink_gguf_writer_set_text(writer, KEY("precision"), state->precision, error));
 #define X(type, c_type, field) \
@@ -63,10 +57,10 @@ static ink_status is_text(const ink_gguf *gguf, const char *key, const char *wan
 
 static ink_status get_state(const ink_gguf *gguf, ink_learning_state *state, ink_error *error)
 {
-    char wanted[2 * INK_SHA256_BYTES + 1];
+    char wanted[INK_SHA256_TEXT_BYTES];
     ink_gguf_string found = {NULL, 0};
     bool is;
-    print_digest(state->digest, wanted);
+    ink_sha256_print(state->digest, INK_SHA256_BYTES, wanted);
     INK_TRY(is_text(gguf, KEY("precision"), state->precision, &is, &found, error));
     if (!is)
         return ink_fail(error, INK_BAD_ARGUMENT, 0,

@@ -194,7 +194,6 @@ static void add_text(ink_sha256 *sum, const char *text)
 
 static ink_status find_origin(maker *m, ink_error *error)
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t digest[INK_SHA256_BYTES];
     bool chats = has_records(m->creation);
     ink_sha256_init(&m->sum);
@@ -206,10 +205,7 @@ static ink_status find_origin(maker *m, ink_error *error)
     INK_TRY(m->source == FROM_MODEL ? copy_vocabulary(m, NULL, error)
                                     : learn_texts(m, NULL, error));
     ink_sha256_finish(&m->sum, digest);
-    for (size_t i = 0; i < INK_SHA256_BYTES; i++) {
-        m->origin[2 * i] = digits[digest[i] >> 4];
-        m->origin[2 * i + 1] = digits[digest[i] & 15];
-    }
+    ink_sha256_print(digest, INK_SHA256_BYTES, m->origin);
     return INK_OK;
 }
 

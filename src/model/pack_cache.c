@@ -56,8 +56,8 @@ static bool name_file(ink_pack_cache *cache, const char *folder)
     if (!cache->path)
         return false;
     char *at = cache->path + snprintf(cache->path, capacity, "%s/", folder);
-    for (int i = 0; i < NAME_DIGEST_BYTES; i++)
-        at += snprintf(at, 3, "%02x", cache->header.model[i]);
+    ink_sha256_print(cache->header.model, NAME_DIGEST_BYTES, at);
+    at += 2 * NAME_DIGEST_BYTES;
     (void)snprintf(at, sizeof ".inkpack", ".inkpack");
     return true;
 }

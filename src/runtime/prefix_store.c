@@ -158,8 +158,8 @@ static const char *path_of(ink_prefix_store *store, const ink_prefix_key *key)
     ink_sha256_add(&sum, &kind, 1);
     ink_sha256_finish(&sum, digest);
     *at++ = '/';
-    for (size_t i = 0; i < NAME_DIGEST_BYTES; i++)
-        at += snprintf(at, 3, "%02x", digest[i]);
+    ink_sha256_print(digest, NAME_DIGEST_BYTES, at);
+    at += 2 * (size_t)NAME_DIGEST_BYTES;
     memcpy(at, SUFFIX, sizeof SUFFIX);
     return store->path;
 }

@@ -52,16 +52,10 @@ ink_status ink_learning_digest(ink_learning *l, ink_error *error)
     return status;
 }
 
-static void digest_words(const ink_learning *l, char out[2 * INK_SHA256_BYTES + 1])
-{
-    for (size_t i = 0; i < INK_SHA256_BYTES; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", l->digest[i]);
-}
-
 static ink_status write_subjects(ink_learning *l, ink_gguf_writer *writer, ink_error *error)
 {
-    char words[2 * INK_SHA256_BYTES + 1];
-    digest_words(l, words);
+    char words[INK_SHA256_TEXT_BYTES];
+    ink_sha256_print(l->digest, INK_SHA256_BYTES, words);
     INK_TRY(ink_gguf_writer_set_text(writer, DIGEST_KEY, words, error));
     for (size_t i = 0; i < l->n_subjects; i++) {
         const ink_gguf_tensor *t = l->subjects[i].tensor;
@@ -91,10 +85,10 @@ ink_status ink_learning_keep(ink_learning *l, ink_error *error)
 /* A layer that was done before; NULL: it was not, or by another command. */
 ink_gguf *ink_learning_find(const ink_learning *l, uint32_t layer)
 {
-    char words[2 * INK_SHA256_BYTES + 1];
+    char words[INK_SHA256_TEXT_BYTES];
     ink_gguf *gguf = NULL;
     ink_gguf_string found = {"", 0};
-    digest_words(l, words);
+    ink_sha256_print(l->digest, INK_SHA256_BYTES, words);
     if (ink_gguf_open(&gguf, ink_learning_layer_path(l, layer), l->o->allocator, NULL) != INK_OK)
         return NULL;
     if (ink_gguf_get_string(gguf, DIGEST_KEY, &found, NULL) == INK_OK &&

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "model/lora.h"
 #include "model/rewrite.h"
+#include "runtime/sampler_random.h"
 #include "shrink/learn_internal.h"
 
 #define BATCH_TOKENS 1024  /* of a step: whole windows, one at least */
@@ -153,13 +154,11 @@ static ink_learned_matrix *subject_of(const ink_learning *l, const ink_matrix *m
     return NULL;
 }
 
-static ink_status take_step(ink_learning *l, const ink_layer_pass *p, uint64_t *chance,
+static ink_status take_step(ink_learning *l, const ink_layer_pass *p, uint64_t random[4],
                             ink_error *error)
 {
-    for (size_t i = 0; i < l->n_batch; i++) {
-        *chance = *chance * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
-        fill_window(l, p, i, (size_t)(*chance >> 33) % l->n_windows);
-    }
+    for (size_t i = 0; i < l->n_batch; i++)
+        fill_window(l, p, i, (size_t)(ink_random_next(random) % l->n_windows));
     ink_layer_pass_place(p, l->n_batch * l->n_window, l->n_window);
     INK_TRY(ink_program_run(p->program, error));
     l->pass = p;
@@ -195,14 +194,15 @@ static ink_status descend(ink_learning *l, const ink_layer_pass *learn, const in
                           ink_error *error)
 {
     uint32_t n = l->o->n_steps, every = (n + N_MEASURED - 1) / N_MEASURED;
-    uint64_t chance = l->layer;
+    uint64_t random[4];
     double best, now;
+    ink_random_init(random, l->layer);
     INK_TRY(measure(l, look, &best, error));
     copy_all(l, true);
     for (uint32_t i = 0; i < n; i++) {
         float part = 2 * (float)(n - i) / ((float)n * ((float)n + 1));
         l->step = (ink_learned_step){part * LEVEL_TRAVEL, part * SCALE_TRAVEL};
-        INK_TRY(take_step(l, learn, &chance, error));
+        INK_TRY(take_step(l, learn, random, error));
         INK_TRY(go_on(l, i + 1, error));
         if ((i + 1) % every != 0 && i + 1 < n)
             continue;
@@ -339,7 +339,7 @@ static ink_status run_layer(ink_learning *l, ink_error *error)
 
 /* ---- The model ------------------------------------------------------------------------------- */
 
-/* The layer file of a tensor; NULL: it was not learned. */
+/* Whether a tensor of the rounded model has been learned, and with which layer. */
 static bool was_learned(const ink_learning *l, const ink_gguf_tensor *tensor, uint32_t *layer)
 {
     ink_role role;

@@ -1,4 +1,4 @@
-/* Codes and scales that are learned: better than feedback, the same however it runs, bounded. */
+/* Codes and scales that are learned: better than feedback, and the same however it runs. */
 #include "small.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * instruction does it: BF16 numbers are floats, so these are the fused multiply-adds of gemm_f32,
  * with the odd k of a pair first and subnormal numbers taken for zero by the processor.
  */
+#include "kernel/x86/gemm_flushed.h"
 #include "kernel/x86/gemm_pack_avx2.h"
 
 /* To nearest, ties to even. Subnormals become zero before; NaN becomes quiet. */
@@ -35,10 +36,5 @@ static void pack_b(void *out, const ink_gemm_part *part)
 void ink_gemm_bf16_pairs_avx2(const ink_gemm *g)
 {
     const ink_gemm_kernels kernels = float_tiles(INK_GEMM_BF16_RUN, pack_a, pack_b);
-    /* Round to nearest, no traps; subnormals are zeros when read and when they come out. */
-    enum { NEAREST_MASKED = 0x1f80, READ_AS_ZERO = 0x40, FLUSH_TO_ZERO = 0x8000 };
-    const unsigned before = _mm_getcsr();
-    _mm_setcsr(NEAREST_MASKED | READ_AS_ZERO | FLUSH_TO_ZERO);
-    ink_gemm_run(g, &kernels);
-    _mm_setcsr(before);
+    ink_gemm_run_flushed(g, &kernels);
 }

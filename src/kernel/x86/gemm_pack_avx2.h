@@ -2,6 +2,7 @@
  * Packing floats for products of arrays: panels hold whole vectors of 8 for each k, `vectors` of
  * them, through a function that may round. What lanes hold past an edge is never stored in a
  * result; past the last k, up to a whole step, stand zeros.
+ * And the register tile that reads them, which products of floats and of pairs share.
  */
 #ifndef INK_KERNEL_X86_GEMM_PACK_AVX2_H
 #define INK_KERNEL_X86_GEMM_PACK_AVX2_H
