@@ -14,8 +14,9 @@ quantize() {
     # shellcheck disable=SC2086 # an emulator is several words
     exec ${INK_EMULATOR:-} "$INK_BIN" quantize "$@"
 }
+# kl MODEL [TEXT]
 kl() {
-    ink eval "$1" "$scratch/text" --reference "$stories" --context 64 --json | sed -n 's/.*"kl_mean": \([0-9.e-]*\).*/\1/p'
+    ink eval "$1" "${2:-$scratch/text}" --reference "$stories" --context 64 --json | sed -n 's/.*"kl_mean": \([0-9.e-]*\).*/\1/p'
 }
 
 # ---- Types.
@@ -45,6 +46,21 @@ report "with what was kept" $? "$(cat "$scratch/err")"
 plain=$(kl "$scratch/plain.gguf") seen=$(kl "$scratch/seen.gguf") kept=$(kl "$scratch/kept.gguf")
 awk "BEGIN { exit !($seen < $plain && $kept < $plain) }"
 report "a text makes it better" $? "plain $plain, calibrated $seen, kept $kept"
+
+# ---- Learning, with a text and measured with another.
+head -c 20000 "$shared/text/frankenstein.txt" >"$scratch/learned"
+head -c 10000 "$shared/text/tinyshakespeare.txt" >"$scratch/measured"
+for type in Q4_0 Q4_1; do
+    for steps in '' 20; do
+        # shellcheck disable=SC2086 # an option and its value, or none
+        (quantize "$stories" "$scratch/fed$steps.gguf" --type "$type" --feedback --calibrate "$scratch/learned" --context 64 \
+            ${steps:+--learn $steps}) >"$scratch/out" 2>"$scratch/err" || report "learns $type" 1 "$(cat "$scratch/err")"
+    done
+    fed=$(kl "$scratch/fed.gguf" "$scratch/measured") learned=$(kl "$scratch/fed20.gguf" "$scratch/measured")
+    awk -v a="$learned" -v b="$fed" 'BEGIN { exit !(a > 0 && a < 0.85 * b) }'
+    report "what is learned is better than feedback alone: $type" $? "KL $fed with feedback, $learned learned"
+    rm -f "$scratch/fed.gguf" "$scratch/fed20.gguf"
+done
 
 # ---- Budgets.
 (quantize "$stories" "$scratch/small.gguf" --size 500K --calibrate "$scratch/text" --context 64) >"$scratch/out" 2>"$scratch/err"
